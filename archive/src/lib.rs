@@ -1,0 +1,41 @@
+//! Keeps what was taken in.
+//!
+//! Absent on purpose: HTTP, and any parsing of DICOM. Callers say what an instance is
+//! ([`Description`]) and hand over its metadata as DICOM JSON; the archive keeps both beside the bytes.
+//!
+//! Three types share the work and are never confused: [`Writer`] takes in and packs, [`Reader`] finds and
+//! reads, [`EventLog`] remembers what cannot be rebuilt from images. Viewers hold a `Reader` only.
+
+mod body;
+mod error;
+mod frames;
+mod record;
+
+pub use body::Body;
+pub use error::{Error, Result};
+pub use frames::{FrameSpan, FrameTable};
+pub use record::{
+    Batch, Description, Digests, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
+    SeriesAttributes, StudyAttributes, TakeIn,
+};
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// A SHA-256 digest from its 64 hexadecimal digits.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}

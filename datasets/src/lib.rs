@@ -1,0 +1,1 @@
+//! Seeded generators of realistic DICOM files, and of broken ones.

@@ -1,0 +1,2 @@
+//! Tsunagu, the program.
+fn main() {}

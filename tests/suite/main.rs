@@ -1,0 +1,3 @@
+//! The one integration-test binary: one link step on a small machine. Every file here is a module of it.
+
+mod house;

@@ -1,0 +1,3 @@
+//! Pixels, and where they lie: scans a Part 10 file, decodes and encodes frames, makes and follows recipes, renders.
+//!
+//! Absent on purpose: storage, clock, network.

@@ -1,0 +1,1 @@
+//! The read side: QIDO-RS, WADO-RS, access, audit, and the viewer page.
