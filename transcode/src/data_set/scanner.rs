@@ -228,7 +228,8 @@ impl<'a, J: Jump> Scanner<'a, J> {
         Ok(zero)
     }
 
-    /// An item tag among elements: the end of an item of undefined length, or one too many, which is passed over.
+    /// An item tag among elements: the end of an item of undefined length, or an empty one too many, which is
+    /// passed over.
     fn stray_item(&mut self, head: Head, position: u64) -> Result<(), Error> {
         let inside = self.open.len() > 1;
         let undefined = self.open.last().is_some_and(|open| open.end.is_none());
@@ -243,7 +244,7 @@ impl<'a, J: Jump> Scanner<'a, J> {
                 self.close(position);
                 Ok(())
             }
-            ITEM_DELIMITER | SEQUENCE_DELIMITER if head.length == 0 => self.input.skip(8).map(drop),
+            _ if head.length == 0 => self.input.skip(8).map(drop),
             found => Err(Error::BadSequence { tag: self.enclosing().tag, offset: position, found }),
         }
     }
