@@ -1,2 +1,13 @@
 //! The doors and the gate: receives files (STOW-RS, C-STORE, folders, ZIP, DICOMDIR), admits or quarantines each,
 //! and packs what was taken in.
+//!
+//! A door gathers the bytes of one file ([`Receiver`]) and hands them to the [`Gate`], which answers once they are
+//! durable; only then does the door answer its sender.
+
+mod door;
+mod error;
+mod receive;
+
+pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
+pub use error::{Error, Result};
+pub use receive::{ReceiveLimits, Receiver, Receiving};
