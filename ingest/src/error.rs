@@ -25,6 +25,24 @@ pub enum Error {
         /// What is wrong.
         detail: &'static str,
     },
+    /// More parts than one request may have.
+    #[error("more than {parts_max} parts in one request; send fewer at a time")]
+    TooManyParts {
+        /// The limit.
+        parts_max: usize,
+    },
+    /// The body of a request ended before it was whole.
+    #[error("the body was cut short: {detail}; send again")]
+    Cut {
+        /// What the connection said.
+        detail: String,
+    },
+    /// A sender said nothing for too long.
+    #[error("nothing came for {idle_s} s; send again")]
+    Silent {
+        /// How long it was waited for.
+        idle_s: u64,
+    },
     /// A file of the sender could not be read.
     #[error("cannot read {name}: {source}")]
     Read {

@@ -6,8 +6,15 @@
 
 mod door;
 mod error;
+mod receipt_page;
 mod receive;
+mod stow;
+
+#[cfg(test)]
+mod fake;
 
 pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
 pub use error::{Error, Result};
+pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
+pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};
