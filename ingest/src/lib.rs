@@ -6,6 +6,9 @@
 
 mod door;
 mod error;
+mod files;
+mod import;
+mod progress;
 mod receipt_page;
 mod receive;
 mod stow;
@@ -15,6 +18,9 @@ mod fake;
 
 pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
 pub use error::{Error, Result};
+pub use files::{Found, Walk, count, walk};
+pub use import::{Failed, Summary, import};
+pub use progress::{Progress, Silent};
 pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
 pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};
