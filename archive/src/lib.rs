@@ -7,11 +7,13 @@
 //! reads, [`EventLog`] remembers what cannot be rebuilt from images. Viewers hold a `Reader` only.
 
 mod body;
+mod disk;
 mod error;
 mod frames;
 mod record;
 
 pub use body::Body;
+pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use frames::{FrameSpan, FrameTable};
 pub use record::{
