@@ -136,7 +136,7 @@ impl Disk for LocalDisk {
         let parent = dir.parent().unwrap_or(Path::new(""));
         self.create_dir_all(parent)?;
         match std::fs::create_dir(dir) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             _ => self.sync_dir(parent),
         }
     }
