@@ -47,8 +47,7 @@ def with_duckdb(path):
     files = deltalake.DeltaTable(path).file_uris()
     if not files:
         return []
-    relation = duckdb.connect().execute("SELECT * FROM read_parquet($files)", {"files": files})
-    return relation.to_arrow_table().to_pylist()
+    return duckdb.connect().read_parquet(files).to_arrow_table().to_pylist()
 
 
 READERS = {

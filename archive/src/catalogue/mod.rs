@@ -28,8 +28,8 @@ use object_store::local::LocalFileSystem;
 use tokio::runtime::Runtime;
 
 use self::columns::{Column, batch};
+use self::rows::{INSTANCE_STATISTICS, STUDY_STATISTICS, instance_columns, study_columns};
 pub use self::rows::{InstanceRow, StudyRow};
-use self::rows::{instance_columns, study_columns};
 use self::studies::StudyFiles;
 use self::table::{Shared, Table, fail};
 use crate::Description;
@@ -85,8 +85,8 @@ impl Catalogue {
             .map_err(failed)?;
         let opened = apart(|| {
             let shared = shared(&runtime);
-            let instances = table(dir.join("instances"), &shared, &instance_columns())?;
-            Ok((instances, table(dir.join("studies"), &shared, &study_columns())?))
+            let instances = table(dir.join("instances"), &shared, &instance_columns(), INSTANCE_STATISTICS)?;
+            Ok((instances, table(dir.join("studies"), &shared, &study_columns(), STUDY_STATISTICS)?))
         });
         match opened {
             Ok((instances, studies)) => {
@@ -243,11 +243,11 @@ fn shared(runtime: &Runtime) -> Shared {
     Shared { engine: Arc::new(engine), store, runtime: runtime.handle().clone() }
 }
 
-fn table<R>(dir: PathBuf, shared: &Shared, columns: &[Column<R>]) -> Result<Table> {
+fn table<R>(dir: PathBuf, shared: &Shared, columns: &[Column<R>], statistics: &str) -> Result<Table> {
     let failed = || fail("schema of the catalogue table", &dir);
     let schema = StructType::try_new(columns.iter().map(Column::field)).map_err(failed())?;
     let properties = files::properties(columns).map_err(fail("schema of the catalogue table", &dir))?;
-    Table::open(dir, shared.clone(), schema, properties)
+    Table::open(dir, shared.clone(), schema, statistics, properties)
 }
 
 fn to_batch<R>(columns: &[Column<R>], table: &Table, rows: &[&R]) -> Result<RecordBatch> {

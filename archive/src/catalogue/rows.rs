@@ -1,7 +1,4 @@
 //! The two kinds of row, and their columns in order.
-//!
-//! Delta Lake keeps statistics of the first 32 columns (`delta.dataSkippingNumIndexedCols`), so what people
-//! select by comes first and long text last.
 
 use super::columns::Get::{Date, Digest, Flag, Instant, Integer, Long, NameGroup, Text, Texts, Unique};
 use super::columns::{Column, Get, days};
@@ -52,6 +49,13 @@ pub struct StudyRow {
 fn column<R>(name: &'static str, get: Get<R>) -> Column<R> {
     Column { name, get }
 }
+
+/// Columns whose smallest and largest value each commit names, so that readers skip files: what people select by, and
+/// nothing of a person, since the log outlives rows that are removed.
+pub(super) const INSTANCE_STATISTICS: &str =
+    "StudyInstanceUID,SeriesInstanceUID,SOPClassUID,Modality,StudyDate,Centre,Batch,ReceivedAt,Pack,HeldForm";
+/// The same for `catalogue/studies`.
+pub(super) const STUDY_STATISTICS: &str = "StudyInstanceUID,StudyDate,Centre,FirstReceivedAt,LastReceivedAt";
 
 /// The columns of `catalogue/instances`.
 pub(super) fn instance_columns() -> Vec<Column<InstanceRow>> {

@@ -57,14 +57,20 @@ pub(super) struct Table {
 
 impl Table {
     /// Opens the table in `dir`, an absolute path; creates it if there is none.
-    pub(super) fn open(dir: PathBuf, shared: Shared, schema: StructType, properties: WriterProperties) -> Result<Self> {
+    pub(super) fn open(
+        dir: PathBuf,
+        shared: Shared,
+        schema: StructType,
+        statistics: &str,
+        properties: WriterProperties,
+    ) -> Result<Self> {
         let url = Url::from_directory_path(&dir)
             .map_err(|()| Error::Refused(format!("the catalogue needs an absolute path, not {}", dir.display())))?;
         let failed = fail("schema of the catalogue table", &dir);
         let arrow = Arc::new((&schema).try_into_arrow().map_err(failed)?);
         let table = Table { dir, url, shared, schema: arrow, properties };
         if !has_log(&table.dir)? {
-            table.create(schema.clone())?;
+            table.create(schema.clone(), statistics)?;
         }
         if *table.snapshot()?.schema() != schema {
             let dir = table.dir.display();
@@ -76,9 +82,10 @@ impl Table {
     }
 
     /// Version 0. Create-only, so that of two that try one wins and the other finds the table there.
-    fn create(&self, schema: StructType) -> Result<()> {
+    fn create(&self, schema: StructType, statistics: &str) -> Result<()> {
         let failed = || fail("creation of the catalogue table", &self.dir);
         let transaction = create_table(self.url.as_str(), Arc::new(schema), ENGINE_INFO, false)
+            .with_table_properties([("delta.dataSkippingStatsColumns", statistics)])
             .build(self.engine(), Box::new(FileSystemCommitter::new()))
             .map_err(failed())?;
         match transaction.commit(self.engine()).map_err(failed())? {

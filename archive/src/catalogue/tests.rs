@@ -306,13 +306,13 @@ async fn it_may_be_used_and_dropped_where_async_code_runs() {
     assert_eq!(catalogue.covered().unwrap(), 1);
 }
 
-/// Reader processes that do not know this program see the same rows. Leaves the tables at `TSUNAGU_CATALOGUE_KEEP`, if set,
-/// for a person to look at.
+/// Reader processes that do not know this program see the same rows. On a plain path: polars 2.1 does not undo the
+/// escapes of a path with spaces or non-ASCII letters, which deltalake hands it.
 #[test]
 fn python_readers_see_the_same_rows() {
     within(|dir| {
-        let dir = std::env::var_os("TSUNAGU_CATALOGUE_KEEP").map_or(dir.to_owned(), PathBuf::from);
-        let catalogue = Catalogue::open(&dir).unwrap();
+        let dir = dir.parent().unwrap();
+        let catalogue = Catalogue::open(dir).unwrap();
         for pack in 1..=12 {
             let uid = pack % 3;
             let packs: Vec<u64> = (1..=pack).filter(|p| p % 3 == uid).collect();
@@ -330,6 +330,23 @@ fn python_readers_see_the_same_rows() {
             Err(error) => println!("skipped: python does not start here: {error}"),
             Ok(output) if output.status.code() == Some(3) => println!("skipped: no Delta Lake reader for python here"),
             Ok(output) => assert!(output.status.success(), "{output:?}"),
+        }
+    });
+}
+
+#[test]
+fn no_commit_names_a_person() {
+    within(|dir| {
+        let catalogue = Catalogue::open(dir).unwrap();
+        catalogue.append(&[1], &pair(1, 7), &[study(7, &[1])]).unwrap();
+        for table in ["instances", "studies"] {
+            let commit = dir.join(NAME).join(table).join("_delta_log/00000000000000000001.json");
+            let commit = std::fs::read_to_string(commit).unwrap();
+            // The smallest and largest value of a selected column are there, and of no other.
+            assert!(
+                commit.contains("2026-11-22") && !commit.contains("Yamada") && !commit.contains("0007"),
+                "{commit}"
+            );
         }
     });
 }
