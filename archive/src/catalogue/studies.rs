@@ -15,7 +15,7 @@ use delta_kernel::SnapshotRef;
 use super::table::{Change, Table, fail};
 use crate::error::{Error, Result};
 
-/// Rows of a file of studies up to which it is still added to: keeps files few, and one exchange cheap (about 2 MB).
+/// Rows of a file of studies up to which it is still added to: keeps files few, and one exchange cheap (1 to 2 MB, estimated).
 const ROWS_PER_FILE: usize = 10_000;
 const UID: &str = "StudyInstanceUID";
 
