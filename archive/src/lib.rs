@@ -7,6 +7,7 @@
 //! reads, [`EventLog`] remembers what cannot be rebuilt from images. Viewers hold a `Reader` only.
 
 mod body;
+pub mod catalogue;
 mod disk;
 mod error;
 mod event_log;
