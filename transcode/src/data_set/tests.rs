@@ -290,6 +290,12 @@ fn native_frames_follow_from_the_description() {
     let found = spans("2 ", 24).unwrap();
     assert_eq!((found[1].offset - found[0].offset, found[1].length, found[1].fragments), (12, 12, 0));
     assert!(matches!(spans("3 ", 24), Err(Error::PixelLength { expected: 36, actual: 24 })));
+    let tiny = [element(tags::ROWS, "US", &[1, 0]), element(tags::COLUMNS, "US", &[1, 0])].concat();
+    let many =
+        [element(tags::NUMBER_OF_FRAMES, "IS", b"2000000 "), tiny, element(tags::PIXEL_DATA, "OW", &[0; 2_000_000])];
+    let many = part10(EXPLICIT, &many.concat());
+    let refused = frame_spans(&scan_bytes(&many).unwrap(), &mut Cursor::new(&many));
+    assert!(matches!(refused, Err(Error::ElementCount { elements_max: 1_000_000, .. })));
     assert!(matches!(spans("4000000000", 24), Err(Error::PixelLength { expected: 48_000_000_000, actual: 24 })));
 }
 
@@ -485,7 +491,9 @@ fn real_files_scan_and_rewrite_and_agree_with_dicom_object() {
     println!("{counts:?}; {compared} values equal to dicom-object's, {reopened} rewritten headers reopened by it");
     println!("{} files differ: {differing:#?}", differing.len());
     assert!(counts["scanned"] > 500 && compared > 20_000 && reopened > 450);
-    assert_eq!(differing.len(), 0, "{differing:?}");
+    // It has elements twice; dicom-object takes the last, we take the first.
+    let twice = |what: &String| what.starts_with("charset-ja/FreezePattern.dcm");
+    assert!(differing.iter().all(twice), "{differing:?}");
 }
 
 /// How many values of the outermost Data Set are the same for dicom-object; `None` if it cannot open the file.
