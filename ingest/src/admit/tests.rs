@@ -89,6 +89,20 @@ fn bulk_data_is_named_by_a_path_that_leads_back() {
 }
 
 #[test]
+fn the_object_stays_small_whatever_the_header_holds() {
+    // Proves that long texts, and texts past the size of the object, are named instead of carried.
+    let (long, many) = (vec![b'a'; (1 << 20) + 2], vec![1; 1 << 20]);
+    let mut elements: Vec<((u16, u16), &str, &[u8])> = vec![((0x0040, 0xA160), "UT", &long)];
+    elements.extend((0x1000..0x1010).map(|number| ((0x0041, number), "UT", &many[..])));
+    let examined = examined(&file(&elements));
+    assert!(examined.dicom_json.len() < 40 << 20, "{}", examined.dicom_json.len());
+    let json: Json = serde_json::from_slice(&examined.dicom_json).unwrap();
+    assert_eq!(json["0040A160"]["BulkDataURI"], "bulkdata/0040A160");
+    assert_eq!(json["0041100F"]["BulkDataURI"], "bulkdata/0041100F");
+    assert!(json["00411000"]["Value"][0].is_string());
+}
+
+#[test]
 fn what_cannot_be_keyed_is_refused_and_the_rest_is_not() {
     // Proves the codes, and that a missing Patient ID or an odd UID is no reason.
     let code = |elements: &[((u16, u16), &str, &[u8])]| match examine(&file(elements), &Limits::default()) {
