@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use archive::Body;
 use serde_json::Value;
 use transcode::data_set::{self, Limits, Part10};
-use transcode::frames::decode_frame;
+use transcode::decode_frame;
 
 use crate::admit;
 

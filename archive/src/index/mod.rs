@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 pub use query::{Match, Order, Range, SeriesQuery, StudyQuery};
 pub(crate) use query::{search_series, search_studies};
-pub(crate) use places::{Which, backlog, by_sequence, instances_by_pack, instances_of, totals, walk};
+pub(crate) use places::{Which, backlog, by_sequence, instances_by_pack, instances_of, packs_of, totals, walk};
 pub(crate) use rows::instance_from_row;
 pub use rows::{SeriesRow, StudyRow};
 
