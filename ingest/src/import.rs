@@ -90,7 +90,7 @@ async fn one(
 ) -> (String, Result<Taken, String>) {
     let found = match found {
         Ok(found) => found,
-        Err(error) => return (name_of(&error), Err(error.to_string())),
+        Err(error) => return (error.name().to_owned(), Err(error.to_string())),
     };
     let (file, bytes) = (found.name.clone(), found.bytes);
     if full.load(Ordering::Relaxed) {
@@ -134,13 +134,6 @@ async fn hand_in(
             }
             answered => return answered,
         }
-    }
-}
-
-fn name_of(error: &Error) -> String {
-    match error {
-        Error::Read { name, .. } | Error::Expansion { name, .. } => name.clone(),
-        _ => String::new(),
     }
 }
 

@@ -9,8 +9,10 @@ mod error;
 mod files;
 mod import;
 mod progress;
+mod push;
 mod receipt_page;
 mod receive;
+mod storage_scp;
 mod stow;
 
 #[cfg(test)]
@@ -21,6 +23,8 @@ pub use error::{Error, Result};
 pub use files::{Found, Walk, count, walk};
 pub use import::{Failed, Summary, import};
 pub use progress::{Progress, Silent};
+pub use push::{PushOptions, PushResult, push};
 pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
+pub use storage_scp::{CallingAe, CentresByAe, ScpLimits, StorageScp};
 pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};
