@@ -130,5 +130,5 @@ pub fn refusal_code(refusal: &Refusal) -> u16 {
 
 /// One sentence for people about a quarantined file.
 pub fn quarantine_comment(reason: &Reason) -> String {
-    [reason.code.as_str(), ": ", &reason.text, ". ", &reason.next_step].concat()
+    [reason.code.as_str(), ": ", reason.text.trim_end_matches('.'), ". ", &reason.next_step].concat()
 }

@@ -238,3 +238,23 @@ async fn dcmtk_stores() {
         assert!(handed[handed.len() - 100_000..] == sent[sent.len() - 100_000..], "{file}: the pixels are as sent");
     }
 }
+
+/// How fast the door is with a gate that does nothing: printed, and not slower than a network of yesterday.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throughput_with_a_fake_gate() {
+    let server = server(|_| ()).await;
+    let mut client = client(&server, "CT1").await.unwrap();
+    let (image, started) = (vec![7; 512 << 10], std::time::Instant::now());
+    for serial in 0..64 {
+        let command = request(C_STORE_RQ, CT, &format!("1.2.{serial}"), true);
+        send(&mut client, 3, PDataValueType::Command, &command, true).await;
+        let fragments = image.chunks(16_000).enumerate();
+        for (at, fragment) in fragments {
+            send(&mut client, 3, PDataValueType::Data, fragment, (at + 1) * 16_000 >= image.len()).await;
+        }
+        assert_eq!(status(&mut client).await, 0);
+    }
+    let rate = 64.0 * image.len() as f64 / 1e6 / started.elapsed().as_secs_f64();
+    println!("C-STORE, 64 instances of 512 KiB, one association, fake gate: {rate:.0} MB/s");
+    assert!(rate > 2.0, "{rate} MB/s");
+}
