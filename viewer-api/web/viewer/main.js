@@ -26,7 +26,7 @@ function header() {
       remember("theme", value);
       showTheme(value);
     });
-  return h("header", { class: "top" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
+  return h("header", { class: "masthead" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
     h("a", { class: "brand", href: "#/studies" }, t("title")), h("div", { class: "place", id: "place" }),
     h("div", { class: "settings" }, languages, themes));
 }
