@@ -55,7 +55,9 @@ function route() {
   page = study ? showStudy(main, place, study) : showList(main, place);
 }
 
+// Several requests may be refused at once; the first one asks, the others must not empty what is being typed.
 function askToSignIn() {
+  if (main.querySelector(".sign-in")) return;
   page.dispose();
   page = UNSET;
   showSignIn(main, route);

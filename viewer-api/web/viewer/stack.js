@@ -263,5 +263,5 @@ function reasonOf(error) {
   if (error.bitmap) return t("reasonBitmap");
   if (error.status === 0) return t("reasonNetwork");
   if (error.status === undefined || [403, 404, 410, 429, 503].includes(error.status)) return problem(error);
-  return error.message || t("reasonNotImage", { status: error.status });
+  return error.message ? t("reasonServer", { status: error.status, detail: error.message }) : t("reasonNotImage", { status: error.status });
 }
