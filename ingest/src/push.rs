@@ -47,6 +47,8 @@ pub struct PushOptions {
     pub batch: String,
     /// Programme code: `dock`, `occupational`, `school`, `cancer`, `specific`.
     pub programme: String,
+    /// Files the batch is meant to have; as many as are found if `None`.
+    pub expected: Option<u64>,
     /// Requests at once. Default: 4.
     pub parallel: usize,
     /// Files in one request. Default: 32.
@@ -67,6 +69,7 @@ impl PushOptions {
             token: None,
             batch: batch.into(),
             programme: programme.into(),
+            expected: None,
             parallel: 4,
             request_files_max: 32,
             request_bytes_max: 64_000_000,
@@ -108,7 +111,7 @@ pub async fn push(paths: Vec<PathBuf>, options: &PushOptions, progress: &dyn Pro
     let counted = paths.clone();
     let (files, bytes) = tokio::task::spawn_blocking(move || count(&counted)).await.map_err(|_| Error::Stopping)?;
     progress.total(files, bytes);
-    server.open_batch(files).await?;
+    server.open_batch(options.expected.unwrap_or(files)).await?;
     let mut journal = Journal::open(options)?;
     let mut result = PushResult::default();
 
