@@ -128,13 +128,11 @@ async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u
     let mut number = index::mark(connection, "packs_through")? + 1;
     loop {
         let key = pack::key(number);
-        let bytes = match objects.len(&key).await {
-            Ok(bytes) => bytes,
-            Err(Error::NotFound(_)) => return Ok(number),
-            Err(error) => return Err(error),
-        };
+        if !objects.exists(&key).await? {
+            return Ok(number);
+        }
         let directory = pack::read_directory(objects, &key).await?;
-        writer::apply_pack(connection, &directory, bytes)?;
+        writer::apply_pack(connection, &directory)?;
         number += 1;
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Catalogue, InstanceRow, StudyRow};
 use crate::error::{Error, Result};
 use crate::index;
-use crate::pack::{PackDirectory, PackedInstance};
+use crate::pack::{PackDirectory, PackInstance};
 use crate::reader::Reader;
 
 /// Rows of one append at the most (a pack more than fits is appended alone): about 10 MB of memory.
@@ -52,7 +52,7 @@ impl Reader {
     }
 }
 
-fn instance_row(instance: &PackedInstance, pack: u64) -> InstanceRow {
+fn instance_row(instance: &PackInstance, pack: u64) -> InstanceRow {
     let record = &instance.record;
     InstanceRow {
         description: record.description.clone(),
