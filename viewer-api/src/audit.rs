@@ -35,6 +35,12 @@ pub trait AuditLog: Send + Sync + 'static {
     fn append(&self, at: &str, events: &[Value]) -> Result<(), String>;
 }
 
+impl AuditLog for archive::EventLog {
+    fn append(&self, at: &str, events: &[Value]) -> Result<(), String> {
+        archive::EventLog::append(self, at, events).map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
 /// In which form something of a study is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rendition {

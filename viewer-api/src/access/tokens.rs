@@ -128,3 +128,167 @@ pub(crate) fn random_secret() -> String {
 pub(crate) fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
+
+/// The tokens of one archive. Clones share what was read.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    log: Arc<archive::EventLog>,
+    path: Arc<PathBuf>,
+    book: Arc<Mutex<Book>>,
+}
+
+impl Tokens {
+    /// Opens the log at `path`, or makes it.
+    ///
+    /// # Errors
+    /// [`Error::Tokens`] when it cannot be opened or read.
+    pub fn open(path: PathBuf) -> Result<Tokens> {
+        let log = archive::EventLog::open(&path).map_err(tokens_error)?;
+        let tokens = Tokens { log: Arc::new(log), path: Arc::new(path), book: Arc::default() };
+        tokens.read_on()?;
+        Ok(tokens)
+    }
+
+    /// Issues a token and says it: the only time it is seen. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name or centre that is empty or longer than 200 characters; [`Error::Tokens`] when it
+    /// could not be written.
+    pub fn issue(&self, new: &NewToken, now: Timestamp) -> Result<String> {
+        for (what, text) in [("name", &new.name), ("centre", &new.centre)] {
+            if text.trim().is_empty() || text.chars().count() > 200 {
+                let next_step = "give one of 1 to 200 characters";
+                return Err(Error::invalid(format!("the {what} of a token is empty or too long"), next_step));
+            }
+        }
+        let token = format!("{PREFIX}{}", random_secret());
+        self.append(now, &Event::Issued {
+            digest: archive::hex(&digest(&token)),
+            name: new.name.trim().to_owned(),
+            centre: new.centre.trim().to_owned(),
+            role: new.role,
+            original: new.original,
+            expires_at: new.expires_at,
+        })?;
+        Ok(token)
+    }
+
+    /// Revokes the token of this id; `false` when there is none that is not revoked. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Tokens`] when it could not be written.
+    pub fn revoke(&self, id: &str, now: Timestamp) -> Result<bool> {
+        self.read_on()?;
+        let known = self.book().by_digest.values().any(|row| row.id == id && !row.revoked);
+        if known {
+            self.append(now, &Event::Revoked { id: id.to_owned() })?;
+        }
+        Ok(known)
+    }
+
+    /// Every token there was, by name.
+    ///
+    /// # Errors
+    /// [`Error::Tokens`] when the log cannot be read.
+    pub fn list(&self) -> Result<Vec<TokenRow>> {
+        self.read_on()?;
+        let mut rows: Vec<_> = self.book().by_digest.values().cloned().collect();
+        rows.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(rows)
+    }
+
+    /// Who holds this token, if it is good now.
+    ///
+    /// # Errors
+    /// [`Error::Tokens`] when the log cannot be read: nobody is let in.
+    pub async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Principal>> {
+        if !token.starts_with(PREFIX) {
+            return Ok(None);
+        }
+        self.find_digest(&digest(token), now).await
+    }
+
+    pub(crate) async fn find_digest(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<Principal>> {
+        if self.has_grown()? {
+            let tokens = self.clone();
+            let read = tokio::task::spawn_blocking(move || tokens.read_on()).await;
+            read.map_err(|error| Error::Tokens(error.to_string()))??;
+        }
+        // Found by digest: how long that takes says nothing about how much of a guess was right.
+        Ok(self.book().by_digest.get(digest).and_then(|row| row.principal(now)))
+    }
+
+    fn has_grown(&self) -> Result<bool> {
+        let bytes = std::fs::metadata(self.path.as_path()).map_err(tokens_error)?.len();
+        Ok(bytes != self.book().file_bytes)
+    }
+
+    /// Reads what was appended since the last time.
+    fn read_on(&self) -> Result<()> {
+        let file_bytes = std::fs::metadata(self.path.as_path()).map_err(tokens_error)?.len();
+        let mut book = self.book();
+        for logged in self.log.read_from(book.events + 1) {
+            let logged = logged.map_err(tokens_error)?;
+            book.apply(&logged.event);
+            book.events = logged.seq;
+        }
+        // The length from before: what came meanwhile was read already, and is looked for once more.
+        book.file_bytes = file_bytes;
+        Ok(())
+    }
+
+    fn append(&self, now: Timestamp, event: &Event) -> Result<()> {
+        let event = serde_json::to_value(event).map_err(tokens_error)?;
+        self.log.append(&now.to_string(), &[event]).map_err(tokens_error)?;
+        self.read_on()
+    }
+
+    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tokens_error(error: impl std::fmt::Display) -> Error {
+    Error::Tokens(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn new(name: &str, role: Role) -> NewToken {
+        NewToken { name: name.into(), centre: "a".into(), role, original: false, expires_at: None }
+    }
+
+    #[tokio::test]
+    async fn what_another_process_issues_and_revokes_counts_at_once_and_no_token_is_on_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.jsonl");
+        let (server, other) = (Tokens::open(path.clone()).unwrap(), Tokens::open(path.clone()).unwrap());
+        let token = other.issue(&new("r", Role::Reader), at(0)).unwrap();
+        let principal = server.find(&token, at(1)).await.unwrap().unwrap();
+        assert_eq!((principal.name.as_str(), principal.centre.as_str()), ("r", "a"));
+        assert!(!principal.permissions.has(Permission::Original));
+        assert!(!std::fs::read_to_string(&path).unwrap().contains(token.trim_start_matches(PREFIX)));
+        let id = other.list().unwrap()[0].id.clone();
+        assert!(other.revoke(&id, at(2)).unwrap());
+        assert_eq!(server.find(&token, at(3)).await.unwrap(), None);
+        assert!(!other.revoke(&id, at(4)).unwrap(), "once is enough");
+        assert_eq!(server.find("tsu_00", at(5)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_token_ends_when_it_says_and_original_is_granted_at_issue() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path().join("tokens.jsonl")).unwrap();
+        let asked = NewToken { original: true, expires_at: Some(at(10)), ..new("r", Role::Reader) };
+        let token = tokens.issue(&asked, at(0)).unwrap();
+        assert!(tokens.find(&token, at(9)).await.unwrap().unwrap().permissions.has(Permission::Original));
+        assert_eq!(tokens.find(&token, at(10)).await.unwrap(), None);
+        assert!(tokens.issue(&new(" ", Role::Reader), at(0)).is_err());
+    }
+}
