@@ -7,13 +7,20 @@
 //! reads, [`EventLog`] remembers what cannot be rebuilt from images. Viewers hold a `Reader` only.
 
 mod body;
+pub mod catalogue;
+mod disk;
 mod error;
+mod event_log;
 mod frames;
+mod objects;
 mod record;
 
 pub use body::Body;
+pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
+pub use event_log::{EventLog, Events, LoggedEvent, Verified};
 pub use frames::{FrameSpan, FrameTable};
+pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};
 pub use record::{
     Batch, Description, Digests, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
     SeriesAttributes, StudyAttributes, TakeIn,

@@ -1,2 +1,32 @@
 //! The doors and the gate: receives files (STOW-RS, C-STORE, folders, ZIP, DICOMDIR), admits or quarantines each,
 //! and packs what was taken in.
+//!
+//! A door gathers the bytes of one file ([`Receiver`]) and hands them to the [`Gate`], which answers once they are
+//! durable; only then does the door answer its sender.
+
+pub mod admit;
+mod compare;
+mod door;
+mod error;
+pub mod files;
+pub mod import;
+mod intake;
+mod original;
+pub mod packing;
+mod progress;
+mod receipt_page;
+mod receive;
+mod stow;
+
+#[cfg(test)]
+mod fake;
+
+pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
+pub use error::{Error, Result};
+pub use intake::Intake;
+pub use original::received_bytes;
+pub use packing::Packer;
+pub use progress::{Progress, Silent};
+pub use receipt_page::receipt_page;
+pub use receive::{ReceiveLimits, Receiver, Receiving};
+pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};

@@ -1,3 +1,20 @@
 //! Pixels, and where they lie: scans a Part 10 file, decodes and encodes frames, makes and follows recipes, renders.
 //!
 //! Absent on purpose: storage, clock, network.
+
+pub mod codec;
+pub mod data_set;
+mod description;
+mod encapsulate;
+mod error;
+mod layout;
+pub mod recipe;
+mod samples;
+mod source;
+
+pub use description::PixelDescription;
+pub use encapsulate::{Encapsulated, encapsulate};
+pub use error::{Error, Result};
+pub use recipe::WhyNot;
+pub use samples::{SAMPLES_MAX, Samples, Values};
+pub use source::{Source, encode_frames, packable};

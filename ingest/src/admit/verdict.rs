@@ -1,0 +1,86 @@
+//! Why a file is not admitted, as a code for programs and two sentences for people.
+
+use archive::Reason;
+use transcode::data_set;
+
+/// Why a file is set aside.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Its bytes are not a whole DICOM file.
+    #[error(transparent)]
+    DataSet(#[from] data_set::Error),
+    /// A UID that keys it is missing.
+    #[error("{keyword} is missing or empty")]
+    MissingUid {
+        /// Its keyword.
+        keyword: &'static str,
+    },
+    /// A UID that keys it cannot be a key.
+    #[error("{keyword} \"{value}\" is no UID: 1 to 64 digits and dots are allowed")]
+    InvalidUid {
+        /// Its keyword.
+        keyword: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A directory of a medium, not an instance.
+    #[error("this is a DICOMDIR, the directory of a medium, not an image or document")]
+    Dicomdir,
+}
+
+const SEND_AGAIN: &str = "Send the file again from its source; if it is the same there, ask the maker of the device.";
+const LOOK_AT_IT: &str = "Have it looked at: it can be released by hand or sent again after correction.";
+
+impl Verdict {
+    /// The short word for programs.
+    pub fn code(&self) -> &'static str {
+        use data_set::Error::*;
+        match self {
+            Verdict::MissingUid { .. } => "missing-uid",
+            Verdict::InvalidUid { .. } => "invalid-uid",
+            Verdict::Dicomdir => "dicomdir",
+            Verdict::DataSet(error) => match error {
+                NotDicom { .. } => "not-dicom",
+                Truncated { .. } => "truncated",
+                Nesting { .. } => "nesting",
+                ElementCount { .. } | TooBig { .. } | InflatedTooBig { .. } => "too-big",
+                PixelLength { .. } | FragmentCount { .. } => "pixel-length",
+                Io(error) if is_damage(error) => "malformed",
+                Io(_) => "unreadable",
+                _ => "malformed",
+            },
+        }
+    }
+
+    /// What the sender can do.
+    fn next_step(&self) -> &'static str {
+        match self.code() {
+            "not-dicom" => "Send DICOM files only; leave it out of the batch or convert it to DICOM first.",
+            "truncated" | "pixel-length" => SEND_AGAIN,
+            "missing-uid" | "invalid-uid" => "Correct the UIDs where the file comes from and send it again.",
+            "dicomdir" => "Nothing to do: send the files it lists, not the directory.",
+            "unreadable" => "Send it again; if this stays, look at the disk of the receiving machine.",
+            _ => LOOK_AT_IT,
+        }
+    }
+}
+
+/// A damaged or cut deflate stream, not a failing disk.
+fn is_damage(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::*;
+    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+}
+
+impl From<Verdict> for Reason {
+    fn from(verdict: Verdict) -> Reason {
+        let text = verdict.to_string();
+        let mut letters = text.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+        Reason {
+            code: verdict.code().to_owned(),
+            text: format!("{first}{}.", letters.as_str()),
+            next_step: verdict.next_step().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Gathers the chunks of one file, in memory while that is granted and on disk beyond, its SHA-256 running.
+//!
+//! Memory is granted from one budget for all doors. A file that holds nothing yet waits a while for its first grant
+//! (full means wait); a file that has begun never waits for more, or two of them could wait for each other for ever:
+//! it moves to the spool folder and gives its memory back. So memory is bounded and a slow sender delays nobody long.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use archive::Body;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::door::Received;
+use crate::error::{Error, Result};
+
+/// The budget is counted in pages, for a semaphore counts in u32.
+const PAGE_BYTES: usize = 4096;
+/// First grant to a file of unknown length.
+const FIRST_BYTES: usize = 64 << 10;
+/// Bytes gathered before one write to the spool file.
+const SPOOL_WRITE_BYTES: usize = 1 << 20;
+/// Hashing more than this at once would hold an async thread for half a millisecond, even without SHA instructions.
+const INLINE_BYTES_MAX: usize = 256 << 10;
+
+/// How much a file, and all files together, may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiveLimits {
+    /// A file of more is refused. Default: 16 GiB.
+    pub body_bytes_max: u64,
+    /// A file of more is spooled to disk. Default: 32 MiB.
+    pub body_memory_bytes_max: usize,
+    /// All files in memory together, until the archive lets go of them. Default: 256 MiB.
+    pub in_flight_bytes_max: usize,
+    /// How long a new file waits for memory before it is spooled. Default: 2 s.
+    pub memory_wait_ms_max: u64,
+}
+
+impl Default for ReceiveLimits {
+    fn default() -> Self {
+        ReceiveLimits {
+            body_bytes_max: 16 << 30,
+            body_memory_bytes_max: 32 << 20,
+            in_flight_bytes_max: 256 << 20,
+            memory_wait_ms_max: 2_000,
+        }
+    }
+}
+
+/// Opens one [`Receiving`] a file; clones share one budget of memory.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    limits: ReceiveLimits,
+    spool: Arc<PathBuf>,
+    budget: Arc<Semaphore>,
+}
+
+impl Receiver {
+    /// A receiver that spools into the folder `spool`, which must exist.
+    pub fn new(limits: ReceiveLimits, spool: impl Into<PathBuf>) -> Self {
+        let pages = limits.in_flight_bytes_max.div_ceil(PAGE_BYTES).min(u32::MAX as usize);
+        Receiver { limits, spool: Arc::new(spool.into()), budget: Arc::new(Semaphore::new(pages)) }
+    }
+
+    /// Begins a file. `bytes_hint` is its length if the sender said it; nothing is believed of it but the first grant.
+    pub fn open(&self, bytes_hint: Option<u64>) -> Receiving {
+        let first = bytes_hint.and_then(|hint| usize::try_from(hint).ok()).unwrap_or(FIRST_BYTES);
+        Receiving {
+            receiver: self.clone(),
+            digest: Sha256::new(),
+            len: 0,
+            first_bytes: first.clamp(1, self.limits.body_memory_bytes_max.max(1)),
+            held: Vec::new(),
+            grant: None,
+            spooled: None,
+        }
+    }
+
+    /// Bytes of the budget that are free now.
+    pub fn free_bytes(&self) -> usize {
+        self.budget.available_permits() * PAGE_BYTES
+    }
+}
+
+/// One file on its way in.
+#[derive(Debug)]
+pub struct Receiving {
+    receiver: Receiver,
+    digest: Sha256,
+    len: u64,
+    first_bytes: usize,
+    /// In memory: the file so far. Spooled: what is not written yet.
+    held: Vec<u8>,
+    grant: Option<OwnedSemaphorePermit>,
+    spooled: Option<NamedTempFile>,
+}
+
+impl Receiving {
+    /// Bytes received so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether none has come yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds the next bytes.
+    ///
+    /// # Errors
+    /// [`Error::BodyTooLarge`], [`Error::Spool`]. The file is lost then; go on reading and throw the rest away.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        let len = self.len.saturating_add(chunk.len() as u64);
+        let bytes_max = self.receiver.limits.body_bytes_max;
+        if len > bytes_max {
+            return Err(Error::BodyTooLarge { bytes_max });
+        }
+        self.len = len;
+        if self.spooled.is_none() && !self.fits(chunk.len()).await {
+            self.spooled = Some(NamedTempFile::new_in(&*self.receiver.spool).map_err(Error::Spool)?);
+            self.flush().await?;
+            self.grant = None;
+        }
+        self.hash(&chunk).await?;
+        self.held.extend_from_slice(&chunk);
+        if self.spooled.is_some() && self.held.len() >= SPOOL_WRITE_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// The whole file.
+    ///
+    /// # Errors
+    /// [`Error::Spool`] when the last bytes could not be written.
+    pub async fn finish(mut self) -> Result<Received> {
+        let body = match self.spooled {
+            Some(_) => {
+                self.flush().await?;
+                let file = self.spooled.take().ok_or(Error::Stopping)?;
+                Body::spooled(file).map_err(Error::Spool)?
+            }
+            None => Body::Memory(self.granted()),
+        };
+        Ok(Received { body, file_digest: self.digest.finalize().into(), expected_study: None })
+    }
+
+    /// Makes room in memory for `more` bytes, if the limits and the budget allow.
+    async fn fits(&mut self, more: usize) -> bool {
+        let needed = self.held.len().saturating_add(more);
+        let memory_max = self.receiver.limits.body_memory_bytes_max;
+        if needed > memory_max {
+            return false;
+        }
+        if needed <= self.held.capacity() {
+            return true;
+        }
+        let capacity = needed.max(self.first_bytes).max(self.held.capacity() * 2).min(memory_max);
+        let grown = capacity - self.held.capacity();
+        if !self.grant(grown.div_ceil(PAGE_BYTES)).await {
+            return false;
+        }
+        self.held.reserve_exact(capacity - self.held.len());
+        true
+    }
+
+    async fn grant(&mut self, pages: usize) -> bool {
+        let Ok(pages) = u32::try_from(pages) else { return false };
+        let budget = self.receiver.budget.clone();
+        let Some(grant) = &mut self.grant else {
+            let wait = Duration::from_millis(self.receiver.limits.memory_wait_ms_max);
+            let granted = tokio::time::timeout(wait, budget.acquire_many_owned(pages)).await;
+            self.grant = granted.ok().and_then(|permit| permit.ok());
+            return self.grant.is_some();
+        };
+        match budget.try_acquire_many_owned(pages) {
+            Ok(more) => grant.merge(more),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    async fn hash(&mut self, chunk: &Bytes) -> Result<()> {
+        if chunk.len() <= INLINE_BYTES_MAX {
+            self.digest.update(chunk);
+            return Ok(());
+        }
+        let (mut digest, chunk) = (std::mem::take(&mut self.digest), chunk.clone());
+        let hashed = tokio::task::spawn_blocking(move || {
+            digest.update(&chunk);
+            digest
+        });
+        self.digest = hashed.await.map_err(|_| Error::Stopping)?;
+        Ok(())
+    }
+
+    /// Writes what is held to the spool file, off the async threads.
+    async fn flush(&mut self) -> Result<()> {
+        let Some(mut file) = self.spooled.take() else { return Ok(()) };
+        let held = std::mem::take(&mut self.held);
+        let written = tokio::task::spawn_blocking(move || file.write_all(&held).map(|()| file));
+        self.spooled = Some(written.await.map_err(|_| Error::Stopping)?.map_err(Error::Spool)?);
+        self.held.reserve_exact(SPOOL_WRITE_BYTES);
+        Ok(())
+    }
+
+    /// The bytes in memory, which carry their grant with them until the last clone goes.
+    fn granted(&mut self) -> Bytes {
+        let mut held = std::mem::take(&mut self.held);
+        held.shrink_to_fit();
+        let Some(mut grant) = self.grant.take() else { return held.into() };
+        let excess = grant.num_permits().saturating_sub(held.len().div_ceil(PAGE_BYTES));
+        drop(grant.split(excess));
+        Bytes::from_owner(Granted { held, _grant: grant })
+    }
+}
+
+struct Granted {
+    held: Vec<u8>,
+    _grant: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Granted {
+    fn as_ref(&self) -> &[u8] {
+        &self.held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiver(spool: &tempfile::TempDir, memory: usize, in_flight: usize) -> Receiver {
+        let limits = ReceiveLimits {
+            body_bytes_max: 1 << 20,
+            body_memory_bytes_max: memory,
+            in_flight_bytes_max: in_flight,
+            memory_wait_ms_max: 20,
+        };
+        Receiver::new(limits, spool.path())
+    }
+
+    async fn check(receiver: &Receiver, len: usize, chunk: usize, spooled: bool) {
+        let bytes: Vec<u8> = (0..len).map(|i| (i * 7 % 251) as u8).collect();
+        let mut receiving = receiver.open(None);
+        for piece in bytes.chunks(chunk) {
+            receiving.write(Bytes::copy_from_slice(piece)).await.unwrap();
+        }
+        let received = receiving.finish().await.unwrap();
+        assert_eq!(received.file_digest, <[u8; 32]>::from(Sha256::digest(&bytes)), "{len} by {chunk}");
+        assert_eq!(received.body.bytes(u64::MAX).unwrap().unwrap(), bytes);
+        assert_eq!(matches!(received.body, Body::Spooled(..)), spooled, "{len} by {chunk}");
+    }
+
+    /// Any length in any chunks comes out whole with its digest, in memory up to the limit and spooled beyond.
+    #[tokio::test]
+    async fn bytes_and_digest_are_the_same_in_memory_and_spooled() {
+        let spool = tempfile::tempdir().unwrap();
+        let receiver = receiver(&spool, 100_000, 1 << 20);
+        for chunk in [1_000, 65_536, 300_000] {
+            check(&receiver, 0, chunk, false).await;
+            check(&receiver, 100_000, chunk, false).await;
+            check(&receiver, 100_001, chunk, true).await;
+            check(&receiver, 1 << 20, chunk, true).await;
+        }
+        assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0, "spool files go with their bodies");
+        assert_eq!(receiver.free_bytes(), 1 << 20, "all memory is given back");
+    }
+
+    /// A file beyond body_bytes_max is refused and leaves nothing behind.
+    #[tokio::test]
+    async fn a_file_too_large_is_refused() {
+        let spool = tempfile::tempdir().unwrap();
+        let receiver = receiver(&spool, 100_000, 1 << 20);
+        let mut receiving = receiver.open(Some(10));
+        receiving.write(Bytes::from(vec![0; 1 << 20])).await.unwrap();
+        let refused = receiving.write(Bytes::from_static(b"x")).await;
+        assert!(matches!(refused, Err(Error::BodyTooLarge { bytes_max: 1_048_576 })));
+        drop(receiving);
+        assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+    }
+
+    /// With the budget held by others a new file waits, then goes to disk; the grant lives as long as the bytes.
+    #[tokio::test]
+    async fn a_full_budget_means_disk_and_comes_back_with_the_last_clone() {
+        let spool = tempfile::tempdir().unwrap();
+        let receiver = receiver(&spool, 100_000, 128 << 10);
+        let mut first = receiver.open(Some(100_000));
+        first.write(Bytes::from(vec![1; 100_000])).await.unwrap();
+        let held = first.finish().await.unwrap();
+        let clone = held.body.clone();
+        drop(held);
+        check(&receiver, 90_000, 90_000, true).await;
+        drop(clone);
+        check(&receiver, 90_000, 90_000, false).await;
+    }
+}

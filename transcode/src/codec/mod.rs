@@ -1,0 +1,138 @@
+//! The seam: a frame in, a lossless codestream out, and back. What writes it stands behind [`encode`] alone,
+//! and [`TRANSFER_SYNTAX_UID`] says what that is.
+
+mod header;
+mod openjp2;
+
+pub use header::Header;
+
+use crate::error::{Error, Result, contained};
+use crate::samples::Samples;
+
+/// Transfer Syntax UID (0002,0010) of what [`encode`] writes: JPEG 2000 Image Compression (Lossless Only), PS3.5 Annex A.4.4.
+pub const TRANSFER_SYNTAX_UID: &str = "1.2.840.10008.1.2.4.90";
+
+/// The longer edge of the lowest resolution is at most this where the shorter edge allows it: a thumbnail can be
+/// read from the head of the codestream.
+const BASE_EDGE_MAX: u32 = 64;
+
+/// Encodes one frame without loss. Three components are taken for red, green and blue and go through the
+/// reversible colour transform (T.800 Annex G.2); see [`photometric_interpretation`].
+///
+/// # Errors
+/// [`Error::Panicked`] or [`Error::Damaged`] when the coder fails; it never answers part of a codestream. openjp2
+/// refuses colour noise of one or two bits, whose codestream outgrows the buffer it guesses.
+pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
+    contained("openjp2", || openjp2::encode(frame, levels(frame.width(), frame.height())))
+}
+
+/// Decodes one codestream, JPEG 2000 Part 1 or HTJ2K, bare or in JP2 boxes, to samples with the colour transform undone.
+///
+/// # Errors
+/// [`Error::TooLarge`] when the header claims more than [`SAMPLES_MAX`](crate::SAMPLES_MAX) samples, before anything is
+/// allocated for them; [`Error::Damaged`] or [`Error::Panicked`] when it cannot be decoded to the end.
+pub fn decode(codestream: &[u8]) -> Result<Samples> {
+    let codestream = header::codestream(codestream)?;
+    let header = Header::read(codestream)?;
+    contained("openjp2", || openjp2::decode(codestream, &header))
+}
+
+/// Photometric Interpretation (0028,0004) of a Data Set whose frames [`encode`] has written (PS3.5 §8.2.4).
+pub fn photometric_interpretation(received: &str) -> &str {
+    if received == "RGB" { "YBR_RCT" } else { received }
+}
+
+/// Decomposition levels: the least that bring the longer edge to [`BASE_EDGE_MAX`], but no more than halve the
+/// shorter edge down to 1 (openjp2 refuses more).
+fn levels(width: u32, height: u32) -> u32 {
+    let wanted = (0..32).find(|&levels| width.max(height).div_ceil(1 << levels) <= BASE_EDGE_MAX).unwrap_or(31);
+    wanted.min(width.min(height).max(1).ilog2())
+}
+
+fn damaged<T>(detail: impl Into<String>) -> Result<T> {
+    Err(Error::Damaged { coder: "JPEG 2000 codestream", detail: detail.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Values;
+    use proptest::prelude::*;
+
+    fn check(width: u32, height: u32, components: u8, bits: u8, signed: bool, numbers: impl Iterator<Item = i32>) {
+        let (low, span) = if signed { (-(1i32 << (bits - 1)), 1 << bits) } else { (0, 1 << bits) };
+        let wide = numbers.take((width * height * u32::from(components)) as usize).map(|n| low + n.rem_euclid(span));
+        let frame = Samples::new(width, height, components, bits, Values::collect(bits, signed, wide)).unwrap();
+        let codestream = encode(&frame).unwrap();
+        assert_eq!(
+            decode(&codestream).unwrap(),
+            frame,
+            "{width} x {height} x {components}, {bits} bits, signed {signed}"
+        );
+    }
+
+    fn noise(seed: u64) -> impl Iterator<Item = i32> {
+        std::iter::successors(Some(seed | 1), |s| {
+            Some(s.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407))
+        })
+        .map(|s| (s >> 33) as i32)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Full-range noise of any size, depth and sign comes back bit for bit (colour from 4 bits: see `encode`).
+        #[test]
+        fn noise_comes_back(width in 1u32..140, height in 1u32..140, colour: bool, bits in 1u8..=16, signed: bool, seed: u64) {
+            let bits = if colour { bits.max(4) } else { bits };
+            check(width, height, if colour { 3 } else { 1 }, bits, signed && !colour, noise(seed));
+        }
+
+        /// No bytes make the decoder do anything but answer: good heads with damage behind them.
+        #[test]
+        fn damage_is_an_error_or_another_picture(at in 0usize..600, byte: u8, cut in 0usize..600) {
+            let values = Values::U8(noise(7).take(400).map(|n| n as u8).collect());
+            let mut codestream = encode(&Samples::new(20, 20, 1, 8, values).unwrap()).unwrap();
+            let last = codestream.len() - 1;
+            codestream[at.min(last)] = byte;
+            let _ = decode(&codestream);
+            let _ = decode(&codestream[..cut.min(last)]);
+        }
+    }
+
+    #[test]
+    fn the_smallest_and_the_thinnest_frames_come_back() {
+        for (width, height) in [(1, 1), (1, 2), (2, 512), (513, 1), (3, 3), (64, 65), (257, 131)] {
+            check(width, height, 1, 12, false, noise(3));
+            check(width, height, 1, 16, true, noise(4));
+            check(width, height, 3, 8, false, noise(5));
+        }
+    }
+
+    #[test]
+    fn levels_follow_the_longer_edge_and_spare_the_shorter() {
+        let check = |width, height, expected| assert_eq!(levels(width, height), expected, "{width} x {height}");
+        check(1, 1, 0);
+        check(64, 64, 0);
+        check(65, 64, 1);
+        check(512, 512, 3);
+        check(3064, 4664, 7);
+        check(512, 2, 1);
+        check(65535, 1, 0);
+    }
+
+    #[test]
+    fn a_header_that_claims_the_moon_is_refused_before_anything_is_allocated() {
+        let mut codestream = encode(&Samples::new(8, 8, 1, 8, Values::U8(vec![9; 64])).unwrap()).unwrap();
+        codestream[8..16].copy_from_slice(&[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
+        assert!(matches!(decode(&codestream), Err(Error::TooLarge { .. })));
+    }
+
+    #[test]
+    fn every_cut_of_a_codestream_is_an_error() {
+        let values = Values::U16(noise(11).take(33 * 9).map(|n| n as u16 & 0xFFF).collect());
+        let codestream = encode(&Samples::new(33, 9, 1, 12, values).unwrap()).unwrap();
+        for cut in 0..codestream.len() - 2 {
+            assert!(decode(&codestream[..cut]).is_err(), "cut at {cut} of {}", codestream.len());
+        }
+    }
+}

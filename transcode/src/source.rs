@@ -1,0 +1,234 @@
+//! A received file with native Pixel Data, and whether its pixels may become codestreams.
+
+use rayon::prelude::*;
+
+use crate::codec;
+use crate::description::PixelDescription;
+use crate::error::Result;
+use crate::layout::{Fill, Layout, Order};
+use crate::samples::SAMPLES_MAX;
+
+/// A received file and where its native Pixel Data lies.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    /// The whole file as received.
+    pub received: &'a [u8],
+    /// First byte of the value of Pixel Data (7FE0,0010) in it.
+    pub pixel_offset: u64,
+    /// Bytes of that value.
+    pub pixel_length: u64,
+    /// The Transfer Syntax is Explicit VR Big Endian (1.2.840.10008.1.2.2).
+    pub big_endian: bool,
+    /// What the Data Set says of its pixels.
+    pub description: PixelDescription,
+}
+
+/// Why a file is kept as received.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WhyNot {
+    /// Neither 8 nor 16 bits allocated: 1-bit, 32-bit, floating point.
+    #[error("{0} bits are allocated, only 8 and 16 are packed")]
+    BitsAllocated(u16),
+    /// Bits Stored, High Bit or Pixel Representation are not what the codestream could say again.
+    #[error("Bits Stored {stored} and High Bit {high} do not fit Bits Allocated {allocated}")]
+    Bits {
+        /// Bits Allocated (0028,0100).
+        allocated: u16,
+        /// Bits Stored (0028,0101).
+        stored: u16,
+        /// High Bit (0028,0102).
+        high: u16,
+    },
+    /// A Photometric Interpretation that has no lossless codestream of its own, or with a number of samples or a sign
+    /// that does not belong to it.
+    #[error(
+        "{samples} samples a pixel, Pixel Representation {representation}, of Photometric Interpretation {photometric:?} are not packed"
+    )]
+    Photometric {
+        /// Photometric Interpretation (0028,0004).
+        photometric: String,
+        /// Samples per Pixel (0028,0002).
+        samples: u16,
+        /// Pixel Representation (0028,0103).
+        representation: u16,
+    },
+    /// Pixel Data is shorter or longer than its frames.
+    #[error("Pixel Data has {found} bytes, its frames call for {expected}")]
+    Length {
+        /// Bytes there are.
+        found: u64,
+        /// Bytes there should be, a pad byte not counted.
+        expected: u64,
+    },
+    /// Pixel Data reaches beyond the end of the file.
+    #[error("Pixel Data reaches beyond the end of the file")]
+    Truncated,
+    /// A frame is larger than a coder is given.
+    #[error("a frame has no samples, or more than {SAMPLES_MAX}")]
+    Frame,
+    /// Something other than zeros or the sign lies above High Bit: an overlay, a padding value out of range.
+    #[error("there is data above High Bit")]
+    AboveHighBit,
+    /// Bytes in big-endian words, and frames of an odd number of them.
+    #[error("frames of an odd number of bytes lie in big-endian words")]
+    OddWords,
+}
+
+impl Source<'_> {
+    /// The value of Pixel Data without what follows the last frame.
+    pub(crate) fn frames(&self, layout: &Layout) -> Option<&[u8]> {
+        let at = usize::try_from(self.pixel_offset).ok()?;
+        let length = layout.frame_bytes().checked_mul(self.description.number_of_frames as usize)?;
+        self.received.get(at..at.checked_add(length)?)
+    }
+
+    /// PS3.5 Annex A.3: with 8 bits allocated, big-endian words hold two swapped samples if the VR is OW, and none
+    /// are swapped if it is OB. The VR stands 8 bytes before the value (PS3.5 §7.1.2).
+    fn order(&self) -> Order {
+        let vr = self.pixel_offset.checked_sub(8).and_then(|at| self.received.get(at as usize..)?.get(..2));
+        match (self.big_endian, self.description.bits_allocated, vr) {
+            (true, 16, _) => Order::Big,
+            (true, _, Some(b"OW")) => Order::Swapped,
+            _ => Order::Little,
+        }
+    }
+
+    /// The layout of its frames, or why there is none that a codestream can stand for.
+    pub(crate) fn layout(&self) -> Result<Layout, WhyNot> {
+        let d = &self.description;
+        bits(d)?;
+        photometric(d)?;
+        let mut layout = Layout::new(d, self.order()).map_err(|_| WhyNot::Frame)?;
+        self.length(&layout)?;
+        if layout.order == Order::Swapped && layout.frame_bytes() % 2 == 1 {
+            return Err(WhyNot::OddWords);
+        }
+        let frames = self.frames(&layout).ok_or(WhyNot::Truncated)?;
+        layout.fill = fill(&layout, frames).ok_or(WhyNot::AboveHighBit)?;
+        Ok(layout)
+    }
+
+    fn length(&self, layout: &Layout) -> Result<(), WhyNot> {
+        let expected = (layout.frame_bytes() as u64).saturating_mul(self.description.number_of_frames.into());
+        let found = self.pixel_length;
+        // One byte more pads an odd length (PS3.5 §8.1.1); it is kept in the recipe.
+        if expected == 0 || found < expected || found > expected + (expected & 1) {
+            return Err(WhyNot::Length { found, expected });
+        }
+        let end = self.pixel_offset.checked_add(found);
+        end.filter(|&end| end <= self.received.len() as u64).map(|_| ()).ok_or(WhyNot::Truncated)
+    }
+}
+
+/// Says whether the pixels of this file may become codestreams. Reads every sample where bits lie above High Bit.
+///
+/// # Errors
+/// Why not, in a sentence; the file is then kept as received.
+pub fn packable(source: &Source) -> Result<(), WhyNot> {
+    source.layout().map(|_| ())
+}
+
+/// Encodes every frame without loss, a rayon job a frame; answers them in order.
+///
+/// # Errors
+/// [`Error::Kept`](crate::Error::Kept) when [`packable`] says no, and whatever [`codec::encode`] says.
+pub fn encode_frames(source: &Source) -> Result<Vec<Vec<u8>>> {
+    let layout = source.layout()?;
+    let frames = source.frames(&layout).ok_or(WhyNot::Truncated)?;
+    frames.par_chunks_exact(layout.frame_bytes()).map(|frame| codec::encode(&layout.samples(frame)?)).collect()
+}
+
+fn bits(d: &PixelDescription) -> Result<(), WhyNot> {
+    let (allocated, stored, high) = (d.bits_allocated, d.bits_stored, d.high_bit);
+    if !matches!(allocated, 8 | 16) {
+        return Err(WhyNot::BitsAllocated(allocated));
+    }
+    if !(1..=allocated).contains(&stored) || high != stored - 1 {
+        return Err(WhyNot::Bits { allocated, stored, high });
+    }
+    Ok(())
+}
+
+/// PS3.3 C.7.6.3.1.2: which interpretations have one sample, which three, and which may be signed.
+fn photometric(d: &PixelDescription) -> Result<(), WhyNot> {
+    let known = match d.photometric_interpretation.as_str() {
+        "MONOCHROME1" | "MONOCHROME2" => d.samples_per_pixel == 1 && d.pixel_representation <= 1,
+        "PALETTE COLOR" => d.samples_per_pixel == 1 && d.pixel_representation == 0,
+        "RGB" => d.samples_per_pixel == 3 && d.pixel_representation == 0 && d.planar_configuration <= 1,
+        _ => false,
+    };
+    let photometric = || d.photometric_interpretation.clone();
+    let (samples, representation) = (d.samples_per_pixel, d.pixel_representation);
+    if known { Ok(()) } else { Err(WhyNot::Photometric { photometric: photometric(), samples, representation }) }
+}
+
+/// What fills the bits above High Bit in all frames together.
+fn fill(layout: &Layout, frames: &[u8]) -> Option<Fill> {
+    let fills: Option<Vec<Fill>> =
+        frames.par_chunks_exact(layout.frame_bytes()).map(|frame| layout.fill_of(frame)).collect();
+    let fills = fills?;
+    if !fills.contains(&Fill::Sign) {
+        return Some(Fill::Zero);
+    }
+    // A frame without negative values has zeros there either way; but zeros above a negative value are no sign.
+    let sign = Layout { fill: Fill::Sign, ..layout.clone() };
+    frames.par_chunks_exact(layout.frame_bytes()).all(|frame| sign.is_filled(frame)).then_some(Fill::Sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn grey(rows: u16, columns: u16, stored: u16) -> PixelDescription {
+        PixelDescription {
+            rows,
+            columns,
+            samples_per_pixel: 1,
+            bits_allocated: if stored > 8 { 16 } else { 8 },
+            bits_stored: stored,
+            high_bit: stored - 1,
+            pixel_representation: 0,
+            planar_configuration: 0,
+            photometric_interpretation: "MONOCHROME2".into(),
+            number_of_frames: 1,
+        }
+    }
+
+    fn check(description: PixelDescription, pixels: &[u8], expected: Result<(), WhyNot>) {
+        let pixel_length = pixels.len() as u64;
+        let source = Source { received: pixels, pixel_offset: 0, pixel_length, big_endian: false, description };
+        assert_eq!(packable(&source), expected);
+    }
+
+    #[test]
+    fn plain_grey_is_packed_also_with_its_pad_byte() {
+        check(grey(1, 3, 8), &[1, 2, 3], Ok(()));
+        check(grey(1, 3, 8), &[1, 2, 3, 0], Ok(()));
+        check(grey(1, 2, 12), &[1, 2, 3, 4], Ok(()));
+    }
+
+    #[test]
+    fn everything_else_says_why_not() {
+        check(grey(1, 3, 8), &[1, 2], Err(WhyNot::Length { found: 2, expected: 3 }));
+        check(grey(1, 2, 8), &[1, 2, 3], Err(WhyNot::Length { found: 3, expected: 2 }));
+        check(grey(0, 2, 8), &[], Err(WhyNot::Frame));
+        check(grey(1, 1, 12), &[0, 0x10], Err(WhyNot::AboveHighBit));
+        check(PixelDescription { bits_allocated: 1, ..grey(1, 8, 1) }, &[1], Err(WhyNot::BitsAllocated(1)));
+        check(PixelDescription { bits_allocated: 32, ..grey(1, 1, 12) }, &[1; 4], Err(WhyNot::BitsAllocated(32)));
+        let shifted = PixelDescription { high_bit: 15, ..grey(1, 1, 12) };
+        check(shifted, &[1; 2], Err(WhyNot::Bits { allocated: 16, stored: 12, high: 15 }));
+        let ybr =
+            PixelDescription { photometric_interpretation: "YBR_FULL".into(), samples_per_pixel: 3, ..grey(1, 1, 8) };
+        let why = WhyNot::Photometric { photometric: "YBR_FULL".into(), samples: 3, representation: 0 };
+        check(ybr, &[1; 3], Err(why));
+    }
+
+    #[test]
+    fn one_frame_filled_with_zeros_and_one_with_the_sign_are_not_packed_together() {
+        let signed = |frames| PixelDescription { pixel_representation: 1, number_of_frames: frames, ..grey(1, 1, 12) };
+        check(signed(2), &[0xFF, 0xFF, 0xFF, 0x07], Ok(()));
+        check(signed(2), &[0xFF, 0x0F, 0xFF, 0x07], Ok(()));
+        check(signed(2), &[0xFF, 0xFF, 0xFF, 0x0F], Err(WhyNot::AboveHighBit));
+    }
+}

@@ -1,0 +1,148 @@
+// The read side over HTTP (DICOMweb, PS3.18), same origin only. The session cookie is the browser's business.
+
+const ROOT = "/dicom-web";
+
+/** An answer that is no success: `status` (0 = no connection), and the server's own sentence where it gave one. */
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let signInNeeded = () => {};
+
+/** `handler` is called whenever the server answers 401. */
+export function onSignInNeeded(handler) {
+  signInNeeded = handler;
+}
+
+async function request(path, accept, signal) {
+  let response;
+  try {
+    response = await fetch(path, { headers: { Accept: accept }, credentials: "same-origin", signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, String(error.message ?? error));
+  }
+  if (response.status === 401) signInNeeded();
+  if (!response.ok) throw new ApiError(response.status, await sentence(response));
+  return response;
+}
+
+// At most one line of what the server said; an HTML error page of some proxy is no sentence.
+async function sentence(response) {
+  const kind = response.headers.get("Content-Type") ?? "";
+  if (/html|image|octet/.test(kind)) return "";
+  const body = (await response.text().catch(() => "")).slice(0, 2000);
+  try {
+    const value = JSON.parse(body);
+    return String(value.message ?? value.error ?? value.detail ?? "").slice(0, 400);
+  } catch {
+    return body.split("\n")[0].slice(0, 400);
+  }
+}
+
+async function json(path, signal) {
+  const response = await request(path, "application/dicom+json", signal);
+  return response.status === 204 ? [] : response.json();
+}
+
+/** Path of a study, of a series, or of an instance: as many UIDs as are given. */
+export function pathOf(study, series, instance) {
+  let path = `${ROOT}/studies/${encodeURIComponent(study)}`;
+  if (series) path += `/series/${encodeURIComponent(series)}`;
+  if (instance) path += `/instances/${encodeURIComponent(instance)}`;
+  return path;
+}
+
+/** QIDO-RS Search for Studies (PS3.18 §10.6). `query` is made by `searchKeys`. */
+export function searchStudies(query, signal) {
+  return json(`${ROOT}/studies?${new URLSearchParams(query)}`, signal);
+}
+
+/** QIDO-RS: the series of a study, in order of Series Number. */
+export function searchSeries(study, signal) {
+  return json(`${pathOf(study)}/series?includefield=all`, signal);
+}
+
+/** QIDO-RS: `limit` instances of a series from `offset`. */
+export function searchInstances(study, series, { limit, offset = 0 }, signal) {
+  return json(`${pathOf(study, series)}/instances?${new URLSearchParams({ limit, offset })}`, signal);
+}
+
+/** WADO-RS: metadata of all instances of a series (PS3.18 §10.4). */
+export function seriesMetadata(study, series, signal) {
+  return json(`${pathOf(study, series)}/metadata`, signal);
+}
+
+/** QIDO-RS for one study row, `null` if it is not here. */
+export async function findStudy(study, signal) {
+  const rows = await searchStudies({ StudyInstanceUID: study, includefield: "all", limit: 1 }, signal);
+  return rows.find((row) => row["0020000D"]?.Value?.[0] === study) ?? null;
+}
+
+/**
+ * One rendered frame as a Blob (PS3.18 §8.3.5). `frame` counts from 1. `window` is `{center, width}` in modality units, or
+ * `null` for what the file says; `viewport` is `[width, height]` in pixels, or `null` for the whole matrix.
+ */
+export async function renderedFrame(address, { frame, window, viewport, mediaType }, signal) {
+  const query = [];
+  if (window) query.push(`window=${round(window.center)},${round(window.width)},linear`);
+  if (viewport) query.push(`viewport=${viewport[0]},${viewport[1]}`);
+  const path = `${pathOf(...address)}/frames/${frame}/rendered${query.length ? `?${query.join("&")}` : ""}`;
+  return (await request(path, mediaType, signal)).blob();
+}
+
+function round(value) {
+  return String(Math.round(value * 1000) / 1000);
+}
+
+/** Bulk data as an ArrayBuffer. `element` is a DICOM JSON element; `path` says where it hangs, e.g. `54000100/0/54001010`. */
+export async function bulkData(address, element, path, signal) {
+  if (element?.InlineBinary !== undefined) return fromBase64(element.InlineBinary);
+  const response = await request(bulkPath(address, element, path), "application/octet-stream", signal);
+  return response.arrayBuffer();
+}
+
+// A Bulk Data URI may be absolute, rooted or relative to the instance (PS3.18 §F.2.7). Only this server is ever asked.
+function bulkPath(address, element, path) {
+  const own = `${pathOf(...address)}/bulkdata/${path}`;
+  if (!element?.BulkDataURI) return own;
+  const url = new URL(element.BulkDataURI, `${location.origin}${pathOf(...address)}/`);
+  return url.origin === location.origin ? url.pathname + url.search : own;
+}
+
+/** Bytes of a base64 text. */
+export function fromBase64(value) {
+  const raw = atob(value);
+  const bytes = new Uint8Array(raw.length);
+  for (let index = 0; index < raw.length; index++) bytes[index] = raw.charCodeAt(index);
+  return bytes.buffer;
+}
+
+/** Posts a token; `true` when the server set a session. */
+export async function signIn(token) {
+  const response = await fetch("/session", {
+    method: "POST", headers: { "Content-Type": "application/json" }, credentials: "same-origin", body: JSON.stringify({ token }),
+  });
+  return response.ok;
+}
+
+/** QIDO keys of what a person typed: letters and kana search the name, anything with a digit the Patient ID. */
+export function searchKeys({ words = "", from = "", to = "", modality = "", accession = "" }, { limit, offset }) {
+  const keys = { includefield: "all", limit: String(limit), offset: String(offset) };
+  // NFKC: a full-width "１２３" typed through an input method is the ID 123. Wildcards typed by hand are the reader's own.
+  const wanted = words.normalize("NFKC").trim();
+  if (/[0-9]/.test(wanted)) keys.PatientID = starred(wanted);
+  else if (wanted) Object.assign(keys, { PatientName: starred(words.trim()), fuzzymatching: "true" });
+  const dates = `${from.replaceAll("-", "")}-${to.replaceAll("-", "")}`;
+  if (dates !== "-") keys.StudyDate = dates;
+  if (modality) keys.ModalitiesInStudy = modality;
+  if (accession.trim()) keys.AccessionNumber = starred(accession.normalize("NFKC").trim());
+  return keys;
+}
+
+function starred(value) {
+  return /[*?]/.test(value) ? value : `*${value}*`;
+}

@@ -1,0 +1,68 @@
+// The front door: header, language, theme, and which page an address means.
+//
+// Addresses hold a Study Instance UID at most, never a name, an ID or a date of birth: they end up in histories and logs.
+
+import { onSignInNeeded } from "./api.js";
+import { fill, h, select } from "./dom.js";
+import { language, setLanguage, t } from "./i18n.js";
+import { showList } from "./list.js";
+import { showSignIn } from "./session.js";
+import { remember, remembered, showTheme } from "./settings.js";
+import { showStudy } from "./study.js";
+
+const STUDY = /^#\/study\/([0-9.]{1,64})$/;
+const UNSET = { dispose() {} };
+let page = UNSET;
+let main = null;
+
+function header() {
+  const languages = select(t("language"), [["ja", "日本語"], ["en", "English"]], language(), (value) => {
+    remember("language", value);
+    setLanguage(value);
+    draw();
+  });
+  const themes = select(t("theme"), [["auto", t("themeAuto")], ["light", t("themeLight")], ["dark", t("themeDark")]],
+    remembered("theme", "auto"), (value) => {
+      remember("theme", value);
+      showTheme(value);
+    });
+  return h("header", { class: "top" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
+    h("a", { class: "brand", href: "#/studies" }, t("title")), h("div", { class: "place", id: "place" }),
+    h("div", { class: "settings" }, languages, themes));
+}
+
+// `#main` would be read as an address of ours; only the focus moves.
+function toMain(event) {
+  event.preventDefault();
+  main.focus();
+}
+
+/** Draws the whole document anew: header, then the page of the address. */
+function draw() {
+  document.documentElement.lang = language();
+  document.title = t("title");
+  main = h("main", { id: "main", tabindex: "-1" });
+  fill(document.getElementById("app"), header(), main);
+  route();
+}
+
+function route() {
+  page.dispose();
+  page = UNSET;
+  const place = fill(document.getElementById("place"));
+  const study = STUDY.exec(location.hash)?.[1];
+  fill(main);
+  page = study ? showStudy(main, place, study) : showList(main, place);
+}
+
+function askToSignIn() {
+  page.dispose();
+  page = UNSET;
+  showSignIn(main, route);
+}
+
+setLanguage(remembered("language", navigator.language?.startsWith("ja") === false ? "en" : "ja"));
+showTheme(remembered("theme", "auto"));
+onSignInNeeded(askToSignIn);
+addEventListener("hashchange", route);
+draw();
