@@ -53,7 +53,7 @@ pub enum WhyNot {
         /// Pixel Representation (0028,0103).
         representation: u16,
     },
-    /// Pixel Data is shorter or longer than its frames.
+    /// Pixel Data is shorter than its frames, or longer by a frame or more.
     #[error("Pixel Data has {found} bytes, its frames call for {expected}")]
     Length {
         /// Bytes there are.
@@ -112,8 +112,9 @@ impl Source<'_> {
     fn length(&self, layout: &Layout) -> Result<(), WhyNot> {
         let expected = (layout.frame_bytes() as u64).saturating_mul(self.description.number_of_frames.into());
         let found = self.pixel_length;
-        // One byte more pads an odd length (PS3.5 §8.1.1); it is kept in the recipe.
-        if expected == 0 || found < expected || found > expected + (expected & 1) {
+        // One byte more pads an odd length (PS3.5 §8.1.1), some senders add more; it is kept in the recipe. A whole frame
+        // more is another picture, and Number of Frames is wrong.
+        if expected == 0 || found < expected || found - expected >= layout.frame_bytes().max(2) as u64 {
             return Err(WhyNot::Length { found, expected });
         }
         let end = self.pixel_offset.checked_add(found);
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn everything_else_says_why_not() {
         check(grey(1, 3, 8), &[1, 2], Err(WhyNot::Length { found: 2, expected: 3 }));
-        check(grey(1, 2, 8), &[1, 2, 3], Err(WhyNot::Length { found: 3, expected: 2 }));
+        check(grey(1, 2, 8), &[1, 2, 3, 4], Err(WhyNot::Length { found: 4, expected: 2 }));
         check(grey(0, 2, 8), &[], Err(WhyNot::Frame));
         check(grey(1, 1, 12), &[0, 0x10], Err(WhyNot::AboveHighBit));
         check(PixelDescription { bits_allocated: 1, ..grey(1, 8, 1) }, &[1], Err(WhyNot::BitsAllocated(1)));
