@@ -10,9 +10,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use guard::require_upload;
-pub(crate) use guard::{guard, study_in};
+pub(crate) use guard::{Gate, guard};
 pub use session::Sessions;
-pub(crate) use session::{sign_in, start_session, stop_session};
+pub(crate) use session::{sign_in, start_session, session_of};
 pub use table::{Needs, ROUTES, Service};
 pub use tokens::{NewToken, TokenRow, Tokens};
 

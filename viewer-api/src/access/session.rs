@@ -183,7 +183,7 @@ pub(crate) async fn start_session(
 }
 
 /// `DELETE /session`: signs out. `GET /session`: who is signed in.
-pub(crate) async fn stop_session(
+pub(crate) async fn session_of(
     State(state): State<ViewerState>,
     method: Method,
     headers: HeaderMap,

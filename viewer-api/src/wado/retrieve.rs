@@ -128,24 +128,25 @@ enum Packaging {
 /// What the client asks for, held against what there is: the best packaging in which every instance can be given.
 fn choose(accept: &[MediaRange], found: &[Held], address: &Address) -> Result<(Packaging, Vec<Form>)> {
     let one = !address.instance.is_empty();
-    let mut tried = Vec::new();
-    for range in accept.iter().filter(|range| range.covers(DICOM)) {
-        let packaging =
-            if range.is_multipart() || range.is_any() { Packaging::Multipart } else { Packaging::Single };
-        if (packaging == Packaging::Single && !one) || tried.contains(&packaging) {
-            continue;
-        }
-        tried.push(packaging);
-        // Ranges of the same packaging stand for one another: a study may hold several transfer syntaxes.
-        let alike = |other: &&MediaRange| {
-            other.covers(DICOM) && (other.is_multipart() || other.is_any()) == (packaging == Packaging::Multipart)
-        };
-        let wanted: Vec<Option<&str>> =
-            accept.iter().filter(alike).map(MediaRange::transfer_syntax).collect();
+    // A link in a page asks for `text/html` first and takes anything: a file, not a multipart.
+    let link = one && accept.iter().any(|range| range.covers("text/html") && !range.is_any());
+    let packaging_of = |range: &MediaRange| {
+        let parts = range.is_multipart() || (range.is_any() && !link);
+        if parts { Packaging::Multipart } else { Packaging::Single }
+    };
+    let ranges: Vec<(Packaging, Option<&str>)> = accept
+        .iter()
+        .filter(|range| range.covers(DICOM))
+        .map(|range| (packaging_of(range), range.transfer_syntax()))
+        .filter(|(packaging, _)| one || *packaging == Packaging::Multipart)
+        .collect();
+    for (packaging, _) in &ranges {
+        // Ranges of one packaging stand for one another: a study may hold several transfer syntaxes.
+        let wanted = || ranges.iter().filter(|(of, _)| of == packaging).map(|(_, syntax)| *syntax);
         let forms: Option<Vec<Form>> =
-            found.iter().map(|held| wanted.iter().find_map(|syntax| form_for(held, *syntax))).collect();
+            found.iter().map(|held| wanted().find_map(|syntax| form_for(held, syntax))).collect();
         if let Some(forms) = forms {
-            return Ok((packaging, forms));
+            return Ok((*packaging, forms));
         }
     }
     Err(Error::NotAcceptable { what: address.sentence(), offered: offered(found) })
