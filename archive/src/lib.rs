@@ -6,25 +6,48 @@
 //! Three types share the work and are never confused: [`Writer`] takes in and packs, [`Reader`] finds and
 //! reads, [`EventLog`] remembers what cannot be rebuilt from images. Viewers hold a `Reader` only.
 
+mod amendment;
+mod batches;
 mod body;
 pub mod catalogue;
 mod disk;
 mod error;
 mod event_log;
+pub mod fold;
 mod frames;
+mod index;
+mod intake;
+mod layout;
 mod objects;
+mod pack;
+mod pack_builder;
+mod quarantine;
+mod reader;
 mod record;
+mod recovery;
+mod verify;
+mod writer;
 
-pub use body::Body;
+pub use amendment::{Act, Amendment};
+pub use body::{Body, ReadSeek};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
-pub use event_log::{EventLog, Events, LoggedEvent, Verified};
+pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
+pub use index::{Match, Order, Range, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+pub use layout::Layout;
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};
+pub use pack::{HeldForm, InstanceRecord, PackDirectory};
+pub use pack_builder::{Form, PackBuilder, compress};
+pub use quarantine::{QuarantineState, Quarantined};
+pub use reader::{BacklogStudy, Held, Reader};
 pub use record::{
     Batch, Description, Digests, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
     SeriesAttributes, StudyAttributes, TakeIn,
 };
+pub use recovery::{delete_index, open, open_on};
+pub use verify::{Finding, Rebuild, Verified, verify};
+pub use writer::{Admission, Settings, TakenIn, Writer};
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {

@@ -13,6 +13,13 @@ use super::{CharacterSet, TextKind, tags};
 
 /// Bytes of a binary value that is carried in the object itself.
 const INLINE_BYTES_MAX: usize = 1024;
+/// Bytes of a text that is carried in the object itself.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the object from which on only short values are still carried: control characters take six bytes each,
+/// so that a header within its limit could become an object of 400 MB.
+const OBJECT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a value that is short.
+const SHORT_BYTES_MAX: usize = 64;
 
 /// Writes the object: all elements but group 0002 and lower and group lengths, sorted by tag. An element that the
 /// file has twice is written once, as it comes first.
@@ -62,6 +69,7 @@ impl Writer {
             }
             Value::Skipped | Value::Fragments(_) => self.bulk(path),
             Value::Bytes(bytes) if bytes.is_empty() => {}
+            Value::Bytes(bytes) if bytes.len() > self.value_bytes_max() => self.bulk(path),
             Value::Bytes(bytes) => match vr {
                 VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::UN => self.binary(element, path),
                 VR::AT | VR::FD | VR::FL | VR::SL | VR::SS | VR::SV | VR::UL | VR::US | VR::UV => {
@@ -70,6 +78,11 @@ impl Writer {
                 _ => self.text(element, vr, bytes, set),
             },
         }
+    }
+
+    /// Bytes of a value that may still be carried.
+    fn value_bytes_max(&self) -> usize {
+        if self.out.len() > OBJECT_BYTES_MAX { SHORT_BYTES_MAX } else { TEXT_BYTES_MAX }
     }
 
     fn binary(&mut self, element: &Element, path: &str) {

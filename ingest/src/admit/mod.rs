@@ -64,16 +64,22 @@ fn admit_from(mut source: impl Read + Seek, limits: &Limits) -> Result<Examined,
     let part10 = data_set::scan(&mut source, limits)?;
     let set = CharacterSet::of(&part10.data_set, None);
     let description = describe(&part10, &set)?;
-    let frames = if part10.deflated { FrameTable::default() } else { frame_table(&part10, &mut source)? };
+    let frames = frame_table(&part10, &mut source)?;
     let dicom_json = dicom_json(&part10.data_set, &set).into();
     let data_set_digest = digest_from(&mut source, part10.data_set_offset).map_err(data_set::Error::from)?;
     Ok(Examined { part10, description, dicom_json, frames, data_set_digest })
 }
 
 fn frame_table(part10: &Part10, source: &mut (impl Read + Seek)) -> Result<FrameTable, Verdict> {
+    let encapsulated = part10.data_set.get(tags::PIXEL_DATA).is_some_and(|pixels| pixels.undefined_length);
+    if part10.deflated && encapsulated {
+        return Ok(FrameTable::default());
+    }
     let spans = match data_set::frame_spans(part10, source) {
         // Nothing is lost, only unclear: the instance is retrieved as a whole.
         Err(data_set::Error::FramesUnclear { .. }) => Vec::new(),
+        // Only whether there are enough bytes was asked.
+        Ok(_) if part10.deflated => Vec::new(),
         other => other?,
     };
     let frame = |span: data_set::FrameSpan| {

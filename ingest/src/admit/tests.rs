@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
@@ -85,6 +86,20 @@ fn bulk_data_is_named_by_a_path_that_leads_back() {
     let found = examined.part10.data_set.at_path(uri).unwrap();
     let Body::Memory(bytes) = body else { panic!("a small body is in memory") };
     assert_eq!(bytes[found.value_offset as usize..][..found.value_length as usize], [9; 2000]);
+}
+
+#[test]
+fn the_object_stays_small_whatever_the_header_holds() {
+    // Proves that long texts, and texts past the size of the object, are named instead of carried.
+    let (long, many) = (vec![b'a'; (1 << 20) + 2], vec![1; 1 << 20]);
+    let mut elements: Vec<((u16, u16), &str, &[u8])> = vec![((0x0040, 0xA160), "UT", &long)];
+    elements.extend((0x1000..0x1010).map(|number| ((0x0041, number), "UT", &many[..])));
+    let examined = examined(&file(&elements));
+    assert!(examined.dicom_json.len() < 40 << 20, "{}", examined.dicom_json.len());
+    let json: Json = serde_json::from_slice(&examined.dicom_json).unwrap();
+    assert_eq!(json["0040A160"]["BulkDataURI"], "bulkdata/0040A160");
+    assert_eq!(json["0041100F"]["BulkDataURI"], "bulkdata/0041100F");
+    assert!(json["00411000"]["Value"][0].is_string());
 }
 
 #[test]
@@ -207,5 +222,41 @@ fn names_of_many_scripts_come_out_as_they_were_written() {
     check("charset-other/chrGerm.dcm", "Äneas^Rüdiger", false);
     check("charset-other/chrGreek.dcm", "Διονυσιος", false);
     check("charset-other/chrRuss.dcm", "Люкceмбypг", false);
-    check("charset-other/chrX1.dcm", "Wang^XiaoDong=王^小東", false);
+    check("charset-other/chrX1.dcm", "Wang^XiaoDong=王^小東=", false);
+}
+
+proptest! {
+    #[test]
+    fn mutated_files_get_a_verdict(changes in prop::collection::vec((132_usize..700, any::<u8>()), 1..8)) {
+        // Proves that no byte changed brings the gate down, and that what is admitted has readable JSON and keys.
+        let name = b"\xd4\xcf=\x1b$B;3ED\x1b(J^\x1b$BB@O:\x1b(J";
+        let item = [&hex_item()[..], &element((0x0010, 0x0010), "PN", name)].concat();
+        let elements: [((u16, u16), &str, &[u8]); 6] = [
+            ((0x0008, 0x0005), "CS", b"ISO 2022 IR 13\\ISO 2022 IR 87"),
+            ((0x0010, 0x0010), "PN", name),
+            ((0x0028, 0x0010), "US", &[2, 0]),
+            ((0x0028, 0x0011), "US", &[2, 0]),
+            ((0x0040, 0x0275), "SQ", &item),
+            ((0x7FE0, 0x0010), "OW", &[1; 4]),
+        ];
+        let Body::Memory(bytes) = file(&elements) else { panic!("a small body is in memory") };
+        let mut bytes = bytes.to_vec();
+        prop_assert!(examine(&Body::from(bytes.clone()), &Limits::default()).is_ok());
+        for (at, byte) in changes {
+            let last = bytes.len() - 1;
+            bytes[at.min(last)] = byte;
+        }
+        match examine(&Body::from(bytes), &Limits::default()) {
+            Ok(examined) => {
+                prop_assert!(serde_json::from_slice::<Json>(&examined.dicom_json).is_ok());
+                prop_assert!(is_key(&examined.description.study.study_instance_uid));
+            }
+            Err(reason) => prop_assert!(!reason.code.is_empty() && reason.code != "unreadable"),
+        }
+    }
+}
+
+/// The head of an item that holds one PN of 24 bytes.
+fn hex_item() -> [u8; 8] {
+    [0xFE, 0xFF, 0x00, 0xE0, 32, 0, 0, 0]
 }

@@ -10,8 +10,8 @@ pub enum Verdict {
     /// Its bytes are not a whole DICOM file.
     #[error(transparent)]
     DataSet(#[from] data_set::Error),
-    /// A UID that keys it is missing.
-    #[error("{keyword} is missing or empty")]
+    /// A UID that keys it is missing, empty or not ASCII.
+    #[error("{keyword} is missing, empty or not ASCII")]
     MissingUid {
         /// Its keyword.
         keyword: &'static str,

@@ -75,6 +75,10 @@ pub(super) fn sniff(bytes: &[u8], bytes_left: u64) -> Option<Encoding> {
 /// The VR of the dictionary (PS3.6 §6); `signed` is Pixel Representation, which chooses between US and SS.
 /// Private and unknown elements are UN.
 pub(super) fn dictionary_vr(tag: Tag, signed: bool) -> VR {
+    // The dictionary has repeating groups (50xx, 60xx, 7Fxx), of which odd ones are private all the same.
+    if !tag.0.is_multiple_of(2) && tag.1 != 0 {
+        return if (0x0010..=0x00FF).contains(&tag.1) { VR::LO } else { VR::UN };
+    }
     match StandardDataDictionary.by_tag(tag).map(|entry| entry.vr()) {
         Some(VirtualVr::Exact(vr)) => vr,
         Some(VirtualVr::Xs) if signed => VR::SS,

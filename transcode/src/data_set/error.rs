@@ -34,8 +34,8 @@ pub enum Error {
         /// The limit.
         nesting_max: u16,
     },
-    /// More elements, items and fragments than the limit.
-    #[error("more than {elements_max} elements, items and fragments, the last at byte {offset}")]
+    /// More elements, items, fragments or frames than the limit.
+    #[error("more than {elements_max} elements, items, fragments or frames at byte {offset}")]
     ElementCount {
         /// Byte where the limit was met.
         offset: u64,

@@ -22,6 +22,9 @@ pub struct FrameSpan {
 /// Bytes of the tag and length of an item.
 const ITEM_HEADER_BYTES: u64 = 8;
 
+/// Frames that are listed. Encapsulated ones are bounded by their fragments, native ones of a pixel or less are not.
+const FRAMES_MAX: u32 = 1_000_000;
+
 /// Every frame, in order; empty for what has no pixels.
 ///
 /// Native frames follow from the description. Encapsulated ones: all fragments of a single frame; one fragment a
@@ -30,7 +33,7 @@ const ITEM_HEADER_BYTES: u64 = 8;
 ///
 /// # Errors
 /// [`Error::PixelLength`] and [`Error::FragmentCount`] where Pixel Data holds less than its description says;
-/// [`Error::FramesUnclear`] where nothing tells the frames apart.
+/// [`Error::FramesUnclear`] where nothing tells the frames apart; [`Error::ElementCount`] past 1,000,000 native frames.
 pub fn frame_spans(part10: &Part10, source: &mut (impl Read + Seek)) -> Result<Vec<FrameSpan>, Error> {
     let data_set = &part10.data_set;
     let Some(pixels) = data_set.elements.iter().find(|element| is_pixels(element.tag)) else { return Ok(Vec::new()) };
@@ -55,6 +58,9 @@ fn native(description: &PixelDescription, pixels: &Element) -> Result<Vec<FrameS
     }
     if bits == 0 {
         return Ok(Vec::new());
+    }
+    if description.number_of_frames > FRAMES_MAX {
+        return Err(Error::ElementCount { offset: pixels.offset, elements_max: FRAMES_MAX as usize });
     }
     let span = |frame: u64| {
         let (first, end) = (frame * bits / 8, ((frame + 1) * bits).div_ceil(8));

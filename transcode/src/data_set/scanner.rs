@@ -34,6 +34,8 @@ pub(super) struct Scanner<'a, J> {
     budget: &'a mut Budget,
     until: Until,
     open: Vec<Open>,
+    /// Pixel Data has been passed: what cannot be an element after it is garbage, and lost to nobody.
+    pixels_seen: bool,
 }
 
 /// What was used up of the limits.
@@ -92,7 +94,7 @@ impl Head {
 
 impl<'a, J: Jump> Scanner<'a, J> {
     pub fn new(input: &'a mut Input<J>, limits: &'a Limits, budget: &'a mut Budget, until: Until) -> Self {
-        Scanner { input, limits, budget, until, open: Vec::new() }
+        Scanner { input, limits, budget, until, open: Vec::new(), pixels_seen: false }
     }
 
     /// Walks to the end.
@@ -198,10 +200,10 @@ impl<'a, J: Jump> Scanner<'a, J> {
         }
         let left = bound.map_or(u64::MAX, |bound| bound.saturating_sub(position));
         let head = match read_head(bytes, position, encoding, signed, left) {
-            Err(_) if outermost && self.pixels_seen() => return Ok(false),
+            Err(_) if outermost && self.pixels_seen => return Ok(false),
             other => other?,
         };
-        if outermost && self.pixels_seen() && self.last_tag().is_some_and(|last| head.tag <= last) {
+        if outermost && self.pixels_seen && self.last_tag().is_some_and(|last| head.tag <= last) {
             return Ok(false);
         }
         if head.tag.0 == 0xFFFE {
@@ -218,11 +220,11 @@ impl<'a, J: Jump> Scanner<'a, J> {
         if self.until == Until::MetaEnd {
             return Ok(encoding.u16(bytes, 0) != Some(0x0002));
         }
-        if bytes.is_empty() || (bytes.len() < 8 && self.pixels_seen()) {
+        if bytes.is_empty() || (bytes.len() < 8 && self.pixels_seen) {
             return Ok(true);
         }
         let (zero, offset) = (bytes.iter().take(8).all(|byte| *byte == 0), self.input.position());
-        if zero && !self.input.rest_is_zero()? && !self.pixels_seen() {
+        if zero && !self.input.rest_is_zero()? && !self.pixels_seen {
             return Err(Error::BadVr { tag: Tag(0, 0), offset, vr: [0, 0] });
         }
         Ok(zero)
@@ -252,13 +254,16 @@ impl<'a, J: Jump> Scanner<'a, J> {
     /// Reads, opens or skips the value after a head.
     fn value(&mut self, head: Head, encoding: Encoding, bound: Option<u64>) -> Result<(), Error> {
         let end = self.end_of(head, bound)?;
-        let pixels = matches!(head.tag.0, 0x7F00..=0x7FFF) && head.tag.1 == 0x0010;
+        let pixels = matches!(head.tag.0, 0x7F00..=0x7FFF) && head.tag.0.is_multiple_of(2) && head.tag.1 == 0x0010;
         match (head.vr, end) {
             (VR::OB | VR::OW, None) => return self.fragments(head, encoding, bound),
             (VR::UN, None) if pixels => return self.fragments(head, encoding, bound),
             (VR::SQ, _) => return self.open_sequence(head, end, encoding, bound),
             // PS3.5 §6.2.2: a UN of undefined length is a sequence in Implicit VR Little Endian.
             (VR::UN, None) => return self.open_sequence(head, None, Encoding::ImplicitLittle, bound),
+            (VR::UN, Some(_)) if self.is_sequence_in_unknown(head)? => {
+                return self.open_sequence(head, end, Encoding::ImplicitLittle, bound);
+            }
             (_, None) => return Err(Error::UndefinedLength { tag: head.tag, offset: head.offset }),
             _ => {}
         }
@@ -272,6 +277,17 @@ impl<'a, J: Jump> Scanner<'a, J> {
         };
         self.push(head.element(length, value));
         Ok(())
+    }
+
+    /// A UN of defined length is a sequence if the dictionary says so and it begins with an item (PS3.5 §6.2.2).
+    fn is_sequence_in_unknown(&mut self, head: Head) -> Result<bool, Error> {
+        if head.length < 8 || dictionary_vr(head.tag, false) != VR::SQ {
+            return Ok(false);
+        }
+        let bytes = self.input.peek(8)?;
+        let length = Encoding::ImplicitLittle.u32(bytes, 4).unwrap_or(0);
+        let fits = length == u32::MAX || length <= head.length - 8;
+        Ok(Encoding::ImplicitLittle.tag(bytes) == Some(ITEM) && fits)
     }
 
     fn open_sequence(
@@ -355,6 +371,7 @@ impl<'a, J: Jump> Scanner<'a, J> {
     }
 
     fn push(&mut self, element: Element) {
+        self.pixels_seen |= self.open.len() == 1 && is_pixels(element.tag);
         if let Some(Open { kind: Kind::Elements { elements, .. }, signed, .. }) = self.open.last_mut() {
             if element.tag == tags::PIXEL_REPRESENTATION {
                 *signed = element.bytes().is_some_and(|bytes| bytes.contains(&1));
@@ -388,11 +405,6 @@ impl<'a, J: Jump> Scanner<'a, J> {
 
     fn last_tag(&self) -> Option<Tag> {
         self.outermost().last().map(|element| element.tag)
-    }
-
-    /// Whether Pixel Data has been passed: what cannot be an element after it is garbage, and lost to nobody.
-    fn pixels_seen(&self) -> bool {
-        self.outermost().iter().rev().any(|element| is_pixels(element.tag))
     }
 
     fn truncated(&self, head: Head, needed: u64, available: u64) -> Error {

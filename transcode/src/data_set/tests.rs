@@ -231,6 +231,12 @@ fn unknown_representations_keep_their_bytes() {
     assert_eq!(scanned.data_set.bytes(Tag(9, 0x1001)), Some(&b"AB"[..]));
     assert_eq!(scanned.data_set.bytes(Tag(9, 0x1002)), Some(&b"ABCD"[..]));
     assert_eq!(scanned.data_set.ascii(Tag(9, 0x1003)), Some("odd"));
+    // A UN of defined length that the dictionary has as a sequence; a private group among the repeating ones.
+    let unknown = hex("4000 7502 554E 0000 12000000 FEFF 00E0 0A000000 0800 6000 02000000 4354");
+    let scanned = scan_bytes(&part10(EXPLICIT, &[element(tags::MODALITY, "CS", b"CT"), unknown].concat())).unwrap();
+    assert_eq!(scanned.data_set.at_path("00400275/0/00080060").and_then(Element::ascii), Some("CT"));
+    assert_eq!(encoding::dictionary_vr(Tag(0x7FDF, 0x0010), false), VR::LO);
+    assert_eq!(encoding::dictionary_vr(Tag(0x7FE0, 0x0010), false), VR::OW);
     let signed = hex("0800 6000 02000000 4354 2800 0301 02000000 0100 2800 0601 02000000 FEFF");
     let scanned = scan_bytes(&part10("1.2.840.10008.1.2", &signed)).unwrap();
     assert_eq!(scanned.data_set.int(tags::SMALLEST_IMAGE_PIXEL_VALUE), Some(-2));
@@ -284,6 +290,12 @@ fn native_frames_follow_from_the_description() {
     let found = spans("2 ", 24).unwrap();
     assert_eq!((found[1].offset - found[0].offset, found[1].length, found[1].fragments), (12, 12, 0));
     assert!(matches!(spans("3 ", 24), Err(Error::PixelLength { expected: 36, actual: 24 })));
+    let tiny = [element(tags::ROWS, "US", &[1, 0]), element(tags::COLUMNS, "US", &[1, 0])].concat();
+    let many =
+        [element(tags::NUMBER_OF_FRAMES, "IS", b"2000000 "), tiny, element(tags::PIXEL_DATA, "OW", &[0; 2_000_000])];
+    let many = part10(EXPLICIT, &many.concat());
+    let refused = frame_spans(&scan_bytes(&many).unwrap(), &mut Cursor::new(&many));
+    assert!(matches!(refused, Err(Error::ElementCount { elements_max: 1_000_000, .. })));
     assert!(matches!(spans("4000000000", 24), Err(Error::PixelLength { expected: 48_000_000_000, actual: 24 })));
 }
 
@@ -479,7 +491,9 @@ fn real_files_scan_and_rewrite_and_agree_with_dicom_object() {
     println!("{counts:?}; {compared} values equal to dicom-object's, {reopened} rewritten headers reopened by it");
     println!("{} files differ: {differing:#?}", differing.len());
     assert!(counts["scanned"] > 500 && compared > 20_000 && reopened > 450);
-    assert!(differing.len() <= 3, "{differing:?}");
+    // It has elements twice; dicom-object takes the last, we take the first.
+    let twice = |what: &String| what.starts_with("charset-ja/FreezePattern.dcm");
+    assert!(differing.iter().all(twice), "{differing:?}");
 }
 
 /// How many values of the outermost Data Set are the same for dicom-object; `None` if it cannot open the file.
@@ -499,7 +513,7 @@ fn agreement(scanned: &Part10, bytes: &[u8]) -> Result<Option<usize>, String> {
         let (Ok(their), Some(our)) = (theirs.to_bytes(), ours.little_endian()) else { continue };
         let plain = |bytes: &[u8]| {
             let text: Vec<u8> = bytes.iter().copied().filter(|byte| !matches!(byte, b' ' | 0)).collect();
-            if super::encoding::is_text(ours.vr) { text } else { bytes.to_vec() }
+            if encoding::is_text(ours.vr) { text } else { bytes.to_vec() }
         };
         if our.is_ascii() && plain(&our) != plain(&their) {
             return Err(format!("{tag} {:?} {:?}", our.escape_ascii().to_string(), their.escape_ascii().to_string()));

@@ -1,0 +1,440 @@
+//! The read side of the archive: finds, and reads bytes as they are held. Viewers hold this and nothing else.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rusqlite::Connection;
+
+use crate::batches;
+use crate::error::{Error, Result};
+use crate::index::{self, InstanceRow, Place, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+use crate::intake::SegmentReader;
+use crate::layout::Layout;
+use crate::objects::Objects;
+use crate::pack::{self, HeldForm, InstanceRecord, PackDirectory};
+use crate::quarantine::{self, QuarantineState, Quarantined};
+use crate::{FrameTable, Receipt};
+
+/// Directories of packs kept in memory at the most.
+const DIRECTORIES_MAX: usize = 512;
+
+/// Finds and reads. Clones share their caches.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    layout: Layout,
+    objects: Objects,
+    connections: Mutex<Vec<Connection>>,
+    directories: Mutex<Directories>,
+}
+
+/// Pack directories by number, the oldest forgotten first. Packs are immutable, so an entry is never wrong.
+#[derive(Debug, Default)]
+struct Directories {
+    by_number: HashMap<u64, Arc<PackDirectory>>,
+    order: VecDeque<u64>,
+}
+
+/// One instance as it is held now, with what is needed to read it. Stays readable while it is held, even if the
+/// instance moves to a pack meanwhile.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What it is, who sent it, its digests.
+    pub record: InstanceRecord,
+    /// In which form its bytes are held.
+    pub form: HeldForm,
+    /// Transfer Syntax UID of the Part 10 file as held.
+    pub transfer_syntax_uid: String,
+    /// Bytes of the Part 10 file as held ([`HeldForm::ReceivedZstd`]: before compression).
+    pub part10_bytes: u64,
+    /// Bytes it takes up: the file as held, its recipe and frame table.
+    pub held_bytes: u64,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Segment { segment: Arc<SegmentReader>, offset: u64 },
+    Pack { directory: Arc<PackDirectory>, entry: u32 },
+}
+
+/// A study that has instances in intake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BacklogStudy {
+    /// Its Study Instance UID.
+    pub study_instance_uid: String,
+    /// Instances of it in intake.
+    pub instances: u64,
+    /// Their bytes as received.
+    pub received_bytes: u64,
+    /// When the newest instance of the study came, RFC 3339 in UTC.
+    pub last_received_at: String,
+}
+
+impl Reader {
+    pub(crate) fn new(layout: Layout, objects: Objects) -> Reader {
+        let shared = Shared { layout, objects, connections: Mutex::default(), directories: Mutex::default() };
+        Reader { shared: Arc::new(shared) }
+    }
+
+    /// Opens an archive for reading only, beside the process that writes it, if any.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no archive in `dir`, or its index was deleted.
+    pub fn open(dir: &Path) -> Result<Reader> {
+        let layout = Layout::new(dir).map_err(Error::io("finding the archive", dir))?;
+        if !layout.index().exists() {
+            return Err(Error::NotFound(format!("an archive with an index in {}", dir.display())));
+        }
+        let objects = Objects::local(&layout.objects())?;
+        Ok(Reader::new(layout, objects))
+    }
+
+    /// Where the archive's things are.
+    pub fn layout(&self) -> &Layout {
+        &self.shared.layout
+    }
+
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.shared.objects
+    }
+
+    /// Runs a query on a connection of its own, off the async threads.
+    pub(crate) async fn with_index<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shared = Arc::clone(&self.shared);
+        let run = move || {
+            let idle = lock(&shared.connections).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => index::open_for_reading(&shared.layout.index())?,
+            };
+            let answer = query(&connection);
+            lock(&shared.connections).push(connection);
+            answer
+        };
+        tokio::task::spawn_blocking(run).await.map_err(|e| Error::Poisoned(e.to_string()))?
+    }
+
+    /// Studies that match, in the query's order.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn search_studies(&self, query: StudyQuery) -> Result<Vec<StudyRow>> {
+        self.with_index(move |index| index::search_studies(index, &query)).await
+    }
+
+    /// Series that match, grouped by study.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn search_series(&self, query: SeriesQuery) -> Result<Vec<SeriesRow>> {
+        self.with_index(move |index| index::search_series(index, &query)).await
+    }
+
+    /// The instances of a study, or of one of its series: by series, then Instance Number, then as taken in. Variants
+    /// are left out. Empty when nothing of that name is held.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn instances(&self, study_instance_uid: &str, series_instance_uid: Option<&str>) -> Result<Vec<Held>> {
+        let (study, series) = (study_instance_uid.to_owned(), series_instance_uid.map(str::to_owned));
+        let rows = self
+            .with_index(move |index| index::instances_of(index, &study, series.as_deref(), index::Which::Listed))
+            .await?;
+        let mut held = self.resolve_all(rows).await?;
+        held.sort_by_cached_key(|held| {
+            let description = &held.record.description;
+            (
+                description.series.series_number,
+                description.series.series_instance_uid.clone(),
+                description.instance.instance_number,
+                held.record.sequence,
+            )
+        });
+        Ok(held)
+    }
+
+    /// One instance, if it is held and is of that study and series.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn instance(&self, study_uid: &str, series_uid: &str, sop_instance_uid: &str) -> Result<Option<Held>> {
+        let found = self.find(sop_instance_uid).await?;
+        Ok(found.filter(|held| {
+            let description = &held.record.description;
+            description.study.study_instance_uid == study_uid && description.series.series_instance_uid == series_uid
+        }))
+    }
+
+    /// The listed instance of a SOP Instance UID, if one is held.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn find(&self, sop_instance_uid: &str) -> Result<Option<Held>> {
+        Ok(self.find_all(sop_instance_uid).await?.into_iter().find(|held| !held.record.variant))
+    }
+
+    /// Every instance of a SOP Instance UID: the listed one first, then its variants.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn find_all(&self, sop_instance_uid: &str) -> Result<Vec<Held>> {
+        let uid = sop_instance_uid.to_owned();
+        let rows = self.with_index(move |index| index::lookup(index, &uid)).await?;
+        self.resolve_all(rows).await
+    }
+
+    /// Everything held, variants included, as taken in, from after `sequence` on: for walking through all of it.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn walk(&self, after_sequence: u64, limit: u32) -> Result<Vec<Held>> {
+        let rows = self.with_index(move |index| index::walk(index, after_sequence, limit)).await?;
+        self.resolve_all(rows).await
+    }
+
+    /// Studies that have instances in intake, the longest quiet first.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn backlog(&self, limit: u32) -> Result<Vec<BacklogStudy>> {
+        self.with_index(move |index| index::backlog(index, limit)).await
+    }
+
+    /// The instances of a study that are in intake, as taken in, variants included; at most about `bytes_max` of them.
+    ///
+    /// # Errors
+    /// When the index or a segment cannot be read.
+    pub async fn backlog_of(&self, study_instance_uid: &str, bytes_max: u64) -> Result<Vec<Held>> {
+        let study = study_instance_uid.to_owned();
+        let mut rows =
+            self.with_index(move |index| index::instances_of(index, &study, None, index::Which::InIntake)).await?;
+        let mut bytes = 0;
+        let fitting = rows.iter().take_while(|row| {
+            let fits = bytes == 0 || bytes + row.received_bytes <= bytes_max;
+            bytes += row.received_bytes;
+            fits
+        });
+        let count = fitting.count();
+        rows.truncate(count);
+        self.resolve_all(rows).await
+    }
+
+    /// Reads the Part 10 file as held, or a range of it (cut to its end).
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Object`] when it cannot be read.
+    pub async fn read(&self, held: &Held, range: Option<Range<u64>>) -> Result<Bytes> {
+        let range = range.unwrap_or(0..held.part10_bytes);
+        let range = range.start.min(held.part10_bytes)..range.end.min(held.part10_bytes);
+        match &held.source {
+            Source::Segment { segment, offset } => {
+                let (segment, offset) = (Arc::clone(segment), *offset);
+                let read = move || segment.body(offset, range);
+                tokio::task::spawn_blocking(read).await.map_err(|e| Error::Poisoned(e.to_string()))?
+            }
+            Source::Pack { directory, entry } => directory.read_part10(&self.shared.objects, *entry, range).await,
+        }
+    }
+
+    /// The recipe that rebuilds the received file from the file as held; `None` unless it is held packed.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn recipe(&self, held: &Held) -> Result<Option<Bytes>> {
+        match &held.source {
+            Source::Segment { .. } => Ok(None),
+            Source::Pack { directory, entry } => directory.read_recipe(&self.shared.objects, *entry).await,
+        }
+    }
+
+    /// Where the frames lie in the Part 10 file as held.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn frames(&self, held: &Held) -> Result<FrameTable> {
+        match &held.source {
+            Source::Segment { segment, offset } => Ok(segment.front(*offset)?.frames),
+            Source::Pack { directory, entry } => directory.read_frames(&self.shared.objects, *entry).await,
+        }
+    }
+
+    /// The DICOM JSON object of each instance, in the order given. Packs are read once a series, not once an instance.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub async fn dicom_json(&self, held: &[Held]) -> Result<Vec<Bytes>> {
+        let mut series: HashMap<(u64, u32), Arc<Vec<Bytes>>> = HashMap::new();
+        let mut out = Vec::with_capacity(held.len());
+        for one in held {
+            match &one.source {
+                Source::Segment { segment, offset } => out.push(segment.front(*offset)?.dicom_json),
+                Source::Pack { directory, entry } => {
+                    let (document, place) = directory.document_of(*entry)?;
+                    let key = (directory.number, document);
+                    if !series.contains_key(&key) {
+                        let documents = directory.read_documents(&self.shared.objects, document).await?;
+                        series.insert(key, Arc::new(documents));
+                    }
+                    let found = series.get(&key).and_then(|documents| documents.get(place).cloned());
+                    out.push(found.ok_or_else(|| {
+                        Error::damaged(format!("pack {}", directory.number), "a series has fewer documents than instances")
+                    })?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Totals over everything held: studies, series, instances (variants included), bytes received.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn totals(&self) -> Result<[u64; 4]> {
+        self.with_index(index::totals).await
+    }
+
+    /// The receipt of a batch of a centre as it stands.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn receipt(&self, centre: &str, batch: &str) -> Result<Option<Receipt>> {
+        let (centre, batch) = (centre.to_owned(), batch.to_owned());
+        self.with_index(move |index| batches::receipt(index, &centre, &batch)).await
+    }
+
+    /// Quarantined files of one state, or all; oldest first.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn quarantined(&self, state: Option<QuarantineState>) -> Result<Vec<(Quarantined, QuarantineState)>> {
+        self.with_index(move |index| quarantine::list(index, state)).await
+    }
+
+    /// The quarantined file whose digest begins so, if there is exactly one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when several begin so.
+    pub async fn find_quarantined(&self, digest_prefix: &str) -> Result<Option<(Quarantined, QuarantineState)>> {
+        let prefix = digest_prefix.to_ascii_lowercase();
+        self.with_index(move |index| quarantine::find(index, &prefix)).await
+    }
+
+    /// The bytes of a quarantined file.
+    ///
+    /// # Errors
+    /// When it was discarded, or cannot be read.
+    pub async fn quarantined_body(&self, digest: &str) -> Result<Bytes> {
+        self.shared.objects.get(&quarantine::body_key(digest)).await
+    }
+
+    pub(crate) async fn resolve_row(&self, row: InstanceRow) -> Result<Held> {
+        let held = self.resolve_all(vec![row]).await?;
+        held.into_iter().next().ok_or_else(|| Error::NotFound("an instance that was listed".into()))
+    }
+
+    async fn resolve_all(&self, rows: Vec<InstanceRow>) -> Result<Vec<Held>> {
+        let mut segments = HashMap::new();
+        let mut out = Vec::with_capacity(rows.len());
+        for row in rows {
+            let held = match self.resolve(&row, &mut segments).await? {
+                Some(held) => held,
+                // Its segment is gone: it has been packed since the row was read. Look the row up once more.
+                None => {
+                    let row = self.with_index(move |index| index::by_sequence(index, row.sequence)).await?;
+                    let row = row.ok_or_else(|| Error::NotFound("an instance that was listed".into()))?;
+                    let moved = self.resolve(&row, &mut segments).await?;
+                    moved.ok_or_else(|| Error::damaged("index", "an instance is in a segment that is not there"))?
+                }
+            };
+            out.push(held);
+        }
+        Ok(out)
+    }
+
+    async fn resolve(
+        &self,
+        row: &InstanceRow,
+        segments: &mut HashMap<u64, Arc<SegmentReader>>,
+    ) -> Result<Option<Held>> {
+        match row.place {
+            Place::Segment { number, offset } => {
+                let segment = match segments.get(&number) {
+                    Some(segment) => Arc::clone(segment),
+                    None => {
+                        let Some(opened) = SegmentReader::open(&self.shared.layout.intake(), number)? else {
+                            return Ok(None);
+                        };
+                        let opened = Arc::new(opened);
+                        segments.insert(number, Arc::clone(&opened));
+                        opened
+                    }
+                };
+                Ok(Some(held_in_segment(segment, offset)?))
+            }
+            Place::Pack { number, entry } => Ok(Some(held_in_pack(self.directory(number).await?, entry)?)),
+        }
+    }
+
+    pub(crate) async fn directory(&self, number: u64) -> Result<Arc<PackDirectory>> {
+        if let Some(found) = lock(&self.shared.directories).by_number.get(&number) {
+            return Ok(Arc::clone(found));
+        }
+        let directory = Arc::new(pack::read_directory(&self.shared.objects, &pack::key(number)).await?);
+        let mut cache = lock(&self.shared.directories);
+        if cache.by_number.insert(number, Arc::clone(&directory)).is_none() {
+            cache.order.push_back(number);
+        }
+        while cache.order.len() > DIRECTORIES_MAX {
+            let oldest = cache.order.pop_front();
+            oldest.map(|number| cache.by_number.remove(&number));
+        }
+        Ok(directory)
+    }
+}
+
+fn held_in_segment(segment: Arc<SegmentReader>, offset: u64) -> Result<Held> {
+    let front = segment.front(offset)?;
+    let bytes = front.header.body_bytes;
+    Ok(Held {
+        form: HeldForm::Intake,
+        transfer_syntax_uid: front.meta.description.instance.transfer_syntax_uid.clone(),
+        part10_bytes: bytes,
+        held_bytes: front.header.record_bytes().unwrap_or(bytes),
+        record: InstanceRecord {
+            sequence: front.header.sequence,
+            description: front.meta.description,
+            origin: front.meta.origin,
+            digests: front.meta.digests,
+            received_bytes: bytes,
+            variant: front.meta.variant,
+        },
+        source: Source::Segment { segment, offset },
+    })
+}
+
+fn held_in_pack(directory: Arc<PackDirectory>, entry: u32) -> Result<Held> {
+    let instance = directory.instance(entry)?;
+    Ok(Held {
+        record: instance.record.clone(),
+        form: instance.form,
+        transfer_syntax_uid: instance.transfer_syntax_uid.clone(),
+        part10_bytes: instance.part10_bytes,
+        held_bytes: instance.held_bytes,
+        source: Source::Pack { directory, entry },
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,253 @@
+//! Opening an archive: whatever the index has forgotten, or all of it, is read again from what is durable.
+//!
+//! One way for a start, a crash and `tsunagu rebuild`: each source (packs, segments, quarantine, amendments, receipts)
+//! is applied from the mark up to which the index has it; a new index has every mark at zero.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::amendment::{self, Amendment};
+use crate::batches::{self, Item, ItemOutcome, ReceiptEvent};
+use crate::disk::{Disk, LocalDisk};
+use crate::error::{Error, Result};
+use crate::event_log::EventLog;
+use crate::index::{self, Place};
+use crate::intake::{self, SegmentReader, Segments};
+use crate::layout::Layout;
+use crate::objects::{Listed, Objects};
+use crate::quarantine::{self, Quarantined};
+use crate::reader::Reader;
+use crate::writer::{self, Settings, Start, Writer};
+use crate::pack;
+
+/// Opens the archive in `dir` for writing, making an empty one where there is none, and brings its index up to date.
+///
+/// # Errors
+/// [`Error::Locked`] when another process writes it; otherwise what could not be read or made.
+pub async fn open(dir: &Path, settings: Settings) -> Result<(Writer, Reader)> {
+    let layout = Layout::new(dir).map_err(Error::io("finding the archive", dir))?;
+    let objects = Objects::local(&layout.objects())?;
+    open_on(dir, settings, Arc::new(LocalDisk), objects).await
+}
+
+/// As [`open`], on a disk and objects of the caller's: for tests that record, forget or fail.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_on(dir: &Path, settings: Settings, disk: Arc<dyn Disk>, objects: Objects) -> Result<(Writer, Reader)> {
+    let layout = Layout::new(dir).map_err(Error::io("finding the archive", dir))?;
+    for made in [layout.dir().to_owned(), layout.intake(), layout.events(), layout.spool()] {
+        disk.create_dir_all(&made).map_err(Error::io("creation of a directory", &made))?;
+    }
+    let lock = lock(&layout)?;
+    empty_spool(&layout);
+    let mut connection = index::open_for_writing(&layout.index())?;
+    let receipts = EventLog::open_on(Arc::clone(&disk), &layout.event_log("receipts"))?;
+    let caught_up = catch_up(&mut connection, &layout, disk.as_ref(), &objects, &receipts).await?;
+    let segments = Segments::new(disk, layout.intake(), settings.segment_bytes_max, caught_up.next_segment);
+    let start = Start {
+        next_sequence: index::last_sequence(&connection)? + 1,
+        index: connection,
+        segments,
+        receipts,
+        next_pack: caught_up.next_pack,
+        next_amendment: caught_up.next_amendment,
+        settings,
+        lock,
+    };
+    let writer = Writer::start(start, objects.clone())?;
+    Ok((writer, Reader::new(layout, objects)))
+}
+
+/// Deletes the index of an archive, so that the next [`open`] makes it anew from the objects alone.
+///
+/// # Errors
+/// [`Error::Locked`] while another process writes the archive.
+pub fn delete_index(dir: &Path) -> Result<()> {
+    let layout = Layout::new(dir).map_err(Error::io("finding the archive", dir))?;
+    let _lock = lock(&layout)?;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = layout.index().into_os_string();
+        path.push(suffix);
+        let path = std::path::PathBuf::from(path);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removal of the index", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn lock(layout: &Layout) -> Result<File> {
+    let path = layout.lock();
+    let file = File::create(&path).map_err(Error::io("creation of the lock", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: layout.dir().display().to_string() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(Error::io("locking", &path)(error)),
+    }
+}
+
+/// What was spooled and not taken in was never acknowledged.
+fn empty_spool(layout: &Layout) {
+    let Ok(entries) = std::fs::read_dir(layout.spool()) else { return };
+    for entry in entries.flatten() {
+        let _ = std::fs::remove_file(entry.path());
+    }
+}
+
+struct CaughtUp {
+    next_segment: u64,
+    next_pack: u64,
+    next_amendment: u64,
+}
+
+async fn catch_up(
+    connection: &mut Connection,
+    layout: &Layout,
+    disk: &dyn Disk,
+    objects: &Objects,
+    receipts: &EventLog,
+) -> Result<CaughtUp> {
+    let next_pack = apply_packs(connection, objects).await?;
+    // Receipts before segments: an outcome that the ledger has already is not written again.
+    apply_receipts(connection, receipts)?;
+    let next_segment = replay_segments(connection, layout, disk, receipts)?;
+    apply_quarantine(connection, objects).await?;
+    let next_amendment = apply_amendments(connection, objects).await?;
+    Ok(CaughtUp { next_segment, next_pack, next_amendment })
+}
+
+/// Packs are numbered without gaps, so the first number that is not there ends them.
+async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u64> {
+    let mut number = index::mark(connection, "packs_through")? + 1;
+    loop {
+        let key = pack::key(number);
+        let bytes = match objects.len(&key).await {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound(_)) => return Ok(number),
+            Err(error) => return Err(error),
+        };
+        let directory = pack::read_directory(objects, &key).await?;
+        writer::apply_pack(connection, &directory, bytes)?;
+        number += 1;
+    }
+}
+
+fn apply_receipts(connection: &mut Connection, receipts: &EventLog) -> Result<()> {
+    let through = index::mark(connection, "receipts_through")?;
+    let transaction = connection.transaction()?;
+    let mut last = through;
+    for line in receipts.read_from(through + 1) {
+        let line = line?;
+        let event: ReceiptEvent =
+            serde_json::from_value(line.event).map_err(|e| Error::damaged("receipts log", e.to_string()))?;
+        batches::apply(&transaction, &event)?;
+        last = line.seq;
+    }
+    index::set_mark(&transaction, "receipts_through", last)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Reads every record that the index does not have. A record that is not whole was never acknowledged: the segment is
+/// cut there.
+fn replay_segments(
+    connection: &mut Connection,
+    layout: &Layout,
+    disk: &dyn Disk,
+    receipts: &EventLog,
+) -> Result<u64> {
+    let dir = layout.intake();
+    let mut last = index::mark(connection, "segments_through")?;
+    for number in intake::list(disk, &dir)? {
+        if let Some(segment) = SegmentReader::open(&dir, number)? {
+            let end = replay_segment(connection, &segment, number, receipts)?;
+            if end < segment.length() {
+                cut_segment(disk, &dir, number, end)?;
+            }
+        }
+        last = last.max(number);
+    }
+    index::set_mark(connection, "segments_through", last)?;
+    Ok(last + 1)
+}
+
+/// Answers where the last whole record ends.
+fn replay_segment(
+    connection: &mut Connection,
+    segment: &SegmentReader,
+    number: u64,
+    receipts: &EventLog,
+) -> Result<u64> {
+    let mut offset = index::replayed(connection, number)?;
+    let transaction = connection.transaction()?;
+    let mut events = Vec::new();
+    while offset < segment.length() {
+        let Ok((front, end)) = segment.proven(offset) else { break };
+        let (sequence, meta) = (front.header.sequence, &front.meta);
+        let held = index::lookup(&transaction, &meta.description.instance.sop_instance_uid)?;
+        let data_set = index::short(&meta.digests.data_set);
+        let known = index::has_sequence(&transaction, sequence)? || held.iter().any(|row| row.data_set == data_set);
+        if !known {
+            let place = Place::Segment { number, offset };
+            index::insert(&transaction, sequence, meta, front.header.body_bytes, place)?;
+        }
+        let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
+        if let Some(item) = Item::of(&meta.origin, &meta.digests.file, outcome, None)
+            && batches::outcome(&transaction, &meta.origin, &meta.digests.file)?.is_none()
+        {
+            let event = ReceiptEvent::Item(item);
+            batches::apply(&transaction, &event)?;
+            events.push(event);
+        }
+        offset = end;
+    }
+    index::set_replayed(&transaction, number, offset)?;
+    if let Some(at) = events.iter().map(ReceiptEvent::at).max() {
+        let values = events.iter().map(batches::to_value).collect::<Result<Vec<_>>>()?;
+        let through = receipts.append(at, &values)?;
+        index::set_mark(&transaction, "receipts_through", through)?;
+    }
+    transaction.commit()?;
+    Ok(offset)
+}
+
+fn cut_segment(disk: &dyn Disk, dir: &Path, number: u64, length: u64) -> Result<()> {
+    let path = intake::segment_path(dir, number);
+    let mut file = disk.open_append(&path).map_err(Error::io("opening an intake segment", &path))?;
+    file.truncate(length).map_err(Error::io("cutting an intake segment", &path))?;
+    file.sync_data().map_err(Error::io("sync of an intake segment", &path))
+}
+
+async fn apply_quarantine(connection: &mut Connection, objects: &Objects) -> Result<()> {
+    for Listed { key, .. } in objects.list(quarantine::PREFIX).await? {
+        let Some(digest) = key.strip_suffix(".json").and_then(|key| key.rsplit('/').next()) else { continue };
+        if quarantine::state(connection, digest)?.is_none() {
+            let json = objects.get(&key).await?;
+            let record: Quarantined =
+                serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
+            quarantine::insert(connection, &record)?;
+        }
+    }
+    Ok(())
+}
+
+async fn apply_amendments(connection: &mut Connection, objects: &Objects) -> Result<u64> {
+    let mut number = index::mark(connection, "amendments_through")? + 1;
+    loop {
+        let key = amendment::key(number);
+        if !objects.exists(&key).await? {
+            return Ok(number);
+        }
+        let json = objects.get(&key).await?;
+        let amendment: Amendment = serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
+        writer::apply_amendment(connection, &amendment)?;
+        number += 1;
+    }
+}

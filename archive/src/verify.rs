@@ -1,0 +1,201 @@
+//! Re-reads and re-hashes everything, and names what is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::event_log::EventLog;
+use crate::intake::{self, SegmentReader};
+use crate::objects::Listed;
+use crate::pack::{self, HeldForm};
+use crate::quarantine::{self, QuarantineState};
+use crate::reader::{Held, Reader};
+use crate::{disk::LocalDisk, index};
+
+/// Bytes read at a time of what need not be in memory whole.
+const CHUNK_BYTES: u64 = 8 << 20;
+
+/// Rebuilds a received file from the file as held and its recipe. The archive knows no pixels: its caller does.
+pub type Rebuild<'a> = &'a (dyn Fn(&[u8], &[u8]) -> std::result::Result<Vec<u8>, String> + Sync);
+
+/// What was read, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Instances whose received file was read or rebuilt, and hashed.
+    pub instances: u64,
+    /// Of these, rebuilt from pack and recipe.
+    pub rebuilt: u64,
+    /// Their bytes as received.
+    pub received_bytes: u64,
+    /// Packs.
+    pub packs: u64,
+    /// Intake segments.
+    pub segments: u64,
+    /// Quarantined files that are kept.
+    pub quarantined: u64,
+    /// Lines of the event logs.
+    pub events: u64,
+    /// What is wrong; empty when all is well.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which thing: a SOP Instance UID, an object, a log.
+    pub what: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl Verified {
+    fn find(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+        self.findings.push(Finding { what: what.into(), detail: detail.into() });
+    }
+}
+
+/// Verifies the archive behind `reader`. `each` hears of every instance.
+///
+/// # Errors
+/// When the index cannot be read at all; whatever else is wrong is a finding.
+pub async fn verify(reader: &Reader, rebuild: Rebuild<'_>, each: &(dyn Fn(&Held) + Sync)) -> Result<Verified> {
+    let mut verified = Verified::default();
+    verify_instances(reader, rebuild, each, &mut verified).await?;
+    verify_packs(reader, &mut verified).await?;
+    verify_segments(reader, &mut verified)?;
+    verify_quarantine(reader, &mut verified).await?;
+    verify_logs(reader, &mut verified);
+    Ok(verified)
+}
+
+async fn verify_instances(
+    reader: &Reader,
+    rebuild: Rebuild<'_>,
+    each: &(dyn Fn(&Held) + Sync),
+    verified: &mut Verified,
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let rows = reader.with_index(move |index| index::walk(index, after, 64)).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.sequence;
+        for row in rows {
+            match reader.resolve_row(row).await {
+                Ok(held) => {
+                    if index::short(&held.record.digests.file) != row.file {
+                        verified.find(name(&held), "the index has another digest of it than the archive");
+                    }
+                    match received_digest(reader, &held, rebuild).await {
+                        Ok(digest) if digest == held.record.digests.file => {}
+                        Ok(_) => verified.find(name(&held), "its bytes have another SHA-256 than the file received"),
+                        Err(error) => verified.find(name(&held), error.to_string()),
+                    }
+                    verified.instances += 1;
+                    verified.rebuilt += u64::from(held.form == HeldForm::Packed);
+                    verified.received_bytes += held.record.received_bytes;
+                    each(&held);
+                }
+                Err(error) => verified.find(format!("instance with take-in number {}", row.sequence), error.to_string()),
+            }
+        }
+    }
+}
+
+fn name(held: &Held) -> String {
+    format!("instance {}", held.record.description.instance.sop_instance_uid)
+}
+
+async fn received_digest(reader: &Reader, held: &Held, rebuild: Rebuild<'_>) -> Result<[u8; 32]> {
+    if let Some(recipe) = reader.recipe(held).await? {
+        let part10 = reader.read(held, None).await?;
+        let received = rebuild(&part10, &recipe).map_err(|detail| Error::damaged(name(held), detail))?;
+        return Ok(Sha256::digest(&received).into());
+    }
+    if held.form == HeldForm::ReceivedZstd {
+        return Ok(Sha256::digest(&reader.read(held, None).await?).into());
+    }
+    let mut digest = Sha256::new();
+    let mut at = 0;
+    while at < held.part10_bytes {
+        let chunk = reader.read(held, Some(at..at + CHUNK_BYTES)).await?;
+        if chunk.is_empty() {
+            return Err(Error::damaged(name(held), format!("ends at byte {at}")));
+        }
+        at += chunk.len() as u64;
+        digest.update(&chunk);
+    }
+    Ok(digest.finalize().into())
+}
+
+/// Every pack that is there is in the index with as many instances, and the other way round.
+async fn verify_packs(reader: &Reader, verified: &mut Verified) -> Result<()> {
+    let mut indexed: BTreeMap<u64, u64> = reader.with_index(index::instances_by_pack).await?;
+    for Listed { key, .. } in reader.objects().list(pack::PREFIX).await? {
+        verified.packs += 1;
+        match pack::read_directory(reader.objects(), &key).await {
+            Ok(directory) => match indexed.remove(&directory.number) {
+                Some(count) if count == directory.instances.len() as u64 => {}
+                Some(count) => verified.find(&key, format!("the index has {count} of its instances")),
+                None => verified.find(&key, "is not in the index; run tsunagu rebuild"),
+            },
+            Err(error) => verified.find(&key, error.to_string()),
+        }
+    }
+    for (number, count) in indexed {
+        verified.find(pack::key(number), format!("is not there; {count} instances are said to be in it"));
+    }
+    Ok(())
+}
+
+fn verify_segments(reader: &Reader, verified: &mut Verified) -> Result<()> {
+    let dir = reader.layout().intake();
+    for number in intake::list(&LocalDisk, &dir)? {
+        let Some(segment) = SegmentReader::open(&dir, number)? else { continue };
+        verified.segments += 1;
+        let mut offset = 0;
+        while offset < segment.length() {
+            match segment.proven(offset) {
+                Ok((_, end)) => offset = end,
+                Err(error) => {
+                    verified.find(format!("intake segment {number}"), error.to_string());
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn verify_quarantine(reader: &Reader, verified: &mut Verified) -> Result<()> {
+    let known = reader.quarantined(None).await?;
+    for (record, state) in &known {
+        if *state == QuarantineState::Discarded {
+            continue;
+        }
+        verified.quarantined += 1;
+        match reader.quarantined_body(&record.digest).await {
+            Ok(bytes) if crate::hex(&Sha256::digest(&bytes)) == record.digest => {}
+            Ok(_) => verified.find(quarantine::body_key(&record.digest), "has another SHA-256 than its name says"),
+            Err(error) => verified.find(quarantine::body_key(&record.digest), error.to_string()),
+        }
+    }
+    let known: BTreeSet<String> = known.into_iter().map(|(record, _)| quarantine::record_key(&record.digest)).collect();
+    for Listed { key, .. } in reader.objects().list(quarantine::PREFIX).await? {
+        if key.ends_with(".json") && !known.contains(&key) {
+            verified.find(key, "is not in the index; run tsunagu rebuild");
+        }
+    }
+    Ok(())
+}
+
+fn verify_logs(reader: &Reader, verified: &mut Verified) {
+    let dir = reader.layout().events();
+    let Ok(entries) = std::fs::read_dir(&dir) else { return };
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "jsonl")) {
+        match EventLog::verify(&path) {
+            Ok(log) => verified.events += log.events,
+            Err(error) => verified.find(format!("event log {}", path.display()), error.to_string()),
+        }
+    }
+}

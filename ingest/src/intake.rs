@@ -1,0 +1,233 @@
+//! The gate: examines each file that a door received, takes it in or sets it aside, and answers when that is durable.
+
+use std::sync::Arc;
+
+use archive::{Admission, Body, Digests, Origin, Quarantined, Reason, TakeIn, TakenIn};
+use async_trait::async_trait;
+
+use crate::admit::{self, Examined};
+use crate::compare;
+use crate::door::{Batches, Gate, InstanceUids, Received, Refusal, Taken};
+
+/// The gate of an archive.
+#[derive(Clone)]
+pub struct Intake {
+    writer: archive::Writer,
+    reader: archive::Reader,
+    limits: Arc<transcode::data_set::Limits>,
+    /// Files examined at once: parsing and hashing take a core each.
+    examining: Arc<tokio::sync::Semaphore>,
+}
+
+impl Intake {
+    /// The gate of the archive behind these two.
+    pub fn new(writer: archive::Writer, reader: archive::Reader, limits: transcode::data_set::Limits) -> Intake {
+        let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
+        Intake {
+            writer,
+            reader,
+            limits: Arc::new(limits),
+            examining: Arc::new(tokio::sync::Semaphore::new(2 * cores)),
+        }
+    }
+
+    /// Examines a file again that was set aside: it may be admissible now. Answers what became of it.
+    ///
+    /// # Errors
+    /// When nothing could be kept; it stays set aside then.
+    pub async fn retry(&self, record: &Quarantined, body: Body) -> Result<Taken, Refusal> {
+        self.admit(record.origin.clone(), body, digest_of(record)?, None, Admission::Ordinary).await
+    }
+
+    /// Takes in a file that was set aside, whatever is held: somebody decided so.
+    ///
+    /// # Errors
+    /// When nothing could be kept; it stays set aside then.
+    pub async fn release(&self, record: &Quarantined, body: Body) -> Result<Taken, Refusal> {
+        self.admit(record.origin.clone(), body, digest_of(record)?, None, Admission::Released).await
+    }
+
+    async fn admit(
+        &self,
+        mut origin: Origin,
+        body: Body,
+        file_digest: [u8; 32],
+        expected_study: Option<&str>,
+        admission: Admission,
+    ) -> Result<Taken, Refusal> {
+        let examined = match self.examine(body.clone()).await? {
+            Ok(examined) => examined,
+            Err(reason) => return self.set_aside(origin, &body, file_digest, InstanceUids::default(), reason).await,
+        };
+        let uids = uids_of(&examined);
+        if origin.file.is_empty() {
+            origin.file = format!("{}.dcm", uids.sop_instance_uid);
+        }
+        if let Some(expected) = expected_study.filter(|expected| *expected != uids.study_instance_uid) {
+            let reason = other_study(expected, &uids.study_instance_uid);
+            return self.set_aside(origin, &body, file_digest, uids, reason).await;
+        }
+        let take_in = take_in(origin, body, file_digest, examined);
+        match self.writer.take_in(take_in.clone(), admission).await.map_err(refusal)? {
+            TakenIn::Stored => Ok(Taken::Stored(uids)),
+            TakenIn::Variant => Ok(Taken::Variant(uids)),
+            TakenIn::AlreadyHeld => Ok(Taken::AlreadyHeld(uids)),
+            TakenIn::OtherPerson { held } => {
+                let reason = other_person(&held, &take_in);
+                self.set_aside(take_in.origin, &take_in.body, file_digest, uids, reason).await
+            }
+            TakenIn::Collision => self.collided(take_in, uids).await,
+        }
+    }
+
+    /// Another Data Set is held under the same SOP Instance UID: a variant if values and pixels are the same.
+    async fn collided(&self, take_in: TakeIn, uids: InstanceUids) -> Result<Taken, Refusal> {
+        let held = self.reader.find_all(&uids.sop_instance_uid).await.map_err(refusal)?;
+        let mut difference = "another file is held under its SOP Instance UID".to_owned();
+        for one in &held {
+            let bytes = crate::received_bytes(&self.reader, one).await.map_err(refusal)?;
+            let (new, limits) = (take_in.body.clone(), Arc::clone(&self.limits));
+            let compare = move || compare::difference(&Body::Memory(bytes), &new, &limits);
+            match blocking(compare).await? {
+                None => {
+                    let digest = take_in.digests.file;
+                    let (origin, body) = (take_in.origin.clone(), take_in.body.clone());
+                    return match self.writer.take_in(take_in, Admission::Variant).await.map_err(refusal)? {
+                        TakenIn::AlreadyHeld => Ok(Taken::AlreadyHeld(uids)),
+                        TakenIn::OtherPerson { .. } | TakenIn::Collision => {
+                            self.set_aside(origin, &body, digest, uids, conflict(&difference)).await
+                        }
+                        TakenIn::Stored | TakenIn::Variant => Ok(Taken::Variant(uids)),
+                    };
+                }
+                Some(found) => difference = found,
+            }
+        }
+        let reason = conflict(&difference);
+        self.set_aside(take_in.origin, &take_in.body, take_in.digests.file, uids, reason).await
+    }
+
+    async fn examine(&self, body: Body) -> Result<Result<Examined, Reason>, Refusal> {
+        let _permit = self.examining.acquire().await.map_err(|e| Refusal::Failed(e.to_string()))?;
+        let limits = Arc::clone(&self.limits);
+        blocking(move || admit::examine(&body, &limits)).await
+    }
+
+    async fn set_aside(
+        &self,
+        mut origin: Origin,
+        body: &Body,
+        file_digest: [u8; 32],
+        uids: InstanceUids,
+        reason: Reason,
+    ) -> Result<Taken, Refusal> {
+        let digest = archive::hex(&file_digest);
+        if origin.file.is_empty() {
+            origin.file = format!("sha256-{}", &digest[..16]);
+        }
+        let record = Quarantined {
+            digest,
+            bytes: body.len(),
+            origin,
+            reason: reason.clone(),
+            sop_class_uid: Some(uids.sop_class_uid.clone()).filter(|uid| !uid.is_empty()),
+            sop_instance_uid: Some(uids.sop_instance_uid.clone()).filter(|uid| !uid.is_empty()),
+        };
+        self.writer.quarantine(record, body).await.map_err(refusal)?;
+        Ok(Taken::Quarantined { uids, reason })
+    }
+}
+
+#[async_trait]
+impl Gate for Intake {
+    async fn take_in(&self, origin: Origin, received: Received) -> Result<Taken, Refusal> {
+        let Received { body, file_digest, expected_study, .. } = received;
+        self.admit(origin, body, file_digest, expected_study.as_deref(), Admission::Ordinary).await
+    }
+}
+
+#[async_trait]
+impl Batches for Intake {
+    async fn open(&self, batch: archive::Batch) -> Result<(), Refusal> {
+        self.writer.open_batch(batch).await.map_err(refusal)
+    }
+
+    async fn receipt(&self, centre: &str, id: &str) -> Result<Option<archive::Receipt>, Refusal> {
+        self.reader.receipt(centre, id).await.map_err(refusal)
+    }
+}
+
+fn take_in(origin: Origin, body: Body, file: [u8; 32], examined: Examined) -> TakeIn {
+    let mut description = examined.description;
+    let issuer = &mut description.study.patient.issuer_of_patient_id;
+    if issuer.is_empty() {
+        // A person is (issuer, Patient ID): "0001" of two centres is two people.
+        issuer.clone_from(&origin.centre);
+    }
+    TakeIn {
+        origin,
+        description,
+        dicom_json: examined.dicom_json,
+        frames: examined.frames,
+        digests: Digests { file, data_set: examined.data_set_digest },
+        body,
+    }
+}
+
+fn uids_of(examined: &Examined) -> InstanceUids {
+    let description = &examined.description;
+    InstanceUids {
+        sop_class_uid: description.instance.sop_class_uid.clone(),
+        sop_instance_uid: description.instance.sop_instance_uid.clone(),
+        study_instance_uid: description.study.study_instance_uid.clone(),
+        series_instance_uid: description.series.series_instance_uid.clone(),
+    }
+}
+
+fn digest_of(record: &Quarantined) -> Result<[u8; 32], Refusal> {
+    archive::unhex(&record.digest).ok_or_else(|| Refusal::Failed("the quarantine record has no digest".into()))
+}
+
+fn other_person(held: &(String, String), take_in: &TakeIn) -> Reason {
+    let sent = &take_in.description.study.patient;
+    Reason {
+        code: "other-person".into(),
+        text: format!(
+            "its study is held as that of patient {} of {}, but this file says patient {} of {}",
+            held.1, held.0, sent.patient_id, sent.issuer_of_patient_id
+        ),
+        next_step: "check which patient is right and send a corrected file; to keep it as it is: tsunagu quarantine release"
+            .into(),
+    }
+}
+
+fn other_study(expected: &str, found: &str) -> Reason {
+    Reason {
+        code: "other-study".into(),
+        text: format!("it was sent to study {expected} but is of study {found}"),
+        next_step: "send it to its own study, or to /studies".into(),
+    }
+}
+
+fn conflict(difference: &str) -> Reason {
+    Reason {
+        code: "conflict".into(),
+        text: format!("another instance is held under its SOP Instance UID, and it is not the same: {difference}"),
+        next_step: "give the changed instance a new SOP Instance UID and send it again; to keep it beside the held one: \
+                    tsunagu quarantine release"
+            .into(),
+    }
+}
+
+fn refusal(error: archive::Error) -> Refusal {
+    let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
+    match &error {
+        archive::Error::Io { source, .. } if full(source) => Refusal::StorageFull,
+        _ => Refusal::Failed(error.to_string()),
+    }
+}
+
+/// Runs work that takes a core off the async threads. A panic in it refuses this file and nothing else.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Refusal::Failed(format!("an internal failure: {e}")))
+}

@@ -1,0 +1,322 @@
+//! The backlog: what was taken in and not yet packed becomes study packs.
+//!
+//! Native pixels become codestreams and a recipe, **proven** before anything received is let go: the received file is
+//! rebuilt from what will be held and compared, byte for byte and by SHA-256. What cannot be rebuilt is kept as received.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use archive::{Form, FrameSpan, FrameTable, Held};
+use bytes::Bytes;
+use transcode::data_set::rewrite::{self, Changes};
+use transcode::data_set::{self, Limits, Tag, VR, Value};
+use transcode::{Source, codec, recipe};
+
+/// Bounds of packing; each is documented with its default.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Files longer than this are kept as received: packing holds a file in memory about three times. Bytes; 128 MiB.
+    pub packable_bytes_max: u64,
+    /// Received bytes of one pack at the most (one file may be larger). Bytes; default 1 GiB.
+    pub pack_bytes_max: u64,
+    /// A file that is not an image is compressed if that saves at least this share of it. Per cent; default 5.
+    pub zstd_saves_percent_min: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { packable_bytes_max: 128 << 20, pack_bytes_max: 1 << 30, zstd_saves_percent_min: 5 }
+    }
+}
+
+/// What packing did, by modality.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Packs made.
+    pub packs: u64,
+    /// By modality (`-` where there is none).
+    pub modalities: BTreeMap<String, Counts>,
+    /// Native-pixel files that were kept as received, each with its reason.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Counts of one modality.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rebuilt byte for byte from pack and recipe.
+    pub rebuilt: u64,
+    /// Native pixels, kept as received.
+    pub native_as_received: u64,
+    /// Already compressed, or without pixels: kept as received.
+    pub as_received: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Bytes held: files, recipes, frame tables.
+    pub held_bytes: u64,
+}
+
+/// A native-pixel file that was kept as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The file as its sender named it.
+    pub file: String,
+    /// Its modality.
+    pub modality: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Turns backlog into packs.
+#[derive(Clone)]
+pub struct Packer {
+    writer: archive::Writer,
+    reader: archive::Reader,
+    limits: Arc<Limits>,
+    settings: Settings,
+}
+
+impl Packer {
+    /// A packer of the archive behind these two.
+    pub fn new(writer: archive::Writer, reader: archive::Reader, limits: Limits, settings: Settings) -> Packer {
+        Packer { writer, reader, limits: Arc::new(limits), settings }
+    }
+
+    /// Packs every study for which nothing came since `quiet_since` (RFC 3339; all if `None`). `each` hears of every
+    /// file packed.
+    ///
+    /// # Errors
+    /// When the archive could not be read or written. What was packed by then is packed.
+    pub async fn pack_quiet(
+        &self,
+        quiet_since: Option<&str>,
+        now: &(dyn Fn() -> String + Send + Sync),
+        each: &(dyn Fn(&Held) + Send + Sync),
+    ) -> archive::Result<Summary> {
+        let mut summary = Summary::default();
+        loop {
+            let backlog = self.reader.backlog(256).await?;
+            let quiet: Vec<_> = backlog
+                .into_iter()
+                .filter(|study| quiet_since.is_none_or(|since| study.last_received_at.as_str() <= since))
+                .collect();
+            if quiet.is_empty() {
+                return Ok(summary);
+            }
+            for study in quiet {
+                self.pack_study(&study.study_instance_uid, &now(), each, &mut summary).await?;
+            }
+        }
+    }
+
+    async fn pack_study(
+        &self,
+        study_instance_uid: &str,
+        now: &str,
+        each: &(dyn Fn(&Held) + Send + Sync),
+        summary: &mut Summary,
+    ) -> archive::Result<()> {
+        let instances = self.reader.backlog_of(study_instance_uid, self.settings.pack_bytes_max).await?;
+        if instances.is_empty() {
+            return Ok(());
+        }
+        let json = self.reader.dicom_json(&instances).await?;
+        let mut pack = self.writer.begin_pack(study_instance_uid, now).await?;
+        for (held, json) in instances.iter().zip(json) {
+            let made = self.make_form(held).await?;
+            let held_bytes = pack.add(&self.reader, held, json, made.form).await?;
+            summary.count(held, made.kept, held_bytes);
+            each(held);
+        }
+        pack.finish().await?;
+        summary.packs += 1;
+        Ok(())
+    }
+
+    async fn make_form(&self, held: &Held) -> archive::Result<Made> {
+        if held.part10_bytes > self.settings.packable_bytes_max {
+            return Ok(Made::received(Kept::TooLarge));
+        }
+        let received = self.reader.read(held, None).await?;
+        let (digest, limits) = (held.record.digests.file, Arc::clone(&self.limits));
+        let saves = self.settings.zstd_saves_percent_min;
+        let make = move || make_form(&received, &digest, &limits, saves);
+        // A panic in a coder costs this file its codestreams, not the service its life.
+        Ok(tokio::task::spawn_blocking(make)
+            .await
+            .unwrap_or_else(|panic| Made::received(Kept::NotRebuilt(format!("the coder failed: {panic}")))))
+    }
+}
+
+/// How a file came to be held.
+enum Kept {
+    Rebuilt,
+    /// Native pixels that could not be rebuilt.
+    NotRebuilt(String),
+    /// Already compressed, or no pixels.
+    NotNative,
+    TooLarge,
+}
+
+struct Made {
+    form: Form,
+    kept: Kept,
+}
+
+impl Made {
+    fn received(kept: Kept) -> Made {
+        Made { form: Form::Received, kept }
+    }
+}
+
+fn make_form(received: &Bytes, digest: &[u8; 32], limits: &Limits, saves_percent_min: u64) -> Made {
+    let mut source = std::io::Cursor::new(received);
+    let part10 = match data_set::scan(&mut source, limits) {
+        Ok(part10) => part10,
+        Err(error) => return Made::received(Kept::NotRebuilt(error.to_string())),
+    };
+    match native_pixels(&part10, received) {
+        Native::No { encapsulated: true } => Made::received(Kept::NotNative),
+        Native::No { encapsulated: false } => compressed(received, saves_percent_min, Kept::NotNative),
+        Native::Deflated => Made::received(Kept::NotRebuilt("its Data Set is deflated".into())),
+        Native::Yes(pixels) => match pack_native(&part10, &pixels, digest, limits) {
+            Ok(form) => Made { form, kept: Kept::Rebuilt },
+            Err(why) => compressed(received, saves_percent_min, Kept::NotRebuilt(why)),
+        },
+    }
+}
+
+enum Native<'a> {
+    Yes(Source<'a>),
+    No { encapsulated: bool },
+    Deflated,
+}
+
+fn native_pixels<'a>(part10: &data_set::Part10, received: &'a [u8]) -> Native<'a> {
+    let float = [Tag(0x7FE0, 0x0008), Tag(0x7FE0, 0x0009)];
+    let pixel_data = part10.data_set.get(Tag(0x7FE0, 0x0010));
+    let Some(element) = pixel_data.or_else(|| float.iter().find_map(|tag| part10.data_set.get(*tag))) else {
+        return Native::No { encapsulated: false };
+    };
+    if matches!(element.value, Value::Fragments(_)) {
+        return Native::No { encapsulated: true };
+    }
+    if part10.deflated {
+        return Native::Deflated;
+    }
+    let Some(description) = data_set::pixel_description(&part10.data_set) else {
+        return Native::No { encapsulated: false };
+    };
+    Native::Yes(Source {
+        received,
+        pixel_offset: element.value_offset,
+        pixel_length: element.value_length,
+        big_endian: part10.transfer_syntax_uid == "1.2.840.10008.1.2.2",
+        description,
+    })
+}
+
+/// Codestreams, the Part 10 file around them, the recipe, and the proof.
+fn pack_native(
+    part10: &data_set::Part10,
+    source: &Source<'_>,
+    digest: &[u8; 32],
+    limits: &Limits,
+) -> Result<Form, String> {
+    let frames = transcode::encode_frames(source).map_err(|e| e.to_string())?;
+    let encapsulated = transcode::encapsulate(&frames);
+    drop(frames);
+    let mut received = std::io::Cursor::new(source.received);
+    let changes = changes(source, &encapsulated, limits);
+    let header = rewrite::explicit_vr_le(part10, &mut received, &changes).map_err(|e| e.to_string())?;
+    let start = header.before.len() as u64;
+    let spans: Vec<(u64, u64)> =
+        encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
+    let mut dcm = header.before;
+    dcm.extend_from_slice(&encapsulated.pixel_data);
+    drop(encapsulated);
+    dcm.extend_from_slice(&header.after);
+    let recipe = recipe::make(source, &dcm, &spans).map_err(|e| e.to_string())?;
+    recipe::prove(source, &dcm, &recipe, digest).map_err(|e| e.to_string())?;
+    let frames = spans.into_iter().map(|(offset, length)| FrameSpan { offset, length, fragments: 1, ..Default::default() });
+    Ok(Form::Packed {
+        part10: dcm.into(),
+        recipe: recipe.into(),
+        frames: FrameTable { frames: frames.collect() },
+        transfer_syntax_uid: codec::TRANSFER_SYNTAX_UID.into(),
+    })
+}
+
+fn changes(source: &Source<'_>, encapsulated: &transcode::Encapsulated, limits: &Limits) -> Changes {
+    let photometric = codec::photometric_interpretation(&source.description.photometric_interpretation);
+    let mut elements = BTreeMap::from([
+        (Tag(0x0028, 0x0004), (VR::CS, padded(photometric))),
+        (Tag(0x7FE0, 0x0001), (VR::OV, encapsulated.extended_offset_table.clone())),
+        (Tag(0x7FE0, 0x0002), (VR::OV, encapsulated.extended_offset_table_lengths.clone())),
+    ]);
+    if source.description.samples_per_pixel > 1 {
+        elements.insert(Tag(0x0028, 0x0006), (VR::US, vec![0, 0]));
+    }
+    Changes {
+        transfer_syntax_uid: codec::TRANSFER_SYNTAX_UID.into(),
+        elements,
+        header_bytes_max: limits.header_bytes_max,
+    }
+}
+
+/// A CS value of even length (PS3.5 §6.2: padded with a space).
+fn padded(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    if bytes.len() % 2 == 1 {
+        bytes.push(b' ');
+    }
+    bytes
+}
+
+fn compressed(received: &Bytes, saves_percent_min: u64, kept: Kept) -> Made {
+    let enough = |zstd: &Vec<u8>| {
+        (zstd.len() as u64) * 100 <= received.len() as u64 * (100 - saves_percent_min.min(100))
+    };
+    match archive::compress(received).ok().filter(enough) {
+        Some(zstd) => Made { form: Form::ReceivedZstd(zstd.into()), kept },
+        None => Made::received(kept),
+    }
+}
+
+impl Summary {
+    fn count(&mut self, held: &Held, kept: Kept, held_bytes: u64) {
+        let modality = &held.record.description.series.modality;
+        let modality = if modality.is_empty() { "-" } else { modality };
+        let counts = self.modalities.entry(modality.to_owned()).or_default();
+        counts.received_bytes += held.record.received_bytes;
+        counts.held_bytes += held_bytes;
+        let reason = match kept {
+            Kept::Rebuilt => {
+                counts.rebuilt += 1;
+                return;
+            }
+            Kept::NotNative => {
+                counts.as_received += 1;
+                return;
+            }
+            Kept::NotRebuilt(reason) => reason,
+            Kept::TooLarge => "it is longer than packable_bytes_max".into(),
+        };
+        counts.native_as_received += 1;
+        let file = held.record.origin.file.clone();
+        self.exceptions.push(Exception { file, modality: modality.to_owned(), reason });
+    }
+
+    /// Adds what another run did.
+    pub fn merge(&mut self, other: Summary) {
+        self.packs += other.packs;
+        for (modality, counts) in other.modalities {
+            let sum = self.modalities.entry(modality).or_default();
+            sum.rebuilt += counts.rebuilt;
+            sum.native_as_received += counts.native_as_received;
+            sum.as_received += counts.as_received;
+            sum.received_bytes += counts.received_bytes;
+            sum.held_bytes += counts.held_bytes;
+        }
+        self.exceptions.extend(other.exceptions);
+    }
+}

@@ -1,0 +1,351 @@
+//! The command line: every sub-command, its arguments, their defaults and why. The reference in `docs/` is this text.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Medical image pipeline and archive: takes DICOM in, keeps it once and bit-exactly, shows it anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "tsunagu", version, propagate_version = true)]
+pub struct Cli {
+    /// Directory of the archive; made if there is none.
+    #[arg(long, global = true, default_value = "tsunagu-data", env = "TSUNAGU_DATA")]
+    pub data: PathBuf,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Sub-commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate studies, push them through the real STOW-RS door of a temporary archive, and show them.
+    Demo(Demo),
+    /// Run the archive: DICOMweb, C-STORE, the viewer; packs what is taken in.
+    Serve(Serve),
+    /// Take in folders, files, ZIPs and DICOMDIR media from this machine.
+    Import(Import),
+    /// Send folders, files, ZIPs and DICOMDIR media to an archive that runs elsewhere.
+    Push(Push),
+    /// Write files out: as held, or as they were received.
+    Export(Export),
+    /// Print the receipt of a batch.
+    Receipt(Receipt),
+    /// Look at what was set aside, and decide about it.
+    Quarantine(Quarantine),
+    /// Issue and revoke access tokens.
+    Token(Token),
+    /// Look after the audit log.
+    Audit(Audit),
+    /// Pack what was taken in, now.
+    Pack,
+    /// Delete index and catalogue and make both anew from the objects.
+    Rebuild,
+    /// Re-read and re-hash everything, and name what is wrong.
+    Verify,
+    /// Write synthetic studies to a directory.
+    Generate(Generate),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after the table instead of serving the viewer.
+    #[arg(long)]
+    pub exit: bool,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Seed of the generated studies.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Generate small images, for a quick look.
+    #[arg(long)]
+    pub small: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen for HTTP: DICOMweb under /dicom-web, the viewer at /.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where to listen for DICOM associations; none if absent.
+    #[arg(long)]
+    pub dimse: Option<SocketAddr>,
+    /// Our AE title.
+    #[arg(long, default_value = "TSUNAGU")]
+    pub aet: String,
+    /// A calling AE title that may store, and the centre it is: `AET=centre`. May be given several times.
+    #[arg(long = "peer", value_name = "AET=CENTRE")]
+    pub peers: Vec<String>,
+    /// Take stores from any calling AE title, as this centre. For a closed network only.
+    #[arg(long, value_name = "CENTRE")]
+    pub any_peer: Option<String>,
+    /// A study is packed once nothing came for it for so many seconds.
+    #[arg(long, default_value_t = 60)]
+    pub pack_after_s: u64,
+    /// Leave what is taken in unpacked (`tsunagu pack` does it later).
+    #[arg(long)]
+    pub no_pack: bool,
+}
+
+/// What a batch is said to be.
+#[derive(Debug, Args)]
+pub struct BatchArgs {
+    /// Batch id: sending again under the same id repeats nothing and gives the same receipt.
+    #[arg(long)]
+    pub batch: Option<String>,
+    /// Programme the batch belongs to.
+    #[arg(long, value_enum, default_value_t = Programme::Dock)]
+    pub programme: Programme,
+    /// Files the batch is meant to have; default: as many as are found.
+    #[arg(long)]
+    pub expected: Option<u64>,
+    /// Write the receipt here as a page people can read and file (HTML).
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+}
+
+/// Health-check programmes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Programme {
+    /// Ningen dock: comprehensive check-up (人間ドック).
+    Dock,
+    /// Occupational health check (事業者健診).
+    Occupational,
+    /// School health check (学校健診).
+    School,
+    /// Cancer screening (がん検診).
+    Cancer,
+    /// Specific health check (特定健診).
+    Specific,
+}
+
+impl Programme {
+    /// The code as batches have it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Programme::Dock => "dock",
+            Programme::Occupational => "occupational",
+            Programme::School => "school",
+            Programme::Cancer => "cancer",
+            Programme::Specific => "specific",
+        }
+    }
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Folders, files, ZIPs, DICOMDIR media.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The centre the files are from.
+    #[arg(long, default_value = "local")]
+    pub centre: String,
+    /// The batch.
+    #[command(flatten)]
+    pub batch: BatchArgs,
+    /// Leave what is taken in unpacked.
+    #[arg(long)]
+    pub no_pack: bool,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// Folders, files, ZIPs, DICOMDIR media.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Where the archive runs, for example https://exchange.example.
+    #[arg(long)]
+    pub to: String,
+    /// Bearer token of the centre.
+    #[arg(long, env = "TSUNAGU_TOKEN", hide_env_values = true)]
+    pub token: String,
+    /// Requests under way at once.
+    #[arg(long, default_value_t = 4)]
+    pub parallel: usize,
+    /// The batch.
+    #[command(flatten)]
+    pub batch: BatchArgs,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Directory to write to; made if there is none.
+    pub to: PathBuf,
+    /// Write the received files byte for byte, not the files as held.
+    #[arg(long)]
+    pub original: bool,
+    /// Only this study.
+    #[arg(long, value_name = "UID")]
+    pub study: Option<String>,
+    /// Who asks, for the audit log.
+    #[arg(long, default_value = "operator")]
+    pub actor: String,
+}
+
+/// Arguments of `receipt`.
+#[derive(Debug, Args)]
+pub struct Receipt {
+    /// Batch id.
+    pub batch: String,
+    /// The centre whose batch it is.
+    #[arg(long, default_value = "local")]
+    pub centre: String,
+    /// Write it here as a page people can read and file (HTML).
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
+}
+
+/// Arguments of `quarantine`.
+#[derive(Debug, Args)]
+pub struct Quarantine {
+    /// What to do.
+    #[command(subcommand)]
+    pub act: QuarantineAct,
+}
+
+/// Sub-commands of `quarantine`.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineAct {
+    /// List what is set aside.
+    List {
+        /// Those already decided about too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one, and write its bytes to a file if asked.
+    Show {
+        /// First digits of its digest.
+        digest: String,
+        /// Write the file as received here.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
+    /// Examine again: it may be admissible now.
+    Retry {
+        /// First digits of its digest; all if absent.
+        digest: Option<String>,
+    },
+    /// Take it in despite its reason, where it can be kept at all.
+    Release {
+        /// First digits of its digest.
+        digest: String,
+        /// Why, for the record.
+        #[arg(long)]
+        why: String,
+        /// Who decides, for the record.
+        #[arg(long, default_value = "operator")]
+        who: String,
+    },
+    /// Let its bytes go; its record stays.
+    Discard {
+        /// First digits of its digest.
+        digest: String,
+        /// Why, for the record.
+        #[arg(long)]
+        why: String,
+        /// Who decides, for the record.
+        #[arg(long, default_value = "operator")]
+        who: String,
+    },
+}
+
+/// Arguments of `token`.
+#[derive(Debug, Args)]
+pub struct Token {
+    /// What to do.
+    #[command(subcommand)]
+    pub act: TokenAct,
+}
+
+/// Sub-commands of `token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenAct {
+    /// Issue a token and print it, once.
+    Issue {
+        /// Who it is for.
+        name: String,
+        /// What it may do: an uploader sends, a reader views and downloads, an admin does all.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// The centre its holder sends or reads for.
+        #[arg(long, default_value = "local")]
+        centre: String,
+        /// A reader may also fetch received files byte for byte.
+        #[arg(long)]
+        original: bool,
+        /// It expires after so many days.
+        #[arg(long)]
+        days: Option<u32>,
+    },
+    /// List tokens; never their secrets.
+    List,
+    /// Make a token worthless from now on.
+    Revoke {
+        /// Its id, as listed.
+        id: String,
+    },
+}
+
+/// Roles of a token.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Role {
+    /// Sends.
+    Uploader,
+    /// Views and downloads.
+    Reader,
+    /// Does all.
+    Admin,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// What to do.
+    #[command(subcommand)]
+    pub act: AuditAct,
+}
+
+/// Sub-commands of `audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditAct {
+    /// Check the chain of the audit log, and of the other event logs, from the first line to the last.
+    Verify,
+}
+
+/// Arguments of `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Directory to write to; made if there is none.
+    pub to: PathBuf,
+    /// The mix of studies.
+    #[arg(long, value_enum, default_value_t = Profile::Night)]
+    pub profile: Profile,
+    /// How many studies.
+    #[arg(long, default_value_t = 20)]
+    pub studies: usize,
+    /// The same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Small images, for tests.
+    #[arg(long)]
+    pub small: bool,
+}
+
+/// Mixes of studies.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Profile {
+    /// What a screening centre sends in a night.
+    Night,
+    /// Files that are broken on purpose.
+    Broken,
+}

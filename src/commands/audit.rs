@@ -1,0 +1,46 @@
+//! `tsunagu audit`: looks after the audit log.
+
+use std::process::ExitCode;
+
+use archive::{EventLog, Layout};
+use serde_json::{Value, json};
+
+use crate::cli::{self, AuditAct, Cli};
+use crate::output;
+use crate::wiring::Result;
+
+/// The event logs, the audit log first.
+const LOGS: &[&str] = &["audit", "receipts", "tokens"];
+
+/// Carries out the sub-command.
+pub async fn run(cli: &Cli, args: &cli::Audit) -> Result<ExitCode> {
+    match args.act {
+        AuditAct::Verify => verify(cli),
+    }
+}
+
+/// Checks the chain of every log; exit code 2 where one is broken.
+fn verify(cli: &Cli) -> Result<ExitCode> {
+    let layout = Layout::new(&cli.data)?;
+    let (mut logs, mut clean) = (Vec::<Value>::new(), true);
+    for name in LOGS {
+        let path = layout.event_log(name);
+        if !path.exists() {
+            continue;
+        }
+        match EventLog::verify(&path) {
+            Ok(log) => {
+                let head = log.head_hash_hex();
+                println!("{name}: {} events, whole, head {head}", log.events);
+                logs.push(json!({ "log": name, "events": log.events, "head": head }));
+            }
+            Err(error) => {
+                clean = false;
+                println!("{name}: BROKEN: {error}");
+                logs.push(json!({ "log": name, "broken": error.to_string() }));
+            }
+        }
+    }
+    let object = json!({ "logs": logs, "whole": clean });
+    Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
+}

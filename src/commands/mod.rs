@@ -1,0 +1,39 @@
+//! Sub-commands, one file each.
+
+mod audit;
+mod demo;
+mod export;
+mod generate;
+mod import;
+mod pack;
+mod push;
+mod quarantine;
+mod rebuild;
+mod receipt;
+mod serve;
+mod token;
+mod verify;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::wiring::Result;
+
+/// Carries out what the command line says.
+pub async fn run(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Demo(args) => demo::run(cli, args).await,
+        Command::Serve(args) => serve::run(cli, args).await,
+        Command::Import(args) => import::run(cli, args).await,
+        Command::Push(args) => push::run(cli, args).await,
+        Command::Export(args) => export::run(cli, args).await,
+        Command::Receipt(args) => receipt::run(cli, args).await,
+        Command::Quarantine(args) => quarantine::run(cli, args).await,
+        Command::Token(args) => token::run(cli, args).await,
+        Command::Audit(args) => audit::run(cli, args).await,
+        Command::Pack => pack::run(cli).await,
+        Command::Rebuild => rebuild::run(cli).await,
+        Command::Verify => verify::run(cli).await,
+        Command::Generate(args) => generate::run(cli, args).await,
+    }
+}

@@ -1,0 +1,80 @@
+//! `tsunagu pack`: packs what was taken in, now.
+
+use std::process::ExitCode;
+
+use ingest::packing::Summary;
+use serde_json::{Value, json};
+
+use crate::cli::Cli;
+use crate::output::{self, megabytes};
+use crate::progress::Bar;
+use crate::wiring::{self, House, Result};
+
+/// Packs everything in the backlog.
+pub async fn run(cli: &Cli) -> Result<ExitCode> {
+    let house = wiring::open(&cli.data).await?;
+    let summary = pack_all(&house).await?;
+    print(&summary);
+    Ok(output::finish(cli.json, to_json(&summary)))
+}
+
+/// Packs everything in the backlog, with a bar.
+pub async fn pack_all(house: &House) -> Result<Summary> {
+    let bar = Bar::bytes("packing");
+    let backlog = house.reader.backlog(u32::MAX).await?;
+    bar.set_total(backlog.iter().map(|s| s.instances).sum(), backlog.iter().map(|s| s.received_bytes).sum());
+    let each = |held: &archive::Held| {
+        bar.add_bytes(held.record.received_bytes);
+        bar.add_file();
+    };
+    let summary = house.pack(None, &each).await?;
+    bar.finish();
+    Ok(summary)
+}
+
+/// The table by modality, and each exception.
+pub fn print(summary: &Summary) {
+    let head = ["modality", "rebuilt", "native kept", "kept", "MB received", "MB held", "held/received"];
+    let rows: Vec<Vec<String>> = summary
+        .modalities
+        .iter()
+        .map(|(modality, c)| {
+            vec![
+                modality.clone(),
+                c.rebuilt.to_string(),
+                c.native_as_received.to_string(),
+                c.as_received.to_string(),
+                megabytes(c.received_bytes),
+                megabytes(c.held_bytes),
+                format!("{:.3}", c.held_bytes as f64 / c.received_bytes.max(1) as f64),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        println!("{}", output::table(&head, &rows));
+    }
+    for exception in &summary.exceptions {
+        println!("kept as received: {} ({}): {}", exception.file, exception.modality, exception.reason);
+    }
+}
+
+/// The same for programs.
+pub fn to_json(summary: &Summary) -> Value {
+    let modalities: serde_json::Map<String, Value> = summary
+        .modalities
+        .iter()
+        .map(|(modality, c)| {
+            let counts = json!({
+                "rebuilt": c.rebuilt, "native_as_received": c.native_as_received, "as_received": c.as_received,
+                "received_bytes": c.received_bytes, "held_bytes": c.held_bytes,
+            });
+            (modality.clone(), counts)
+        })
+        .collect();
+    let exceptions: Vec<Value> = summary
+        .exceptions
+        .iter()
+        .map(|e| json!({ "file": e.file, "modality": e.modality, "reason": e.reason }))
+        .collect();
+    json!({ "packs": summary.packs, "modalities": modalities, "exceptions": exceptions })
+}

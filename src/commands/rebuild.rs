@@ -1,0 +1,26 @@
+//! `tsunagu rebuild`: index and catalogue anew, from the objects alone.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::Cli;
+use crate::output;
+use crate::wiring::{self, Result};
+
+/// Deletes both and makes both.
+pub async fn run(cli: &Cli) -> Result<ExitCode> {
+    if !cli.data.is_dir() {
+        return Err(format!("there is no archive in {}", cli.data.display()).into());
+    }
+    archive::delete_index(&cli.data)?;
+    let house = wiring::open(&cli.data).await?;
+    let catalogue = wiring::open_catalogue(&house.reader).await?;
+    tokio::task::spawn_blocking(move || catalogue.delete_all()).await??;
+    house.catalogue().await?;
+    let [studies, series, instances, received_bytes] = house.reader.totals().await?;
+    println!("Rebuilt: {studies} studies, {series} series, {instances} instances");
+    let object =
+        json!({ "studies": studies, "series": series, "instances": instances, "received_bytes": received_bytes });
+    Ok(output::finish(cli.json, object))
+}

@@ -1,0 +1,64 @@
+//! The one place where the crates are put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use archive::catalogue::Catalogue;
+use archive::{Reader, Writer};
+use ingest::{Doorway, Intake, Packer, ReceiveLimits, Receiver, packing};
+use transcode::data_set::Limits;
+
+/// What every sub-command answers.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// An archive open for writing, with the gate and the packer in front of it.
+pub struct House {
+    /// The one writer.
+    pub writer: Writer,
+    /// Finds and reads.
+    pub reader: Reader,
+    /// Admits or sets aside.
+    pub intake: Intake,
+    /// Makes packs.
+    pub packer: Packer,
+}
+
+/// Opens the archive in `data` for writing; makes one where there is none.
+pub async fn open(data: &Path) -> Result<House> {
+    let (writer, reader) = archive::open(data, archive::Settings::default()).await?;
+    let intake = Intake::new(writer.clone(), reader.clone(), Limits::default());
+    let packer = Packer::new(writer.clone(), reader.clone(), Limits::default(), packing::Settings::default());
+    Ok(House { writer, reader, intake, packer })
+}
+
+impl House {
+    /// What every door needs.
+    pub fn doorway(&self) -> Doorway {
+        let receiver = Receiver::new(ReceiveLimits::default(), self.reader.layout().spool());
+        Doorway { gate: Arc::new(self.intake.clone()), receiver, now: crate::clock::shared() }
+    }
+
+    /// Packs what has been quiet since then (all if `None`) and brings the catalogue up to date.
+    pub async fn pack(
+        &self,
+        quiet_since: Option<&str>,
+        each: &(dyn Fn(&archive::Held) + Send + Sync),
+    ) -> Result<packing::Summary> {
+        let summary = self.packer.pack_quiet(quiet_since, &crate::clock::now, each).await?;
+        self.catalogue().await?;
+        Ok(summary)
+    }
+
+    /// Appends what was packed since to the catalogue.
+    pub async fn catalogue(&self) -> Result<()> {
+        let catalogue = open_catalogue(&self.reader).await?;
+        Ok(self.reader.fill_catalogue(&catalogue).await?)
+    }
+}
+
+/// The catalogue of an archive.
+pub async fn open_catalogue(reader: &Reader) -> Result<Arc<Catalogue>> {
+    let dir = reader.layout().objects();
+    let opened = tokio::task::spawn_blocking(move || Catalogue::open(&dir)).await??;
+    Ok(Arc::new(opened))
+}

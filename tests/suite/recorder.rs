@@ -1,0 +1,213 @@
+//! A disk that remembers every write and every sync, so that a power cut can be played at any moment.
+//!
+//! Intake segments and event logs write through [`RecordingDisk`], SQLite through the recording VFS
+//! ([`crate::sqlite_vfs`]), objects through [`RecordingStore`]: all into one [`Log`], in the order in which they happen.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use archive::{Disk, DiskFile, LocalDisk};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Bytes were written at an offset.
+    Write { path: PathBuf, offset: u64, bytes: Vec<u8> },
+    /// The file was cut or extended.
+    Truncate { path: PathBuf, length: u64 },
+    /// Everything written to the file is durable.
+    Sync { path: PathBuf },
+    /// The file was removed.
+    Remove { path: PathBuf },
+    /// An object came into place, durable at once.
+    Object { key: String, bytes: Vec<u8> },
+    /// Somebody was told that this instance is stored.
+    Reply { sop_instance_uid: String },
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Log(Arc<Mutex<Vec<Op>>>);
+
+impl Log {
+    pub fn push(&self, op: Op) {
+        self.0.lock().unwrap().push(op);
+    }
+
+    pub fn ops(&self) -> Vec<Op> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// What a crash leaves of what was written and not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// Nothing.
+    Forget,
+    /// Some of it, chosen by a seed; one of the writes may be torn.
+    Scatter(u64),
+}
+
+/// A file as it lives, and as it would be found after a crash.
+#[derive(Clone, Debug, Default)]
+struct Image {
+    durable: Option<Vec<u8>>,
+    unsynced: Vec<Op>,
+}
+
+/// What is on disk, and which objects are there, after a crash just before the n-th operation.
+pub struct Wreck {
+    pub files: BTreeMap<PathBuf, Vec<u8>>,
+    pub objects: BTreeMap<String, Vec<u8>>,
+    pub replied: HashSet<String>,
+}
+
+/// Plays `ops` and then the crash.
+pub fn wreck(ops: &[Op], crash: Crash) -> Wreck {
+    let mut images: BTreeMap<PathBuf, Image> = BTreeMap::new();
+    let (mut objects, mut replied) = (BTreeMap::new(), HashSet::new());
+    for op in ops {
+        match op {
+            Op::Write { path, .. } | Op::Truncate { path, .. } => {
+                images.entry(path.clone()).or_default().unsynced.push(op.clone());
+            }
+            Op::Sync { path } => {
+                let image = images.entry(path.clone()).or_default();
+                let mut bytes = image.durable.take().unwrap_or_default();
+                image.unsynced.drain(..).for_each(|op| apply(&mut bytes, &op));
+                image.durable = Some(bytes);
+            }
+            // A removal counts at once: the worst case for whoever removes too early.
+            Op::Remove { path } => drop(images.remove(path)),
+            Op::Object { key, bytes } => drop(objects.insert(key.clone(), bytes.clone())),
+            Op::Reply { sop_instance_uid } => drop(replied.insert(sop_instance_uid.clone())),
+        }
+    }
+    let files = images.into_iter().filter_map(|(path, image)| Some((path, image.after(crash)?))).collect();
+    Wreck { files, objects, replied }
+}
+
+impl Image {
+    fn after(self, crash: Crash) -> Option<Vec<u8>> {
+        let Crash::Scatter(seed) = crash else { return self.durable };
+        let mut random = seed | 1;
+        let mut bytes = self.durable.unwrap_or_default();
+        for mut op in self.unsynced {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            match (random >> 60) & 3 {
+                0 => {}
+                1 => {
+                    if let Op::Write { bytes, .. } = &mut op {
+                        bytes.truncate(bytes.len() / 2);
+                    }
+                    apply(&mut bytes, &op);
+                }
+                _ => apply(&mut bytes, &op),
+            }
+        }
+        Some(bytes)
+    }
+}
+
+fn apply(file: &mut Vec<u8>, op: &Op) {
+    match op {
+        Op::Write { offset, bytes, .. } => {
+            let (start, end) = (*offset as usize, *offset as usize + bytes.len());
+            if file.len() < end {
+                file.resize(end, 0);
+            }
+            file[start..end].copy_from_slice(bytes);
+        }
+        Op::Truncate { length, .. } => file.resize(*length as usize, 0),
+        _ => {}
+    }
+}
+
+/// The local disk, recorded.
+#[derive(Debug)]
+pub struct RecordingDisk(pub Log);
+
+#[derive(Debug)]
+struct RecordingFile {
+    inner: Box<dyn DiskFile>,
+    path: PathBuf,
+    log: Log,
+}
+
+impl Disk for RecordingDisk {
+    fn open_append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let inner = LocalDisk.open_append(path)?;
+        Ok(Box::new(RecordingFile { inner, path: path.into(), log: self.0.clone() }))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let inner = LocalDisk.create_new(path)?;
+        Ok(Box::new(RecordingFile { inner, path: path.into(), log: self.0.clone() }))
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        LocalDisk.create_dir_all(dir)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        LocalDisk.remove(path)?;
+        self.0.push(Op::Remove { path: path.into() });
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        LocalDisk.sync_dir(dir)
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        LocalDisk.read_at(path, offset, into)
+    }
+
+    fn len(&self, path: &Path) -> io::Result<Option<u64>> {
+        LocalDisk.len(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        LocalDisk.list(dir)
+    }
+}
+
+impl DiskFile for RecordingFile {
+    fn append(&mut self, parts: &[IoSlice<'_>]) -> io::Result<()> {
+        let offset = self.inner.length()?;
+        self.inner.append(parts)?;
+        let bytes = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        self.log.push(Op::Write { path: self.path.clone(), offset, bytes });
+        Ok(())
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.inner.sync_data()?;
+        self.log.push(Op::Sync { path: self.path.clone() });
+        Ok(())
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.inner.truncate(length)?;
+        self.log.push(Op::Truncate { path: self.path.clone(), length });
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.inner.length()
+    }
+
+    fn lock(&self) -> io::Result<()> {
+        self.inner.lock()
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.inner.try_lock()
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.inner.unlock()
+    }
+}
