@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -14,37 +15,37 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/web/"]
-#[include = "index.html"]
-#[include = "viewer/*"]
+#[folder = "$CARGO_MANIFEST_DIR/web/viewer/"]
 struct Files;
 
+/// The page itself stands beside the folder: tests of the page do, too, and are not served.
+const INDEX: &[u8] = include_bytes!("../web/index.html");
+
 /// `GET /`.
-pub(crate) async fn page(headers: HeaderMap) -> Result<Response> {
-    file("index.html", &headers)
+pub(crate) async fn page(headers: HeaderMap) -> Response {
+    answer("index.html", Sha256::digest(INDEX).into(), Body::from(INDEX), &headers)
 }
 
 /// `GET /viewer/{path}`.
 pub(crate) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Result<Response> {
-    file(&format!("viewer/{path}"), &headers)
+    let file = Files::get(&path).ok_or_else(|| Error::NotFound("a file of this name".into()))?;
+    Ok(answer(&path, file.metadata.sha256_hash(), Body::from(file.data.into_owned()), &headers))
 }
 
-fn file(path: &str, headers: &HeaderMap) -> Result<Response> {
-    let file = Files::get(path).ok_or_else(|| Error::NotFound("a file of this name".into()))?;
-    let tag = format!("\"{}\"", archive::hex(&file.metadata.sha256_hash()));
+fn answer(path: &str, digest: [u8; 32], body: Body, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", archive::hex(&digest));
     let had = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let mut response = if had.is_some_and(|had| had.contains(&tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let kind = [(header::CONTENT_TYPE, media_type(path))];
-        (kind, Body::from(file.data.into_owned())).into_response()
+        ([(header::CONTENT_TYPE, media_type(path))], body).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    Ok(response)
+    response
 }
 
 fn media_type(path: &str) -> &'static str {

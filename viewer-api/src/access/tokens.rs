@@ -49,6 +49,7 @@ pub struct TokenRow {
     /// Whether it also gives files as received.
     pub original: bool,
     /// When it ends, if ever.
+    #[serde(with = "rfc3339")]
     pub expires_at: Option<Timestamp>,
     /// Whether it was revoked.
     pub revoked: bool,
@@ -78,7 +79,7 @@ enum Event {
         role: Role,
         #[serde(default)]
         original: bool,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, with = "rfc3339", skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
     Revoked {
@@ -245,6 +246,21 @@ impl Tokens {
 
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A time, if any, as RFC 3339 has it.
+mod rfc3339 {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.to_string()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
     }
 }
 
