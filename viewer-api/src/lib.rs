@@ -1,1 +1,35 @@
-//! The read side: QIDO-RS, WADO-RS, access, audit, and the viewer page.
+//! The read side: search (QIDO-RS), retrieve (WADO-RS), access, audit, and the viewer page.
+//!
+//! Absent on purpose: anything that writes DICOM. This crate holds an `archive::Reader` and never a `Writer`; the only
+//! things it writes are the audit and, for the command line, tokens.
+//!
+//! [`router`] is built from the one table [`ROUTES`]: nothing is served that the table does not name with the
+//! permission it needs.
+
+mod access;
+mod assets;
+mod audit;
+mod clock;
+mod document;
+mod error;
+mod metadata;
+mod multipart;
+mod pool;
+mod qido;
+mod rendered;
+mod router;
+mod state;
+mod wado;
+
+pub use access::{
+    Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,
+    require_upload,
+};
+pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, Result};
+pub use router::router;
+pub use state::{Options, ViewerState};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The one table of what is served and what each needs. The router is built from it, so nothing is served beside it.
+
+use super::Permission;
+
+/// What a request has to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: the page itself, and the ways to sign in.
+    Nothing,
+    /// A good credential with this permission.
+    Permission(Permission),
+}
+
+/// A service of the read side (PS3.18 §10.4, §10.6, and our own).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Search for studies.
+    SearchStudies,
+    /// Search for series of all studies.
+    SearchSeries,
+    /// Search for instances of all studies.
+    SearchInstances,
+    /// Search for the series of a study.
+    SearchSeriesOfStudy,
+    /// Search for the instances of a study.
+    SearchInstancesOfStudy,
+    /// Search for the instances of a series.
+    SearchInstancesOfSeries,
+    /// Retrieve a study.
+    RetrieveStudy,
+    /// Retrieve a series.
+    RetrieveSeries,
+    /// Retrieve an instance.
+    RetrieveInstance,
+    /// The file as it was received.
+    RetrieveOriginal,
+    /// Metadata of a study.
+    MetadataOfStudy,
+    /// Metadata of a series.
+    MetadataOfSeries,
+    /// Metadata of an instance.
+    MetadataOfInstance,
+    /// Frames as held, or decoded.
+    RetrieveFrames,
+    /// A value that is not in the metadata.
+    RetrieveBulkdata,
+    /// The first frame of an instance, drawn.
+    RenderedInstance,
+    /// A frame, drawn.
+    RenderedFrame,
+    /// A small picture of a study.
+    ThumbnailOfStudy,
+    /// A small picture of a series.
+    ThumbnailOfSeries,
+    /// A small picture of an instance.
+    ThumbnailOfInstance,
+    /// A small picture of a frame.
+    ThumbnailOfFrame,
+    /// Exchange a token for a session cookie, or end the session.
+    Session,
+    /// Exchange the code of a one-time link for a session cookie.
+    SignIn,
+    /// The page.
+    Page,
+    /// What the page loads.
+    Asset,
+}
+
+const VIEW: Needs = Needs::Permission(Permission::View);
+const DOWNLOAD: Needs = Needs::Permission(Permission::Download);
+const ORIGINAL: Needs = Needs::Permission(Permission::Original);
+
+/// Every service with its path and what it needs.
+pub const ROUTES: &[(Service, &str, Needs)] = &[
+    (Service::SearchStudies, "/dicom-web/studies", VIEW),
+    (Service::SearchSeries, "/dicom-web/series", VIEW),
+    (Service::SearchInstances, "/dicom-web/instances", VIEW),
+    (Service::SearchSeriesOfStudy, "/dicom-web/studies/{study}/series", VIEW),
+    (Service::SearchInstancesOfStudy, "/dicom-web/studies/{study}/instances", VIEW),
+    (Service::SearchInstancesOfSeries, "/dicom-web/studies/{study}/series/{series}/instances", VIEW),
+    (Service::RetrieveStudy, "/dicom-web/studies/{study}", DOWNLOAD),
+    (Service::RetrieveSeries, "/dicom-web/studies/{study}/series/{series}", DOWNLOAD),
+    (Service::RetrieveInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}", DOWNLOAD),
+    (Service::RetrieveOriginal, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/original", ORIGINAL),
+    (Service::MetadataOfStudy, "/dicom-web/studies/{study}/metadata", VIEW),
+    (Service::MetadataOfSeries, "/dicom-web/studies/{study}/series/{series}/metadata", VIEW),
+    (Service::MetadataOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", VIEW),
+    (
+        Service::RetrieveFrames,
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}",
+        VIEW,
+    ),
+    (
+        Service::RetrieveBulkdata,
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}",
+        VIEW,
+    ),
+    (Service::RenderedInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered", VIEW),
+    (
+        Service::RenderedFrame,
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered",
+        VIEW,
+    ),
+    (Service::ThumbnailOfStudy, "/dicom-web/studies/{study}/thumbnail", VIEW),
+    (Service::ThumbnailOfSeries, "/dicom-web/studies/{study}/series/{series}/thumbnail", VIEW),
+    (Service::ThumbnailOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/thumbnail", VIEW),
+    (
+        Service::ThumbnailOfFrame,
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
+        VIEW,
+    ),
+    (Service::Session, "/session", Needs::Nothing),
+    (Service::SignIn, "/sign-in", Needs::Nothing),
+    (Service::Page, "/", Needs::Nothing),
+    (Service::Asset, "/viewer/{*path}", Needs::Nothing),
+];

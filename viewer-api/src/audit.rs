@@ -1,0 +1,510 @@
+//! Who saw what: every served object belongs to exactly one event, durable before its first byte leaves.
+//!
+//! An event is one *act*: one subject sees one study in one rendition for one purpose, during at most
+//! [`ACT_SECONDS_MAX`]. Its `accessed` record is on the disk before anything is served; its counts follow in a `closed`
+//! record of the same act. Refused attempts and searches are recorded one by one. When a record cannot be made
+//! durable, nothing is served. No record holds a name, a Patient ID, a birth date or a search text.
+//!
+//! One task owns the open acts and writes for everybody who waits: many records, one sync.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::access::{Permission, Principal};
+use crate::clock::{Clock, seconds_between};
+use crate::error::{Error, Result};
+
+/// Longest time from the first to the last access of one act, in seconds.
+pub const ACT_SECONDS_MAX: u64 = 60;
+/// Requests that wait for the log at the most; further ones wait outside.
+const QUEUE_MAX: usize = 1024;
+/// How often acts are looked through for those that are over.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where records are made durable: `archive::EventLog`, or what a test puts in its place.
+pub trait AuditLog: Send + Sync + 'static {
+    /// Appends records, all or none, and returns when they are on durable storage.
+    ///
+    /// # Errors
+    /// A sentence for the server's log.
+    fn append(&self, at: &str, events: &[Value]) -> Result<(), String>;
+}
+
+impl AuditLog for archive::EventLog {
+    fn append(&self, at: &str, events: &[Value]) -> Result<(), String> {
+        archive::EventLog::append(self, at, events).map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+/// In which form something of a study is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rendition {
+    /// Metadata only.
+    Metadata,
+    /// Pixels, curves or documents, to be looked at.
+    View,
+    /// Part 10 files as held.
+    Download,
+    /// Files byte for byte as received.
+    Original,
+}
+
+impl Rendition {
+    /// The word in the record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Rendition::Metadata => "metadata",
+            Rendition::View => "view",
+            Rendition::Download => "download",
+            Rendition::Original => "original",
+        }
+    }
+}
+
+/// What for: the `Purpose-Of-Use` header of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Reading what a screening centre sent; meant where nothing is said.
+    #[default]
+    Screening,
+    /// Treating the person.
+    Treatment,
+    /// Research that was approved.
+    Research,
+    /// Running the archive.
+    Operations,
+}
+
+impl Purpose {
+    /// The word in the header and in the record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Purpose::Screening => "screening",
+            Purpose::Treatment => "treatment",
+            Purpose::Research => "research",
+            Purpose::Operations => "operations",
+        }
+    }
+
+    /// The purpose of that word.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for any other word.
+    pub fn parse(word: &str) -> Result<Purpose> {
+        [Purpose::Screening, Purpose::Treatment, Purpose::Research, Purpose::Operations]
+            .into_iter()
+            .find(|purpose| purpose.word() == word)
+            .ok_or_else(|| {
+                let next_step = "use screening, treatment, research or operations, or leave the header out";
+                Error::invalid("the Purpose-Of-Use header is not one of the purposes known here", next_step)
+            })
+    }
+}
+
+/// What one serving adds to its act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Instances begun.
+    pub instances: u64,
+    /// Frames begun.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Counts {
+    fn add(&mut self, more: Counts) {
+        self.instances += more.instances;
+        self.frames += more.frames;
+        self.bytes += more.bytes;
+    }
+}
+
+/// What makes accesses one act.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    subject: String,
+    centre: String,
+    study: String,
+    rendition: Rendition,
+    purpose: Purpose,
+}
+
+struct Act {
+    id: String,
+    since: Timestamp,
+    counts: Counts,
+}
+
+enum Message {
+    Serve { key: Key, counts: Counts, reply: Reply },
+    Record { event: Value, reply: Reply },
+    Tick { reply: Reply },
+    Close { reply: Reply },
+}
+
+type Reply = oneshot::Sender<Result<(), String>>;
+
+/// The audit of the read side. Clones write to the same log.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    queue: mpsc::Sender<Message>,
+}
+
+/// The right to serve of one study in one rendition. Held by whatever produces the body.
+#[derive(Clone, Debug)]
+pub struct Access {
+    audit: Audit,
+    key: Key,
+}
+
+impl Audit {
+    /// Starts the task that writes, on the current tokio runtime.
+    pub fn start(log: Arc<dyn AuditLog>, clock: Arc<dyn Clock>) -> Audit {
+        let (queue, messages) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(run(messages, Ledger { log, clock, open: HashMap::new() }));
+        Audit { queue }
+    }
+
+    /// Opens (or joins) the act of this subject, study, rendition and purpose. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: serve nothing.
+    pub async fn access(
+        &self,
+        principal: &Principal,
+        study_instance_uid: &str,
+        rendition: Rendition,
+        purpose: Purpose,
+    ) -> Result<Access> {
+        let key = Key {
+            subject: principal.name.clone(),
+            centre: principal.centre.clone(),
+            study: study_instance_uid.to_owned(),
+            rendition,
+            purpose,
+        };
+        let access = Access { audit: self.clone(), key };
+        access.serve(Counts::default()).await?;
+        Ok(access)
+    }
+
+    /// Records a search: the level, the keys it used (not what it looked for), how many answers it had.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: answer nothing.
+    pub async fn searched(&self, principal: &Principal, level: &str, keys: &[&str], answers: usize) -> Result<()> {
+        let event = json!({
+            "event": "searched", "subject": principal.name, "centre": principal.centre,
+            "level": level, "keys": keys, "answers": answers,
+        });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
+    /// Records a refused attempt: of whom (if a credential was good), at what, and which permission was missing.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded; the attempt stays refused.
+    pub async fn denied(
+        &self,
+        principal: Option<&Principal>,
+        act: &str,
+        study_instance_uid: Option<&str>,
+        needs: Option<Permission>,
+    ) -> Result<()> {
+        let event = json!({
+            "event": "denied", "subject": principal.map(|p| &p.name), "centre": principal.map(|p| &p.centre),
+            "act": act, "study": study_instance_uid, "needs": needs.map(Permission::word),
+        });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
+    /// Records that somebody signed in or out.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded.
+    pub async fn session(&self, principal: &Principal, event: &'static str) -> Result<()> {
+        let event = json!({ "event": event, "subject": principal.name, "centre": principal.centre });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
+    /// Closes the acts that are over. Happens by itself every second; a test with a clock of its own calls it.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when their counts could not be recorded; it is tried again.
+    pub async fn close_finished(&self) -> Result<()> {
+        self.ask(|reply| Message::Tick { reply }).await
+    }
+
+    /// Closes every act and stops: the last thing before the program ends. Nothing is served after it.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when the counts could not be recorded.
+    pub async fn close(&self) -> Result<()> {
+        self.ask(|reply| Message::Close { reply }).await
+    }
+
+    async fn ask(&self, message: impl FnOnce(Reply) -> Message) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(message(reply)).await.map_err(|_| Error::Stopping)?;
+        answer.await.map_err(|_| Error::Stopping)?.map_err(Error::Audit)
+    }
+}
+
+impl Access {
+    /// Adds what is about to be served to the act; if that act is over, opens the next one first. Call it before the
+    /// first byte of each object.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: serve nothing more.
+    pub async fn serve(&self, counts: Counts) -> Result<()> {
+        self.audit.ask(|reply| Message::Serve { key: self.key.clone(), counts, reply }).await
+    }
+}
+
+struct Ledger {
+    log: Arc<dyn AuditLog>,
+    clock: Arc<dyn Clock>,
+    open: HashMap<Key, Act>,
+}
+
+async fn run(mut messages: mpsc::Receiver<Message>, mut ledger: Ledger) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let mut batch = Vec::new();
+        tokio::select! {
+            received = messages.recv_many(&mut batch, QUEUE_MAX) => if received == 0 { break },
+            _ = tick.tick() => {}
+        }
+        let last = batch.iter().any(|message| matches!(message, Message::Close { .. }));
+        ledger.settle(batch, last).await;
+        if last {
+            return;
+        }
+    }
+    // Every handle is gone: the counts are still owed.
+    ledger.settle(Vec::new(), true).await;
+}
+
+impl Ledger {
+    /// Writes what a batch of messages calls for in one append, then answers them.
+    async fn settle(&mut self, batch: Vec<Message>, close_all: bool) {
+        let now = self.clock.now();
+        let (mut events, mut opened, mut served, mut replies) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
+        let over = |act: &Act| seconds_between(act.since, now) >= ACT_SECONDS_MAX;
+        for message in batch {
+            match message {
+                Message::Serve { key, counts, reply } => {
+                    let lives = self.open.get(&key).is_some_and(|act| !over(act));
+                    if !lives && !opened.contains_key(&key) {
+                        let act = Act { id: uuid::Uuid::new_v4().to_string(), since: now, counts: Counts::default() };
+                        events.push(accessed(&key, &act));
+                        opened.insert(key.clone(), act);
+                    }
+                    served.push((key, counts));
+                    replies.push(reply);
+                }
+                Message::Record { event, reply } => {
+                    events.push(event);
+                    replies.push(reply);
+                }
+                Message::Tick { reply } | Message::Close { reply } => replies.push(reply),
+            }
+        }
+        // Counts of acts that this very batch opened and closes at once (at the end) are in `served` only.
+        let closing: Vec<Key> =
+            self.open.iter().filter(|(_, act)| close_all || over(act)).map(|(key, _)| key.clone()).collect();
+        let mut closed: Vec<Value> = Vec::with_capacity(closing.len());
+        for key in &closing {
+            let Some(act) = self.open.get(key) else { continue };
+            let mut counts = act.counts;
+            if !opened.contains_key(key) {
+                served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
+            }
+            closed.push(closing_record(key, act, counts));
+        }
+        if close_all {
+            for (key, act) in &opened {
+                let mut counts = act.counts;
+                served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
+                events.push(closing_record(key, act, counts));
+            }
+        }
+        closed.append(&mut events);
+        let answer = self.append(now, closed).await;
+        if answer.is_ok() {
+            closing.iter().for_each(|key| drop(self.open.remove(key)));
+            if !close_all {
+                self.open.extend(opened);
+                for (key, counts) in served {
+                    if let Some(act) = self.open.get_mut(&key) {
+                        act.counts.add(counts);
+                    }
+                }
+            }
+        }
+        for reply in replies {
+            // Who asked may have gone away meanwhile.
+            let _ = reply.send(answer.clone());
+        }
+    }
+
+    async fn append(&self, now: Timestamp, events: Vec<Value>) -> Result<(), String> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let log = Arc::clone(&self.log);
+        let append = move || log.append(&now.to_string(), &events);
+        let answer = tokio::task::spawn_blocking(append).await.map_err(|e| e.to_string()).and_then(|answer| answer);
+        if let Err(error) = &answer {
+            tracing::error!(%error, "the audit log cannot be written; nothing is served until it can");
+        }
+        answer
+    }
+}
+
+fn accessed(key: &Key, act: &Act) -> Value {
+    json!({
+        "event": "accessed", "act": act.id, "subject": key.subject, "centre": key.centre, "study": key.study,
+        "rendition": key.rendition.word(), "purpose": key.purpose.word(),
+    })
+}
+
+fn closing_record(key: &Key, act: &Act, counts: Counts) -> Value {
+    json!({
+        "event": "closed", "act": act.id, "study": key.study, "instances": counts.instances, "frames": counts.frames,
+        "bytes": counts.bytes,
+    })
+}
+
+/// Logs in memory, for tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Remembers what was appended; refuses everything once told so.
+    #[derive(Debug, Default)]
+    pub(crate) struct MemoryLog {
+        pub(crate) events: Mutex<Vec<Value>>,
+        pub(crate) broken: AtomicBool,
+    }
+
+    impl MemoryLog {
+        pub(crate) fn of(&self, kind: &str) -> Vec<Value> {
+            self.events.lock().unwrap().iter().filter(|event| event["event"] == kind).cloned().collect()
+        }
+    }
+
+    impl AuditLog for MemoryLog {
+        fn append(&self, _at: &str, events: &[Value]) -> Result<(), String> {
+            if self.broken.load(Ordering::SeqCst) {
+                return Err("the disk is full".into());
+            }
+            self.events.lock().unwrap().extend_from_slice(events);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::testing::MemoryLog;
+    use super::*;
+    use crate::access::Role;
+    use crate::clock::testing::SetClock;
+
+    fn reader(name: &str) -> Principal {
+        Principal { name: name.into(), centre: "a".into(), permissions: Role::Reader.permissions() }
+    }
+
+    fn one(bytes: u64) -> Counts {
+        Counts { instances: 1, frames: 0, bytes }
+    }
+
+    fn audit() -> (Arc<MemoryLog>, SetClock, Audit) {
+        let (log, clock) = (Arc::new(MemoryLog::default()), SetClock::default());
+        let audit = Audit::start(Arc::clone(&log) as Arc<dyn AuditLog>, Arc::new(clock.clone()));
+        (log, clock, audit)
+    }
+
+    #[tokio::test]
+    async fn accesses_of_one_minute_are_one_act_and_every_object_is_counted_once() {
+        let (log, clock, audit) = audit();
+        let subject = reader("r");
+        let mut total = 0;
+        for minute in 0..3 {
+            for _ in 0..5 {
+                let access = audit.access(&subject, "1.2", Rendition::View, Purpose::Screening).await.unwrap();
+                access.serve(one(10)).await.unwrap();
+                total += 1;
+                clock.forward(10);
+            }
+            clock.forward(10);
+            audit.close_finished().await.unwrap();
+            assert_eq!(log.of("accessed").len(), minute + 1);
+        }
+        audit.close().await.unwrap();
+        let closed = log.of("closed");
+        assert_eq!(closed.len(), 3);
+        assert_eq!(closed.iter().filter_map(|event| event["instances"].as_u64()).sum::<u64>(), total);
+        assert_eq!(closed.iter().filter_map(|event| event["bytes"].as_u64()).sum::<u64>(), total * 10);
+    }
+
+    #[tokio::test]
+    async fn another_subject_study_rendition_or_purpose_is_another_act() {
+        let (log, _, audit) = audit();
+        let open = async |subject: &str, study: &str, rendition, purpose| {
+            audit.access(&reader(subject), study, rendition, purpose).await.unwrap();
+        };
+        open("r", "1.2", Rendition::View, Purpose::Screening).await;
+        open("r", "1.2", Rendition::View, Purpose::Screening).await;
+        open("s", "1.2", Rendition::View, Purpose::Screening).await;
+        open("r", "1.3", Rendition::View, Purpose::Screening).await;
+        open("r", "1.2", Rendition::Download, Purpose::Screening).await;
+        open("r", "1.2", Rendition::View, Purpose::Research).await;
+        assert_eq!(log.of("accessed").len(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_long_serving_goes_on_in_a_second_act() {
+        let (log, clock, audit) = audit();
+        let access = audit.access(&reader("r"), "1.2", Rendition::Download, Purpose::Screening).await.unwrap();
+        access.serve(one(1)).await.unwrap();
+        clock.forward(61);
+        access.serve(one(2)).await.unwrap();
+        audit.close().await.unwrap();
+        assert_eq!(log.of("accessed").len(), 2);
+        assert_eq!(log.of("closed").iter().map(|e| e["bytes"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn when_the_log_fails_nothing_may_be_served_and_it_recovers_with_the_log() {
+        let (log, _, audit) = audit();
+        log.broken.store(true, Ordering::SeqCst);
+        let refused = audit.access(&reader("r"), "1.2", Rendition::View, Purpose::Screening).await;
+        assert!(matches!(refused, Err(Error::Audit(_))), "{refused:?}");
+        assert!(audit.searched(&reader("r"), "study", &["PatientName"], 0).await.is_err());
+        log.broken.store(false, Ordering::SeqCst);
+        audit.access(&reader("r"), "1.2", Rendition::View, Purpose::Screening).await.unwrap();
+        assert_eq!(log.of("accessed").len(), 1, "the refused one left no act behind");
+    }
+
+    #[tokio::test]
+    async fn after_the_end_nothing_is_served() {
+        let (_, _, audit) = audit();
+        audit.close().await.unwrap();
+        let refused = audit.access(&reader("r"), "1.2", Rendition::View, Purpose::Screening).await;
+        assert!(matches!(refused, Err(Error::Stopping)));
+    }
+}

@@ -1,0 +1,116 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use archive::Reader;
+use jiff::Timestamp;
+
+use crate::access::{Principal, Sessions, Tokens};
+use crate::audit::{Audit, AuditLog};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::pool::Pool;
+
+/// The read side of one archive: what it reads, whom it lets in, where it writes that down.
+#[derive(Clone)]
+pub struct ViewerState {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    reader: Reader,
+    audit: Audit,
+    tokens: Tokens,
+    sessions: Sessions,
+    clock: Arc<dyn Clock>,
+    pool: Pool,
+    public_url: Option<String>,
+}
+
+/// What can be chosen.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Under which URL clients reach the server, without a slash at the end, where a proxy stands before it; else what
+    /// each request says in `Host`. With `https:` cookies are `Secure`.
+    pub public_url: Option<String>,
+    /// Frames decoded, and files rebuilt, at the same time at the most.
+    pub decoders_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let decoders_max = std::thread::available_parallelism().map_or(1, usize::from);
+        Options { public_url: None, decoders_max }
+    }
+}
+
+impl ViewerState {
+    /// Puts the read side together. Starts the task that writes the audit, so it needs a tokio runtime.
+    pub fn new(
+        reader: Reader,
+        audit: Arc<dyn AuditLog>,
+        tokens: Tokens,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> ViewerState {
+        let secure = options.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
+        let shared = Shared {
+            reader,
+            audit: Audit::start(audit, Arc::clone(&clock)),
+            tokens,
+            sessions: Sessions::new(secure),
+            clock,
+            pool: Pool::new(options.decoders_max),
+            public_url: options.public_url,
+        };
+        ViewerState { shared: Arc::new(shared) }
+    }
+
+    /// The path and query of a link that signs this person in, once, within 15 minutes.
+    pub fn sign_in_path(&self, principal: Principal) -> String {
+        format!("/sign-in?code={}", self.shared.sessions.one_time_code(principal, self.now()))
+    }
+
+    /// The last thing before the program ends: writes the counts that are owed. Nothing is served after it.
+    ///
+    /// # Errors
+    /// When they could not be written.
+    pub async fn close(&self) -> Result<()> {
+        self.shared.audit.close().await
+    }
+
+    /// Where accesses are recorded.
+    pub fn audit(&self) -> &Audit {
+        &self.shared.audit
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The base of absolute URLs in answers: of the option, else of the request's `Host`, else nothing (relative).
+    pub(crate) fn base_url(&self, headers: &axum::http::HeaderMap) -> String {
+        if let Some(url) = &self.shared.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let host = headers.get(axum::http::header::HOST).and_then(|value| value.to_str().ok());
+        let plain = |host: &&str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b));
+        host.filter(plain).map_or_else(String::new, |host| format!("http://{host}"))
+    }
+}

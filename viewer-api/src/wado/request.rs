@@ -1,0 +1,119 @@
+//! What every retrieval request is read into: the address, and who asks how.
+
+use axum::RequestPartsExt;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use serde::Deserialize;
+
+use super::accept::{self, MediaRange};
+use crate::access::Principal;
+use crate::audit::Purpose;
+use crate::error::{Error, Result};
+use crate::state::ViewerState;
+
+/// Whether a text is a UID: 1 to 64 digits and dots (PS3.5 §9.1; leading zeros occur and are let pass).
+pub(crate) fn is_uid(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// What a path names; empty where it does not go so deep.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Address {
+    pub(crate) study: String,
+    pub(crate) series: String,
+    pub(crate) instance: String,
+    /// A list of frame numbers.
+    pub(crate) frames: String,
+    /// Where a value hangs in the Data Set.
+    pub(crate) path: String,
+}
+
+impl Address {
+    /// The thing in words, for a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        match (self.series.as_str(), self.instance.as_str()) {
+            ("", _) => format!("study {}", self.study),
+            (series, "") => format!("series {series} of study {}", self.study),
+            (series, instance) => format!("instance {instance} of series {series} of study {}", self.study),
+        }
+    }
+}
+
+impl FromRequestParts<ViewerState> for Address {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ViewerState) -> Result<Address> {
+        let next_step = "UIDs are 1 to 64 digits and dots";
+        let wrong = |_| Error::invalid("the path cannot be read", next_step);
+        let Path(address) = parts.extract::<Path<Address>>().await.map_err(wrong)?;
+        let uids = [("Study", &address.study), ("Series", &address.series), ("SOP", &address.instance)];
+        match uids.iter().find(|(_, uid)| !uid.is_empty() && !is_uid(uid)) {
+            Some((which, _)) => Err(Error::invalid(format!("the {which} Instance UID in the path is no UID"), next_step)),
+            None => Ok(address),
+        }
+    }
+}
+
+/// Who asks, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    pub(crate) purpose: Purpose,
+    /// What is accepted, best first.
+    pub(crate) accept: Vec<MediaRange>,
+    /// Base of absolute URLs.
+    pub(crate) base: String,
+    /// The query as it stands.
+    pub(crate) query: String,
+    /// Only the headers are wanted.
+    pub(crate) head: bool,
+    if_none_match: Option<String>,
+}
+
+impl Caller {
+    /// Whether the client has this already (RFC 9110 §13.1.2).
+    pub(crate) fn has(&self, tag: &str) -> bool {
+        let held = self.if_none_match.as_deref().unwrap_or("");
+        held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+    }
+
+    /// A parameter of the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
+        pairs.find(|(of, _)| of == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+impl FromRequestParts<ViewerState> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ViewerState) -> Result<Caller> {
+        // Put there by the guard; without it nobody is let in.
+        let principal = parts.extensions.get::<Principal>().cloned().ok_or(Error::Unauthenticated("sign in first"))?;
+        let query = parts.uri.query().unwrap_or("").to_owned();
+        let text = |headers: &HeaderMap, name| -> Option<String> {
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let purpose = match text(&parts.headers, header::HeaderName::from_static("purpose-of-use")) {
+            Some(word) => Purpose::parse(&word)?,
+            None => Purpose::default(),
+        };
+        // PS3.18 §8.3.3.1: the parameter says it for clients that cannot set the header.
+        let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "accept");
+        let accept = match asked {
+            Some((_, value)) => accept::parse([value.as_ref()]),
+            None => accept::parse(parts.headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok())),
+        };
+        Ok(Caller {
+            principal,
+            purpose,
+            accept,
+            base: state.base_url(&parts.headers),
+            query,
+            head: parts.method == Method::HEAD,
+            if_none_match: text(&parts.headers, header::IF_NONE_MATCH),
+        })
+    }
+}
