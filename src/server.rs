@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use archive::EventLog;
 use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits};
@@ -18,6 +18,8 @@ use crate::wiring::{House, Result};
 pub const DICOM_WEB: &str = "/dicom-web";
 /// How often the backlog is looked at.
 const PACK_EVERY: Duration = Duration::from_secs(5);
+/// How often what was packed goes into the catalogue: a few large files, not many small ones.
+const CATALOGUE_EVERY: Duration = Duration::from_secs(300);
 
 /// A server that listens.
 pub struct Server {
@@ -109,6 +111,7 @@ fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
 }
 
 async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: watch::Receiver<bool>) {
+    let mut catalogued = Instant::now();
     while tokio::time::timeout(PACK_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
         let since = crate::clock::seconds_ago(pack_after_s);
         match house.pack(Some(&since), &|_| {}).await {
@@ -116,5 +119,16 @@ async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: w
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "packing failed; it is tried again"),
         }
+        if catalogued.elapsed() >= CATALOGUE_EVERY {
+            fill_catalogue(&house).await;
+            catalogued = Instant::now();
+        }
+    }
+    fill_catalogue(&house).await;
+}
+
+async fn fill_catalogue(house: &House) {
+    if let Err(error) = house.fill_catalogue().await {
+        tracing::error!(%error, "the catalogue could not be appended to; it is tried again");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use archive::{EventLog, Held, LocalDisk, Reader};
+use archive::{EventLog, Held, Reader};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -75,7 +75,7 @@ fn safe(path: &Path) -> PathBuf {
 }
 
 fn audit(reader: &Reader, args: &Export) -> Result<()> {
-    let log = EventLog::open(std::sync::Arc::new(LocalDisk), &reader.layout().event_log("audit"))?;
+    let log = EventLog::open(&reader.layout().event_log("audit"))?;
     let event = json!({
         "act": "export", "actor": args.actor, "rendition": if args.original { "original" } else { "as-held" },
         "study": args.study, "outcome": "granted",
