@@ -12,6 +12,7 @@ mod error;
 mod event_log;
 mod frames;
 mod objects;
+pub mod pack;
 mod record;
 
 pub use body::Body;
