@@ -50,8 +50,7 @@ impl Server {
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
-        let viewer =
-            ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), Options::default());
+        let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), Options::default());
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;

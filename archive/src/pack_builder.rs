@@ -66,7 +66,8 @@ impl<'a> PackBuilder<'a> {
     /// # Errors
     /// When it is of another study, cannot be read, or the object cannot be written.
     pub async fn add(&mut self, reader: &Reader, held: &Held, dicom_json: Bytes, form: Form) -> Result<u64> {
-        let read = |range| -> futures::future::BoxFuture<'_, Result<Bytes>> { Box::pin(reader.read(held, Some(range))) };
+        let read =
+            |range| -> futures::future::BoxFuture<'_, Result<Bytes>> { Box::pin(reader.read(held, Some(range))) };
         let as_received = held.transfer_syntax_uid.clone();
         let (form, data, recipe, frames, transfer_syntax_uid) = match form {
             Form::Packed { part10, recipe, frames, transfer_syntax_uid } => {

@@ -26,7 +26,11 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
         let Some(last) = page.last() else { break };
         after = last.record.sequence;
         for held in page.iter().filter(|held| wanted(held, args)) {
-            let bytes = if args.original { ingest::received_bytes(&reader, held).await? } else { reader.read(held, None).await? };
+            let bytes = if args.original {
+                ingest::received_bytes(&reader, held).await?
+            } else {
+                reader.read(held, None).await?
+            };
             if args.original && <[u8; 32]>::from(Sha256::digest(&bytes)) != held.record.digests.file {
                 different.push(held.record.origin.file.clone());
             }

@@ -60,7 +60,14 @@ fn list(cli: &Cli, tokens: &Tokens) -> Result<ExitCode> {
         .iter()
         .map(|t| {
             let state = if t.revoked { "revoked" } else { "valid" };
-            vec![t.id.clone(), t.name.clone(), t.role.word().into(), t.centre.clone(), expires(&t.expires_at), state.into()]
+            vec![
+                t.id.clone(),
+                t.name.clone(),
+                t.role.word().into(),
+                t.centre.clone(),
+                expires(&t.expires_at),
+                state.into(),
+            ]
         })
         .collect();
     println!("{}", output::table(&["id", "name", "role", "centre", "expires", "state"], &rows));

@@ -79,7 +79,12 @@ fn study_row(directories: &[Arc<PackDirectory>]) -> Option<StudyRow> {
     Some(StudyRow {
         study: first.record.description.study.clone(),
         number_of_study_related_series: count(modalities.len()),
-        modalities_in_study: modalities.into_values().filter(|m| !m.is_empty()).collect::<BTreeSet<_>>().into_iter().collect(),
+        modalities_in_study: modalities
+            .into_values()
+            .filter(|m| !m.is_empty())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         number_of_study_related_instances: count(listed().count()),
         received_bytes: all().map(|instance| instance.record.received_bytes).sum(),
         held_bytes: all().map(|instance| instance.held_bytes).sum(),

@@ -83,8 +83,8 @@ pub(crate) fn totals(connection: &Connection) -> Result<[u64; 4]> {
 
 /// How many instances the index has in each pack.
 pub(crate) fn instances_by_pack(connection: &Connection) -> Result<std::collections::BTreeMap<u64, u64>> {
-    let mut statement = connection
-        .prepare_cached("SELECT container, count(*) FROM instance WHERE container > 0 GROUP BY container")?;
+    let mut statement =
+        connection.prepare_cached("SELECT container, count(*) FROM instance WHERE container > 0 GROUP BY container")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,5 +1,7 @@
 //! `pack.json`: what a pack says of itself. What many instances share is said once.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{HeldForm, InstanceRecord};
@@ -9,6 +11,8 @@ use crate::{Description, Digests, InstanceAttributes, Origin, SeriesAttributes, 
 pub(super) const NAME: &str = "pack.json";
 const FORMAT: &str = "tsunagu study pack";
 const VERSION: u32 = 1;
+/// How many attributes are looked through for equal ones: more contradict each other than are worth the search.
+const SHARED_SEARCH_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -25,6 +29,9 @@ pub(super) struct Manifest {
     pub series: Vec<SeriesDocument>,
     /// The instances, N from 1.
     pub instances: Vec<ManifestInstance>,
+    /// Index in `series` by Series Instance UID; while writing only.
+    #[serde(skip)]
+    series_by_uid: HashMap<String, u32>,
 }
 
 /// One `series-K.json.zst`.
@@ -82,6 +89,7 @@ impl Manifest {
             series_attributes: Vec::new(),
             series: Vec::new(),
             instances: Vec::new(),
+            series_by_uid: HashMap::new(),
         }
     }
 
@@ -108,14 +116,14 @@ impl Manifest {
     }
 
     fn document(&mut self, series_instance_uid: &str) -> u32 {
-        let found = self.series.iter().position(|document| document.series_instance_uid == series_instance_uid);
-        let place = found.unwrap_or_else(|| {
+        let next = self.series.len() as u32;
+        let index = *self.series_by_uid.entry(series_instance_uid.to_owned()).or_insert(next);
+        if index == next {
             let series_instance_uid = series_instance_uid.to_owned();
             self.series.push(SeriesDocument { series_instance_uid, instances: 0, json_bytes: 0 });
-            self.series.len() - 1
-        });
-        self.series[place].instances += 1;
-        place as u32
+        }
+        self.series[index as usize].instances += 1;
+        index
     }
 
     /// Whether this program can read what it says.
@@ -154,9 +162,11 @@ pub(super) fn series_name(index: usize) -> String {
     format!("series-{}.json.zst", index + 1)
 }
 
-/// The place of an equal item, added if there is none. The last ones are the likeliest.
+/// The place of an equal item, added if none of the last ones is equal.
 fn place_of<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
-    items.iter().rposition(|held| *held == item).unwrap_or_else(|| {
+    let first = items.len().saturating_sub(SHARED_SEARCH_MAX);
+    let found = items[first..].iter().rposition(|held| *held == item);
+    found.map(|place| first + place).unwrap_or_else(|| {
         items.push(item);
         items.len() - 1
     })

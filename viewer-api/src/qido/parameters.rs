@@ -402,7 +402,8 @@ mod tests {
 
     #[test]
     fn ranges_lists_wildcards_and_names_in_any_script_are_read() {
-        let query = "StudyDate=20260101-&ModalitiesInStudy=CT%5CMR&PatientName=%E5%B1%B1%E7%94%B0*&PatientID=00%3F1&limit=5000";
+        let query =
+            "StudyDate=20260101-&ModalitiesInStudy=CT%5CMR&PatientName=%E5%B1%B1%E7%94%B0*&PatientID=00%3F1&limit=5000";
         let search = Search::parse(Level::Study, query).unwrap();
         let study = &search.series.study;
         assert_eq!(study.study_date, Some(Range { from: Some("20260101".into()), to: None }));
