@@ -48,9 +48,7 @@ fn chunked(found: Vec<Held>) -> Vec<Vec<Held>> {
     for held in found {
         let series = |held: &Held| held.record.description.series.series_instance_uid.clone();
         match chunks.last_mut() {
-            Some(chunk)
-                if chunk.len() < CHUNK_OBJECTS && chunk.first().map(series) == Some(series(&held)) =>
-            {
+            Some(chunk) if chunk.len() < CHUNK_OBJECTS && chunk.first().map(series) == Some(series(&held)) => {
                 chunk.push(held);
             }
             _ => chunks.push(vec![held]),
@@ -123,10 +121,7 @@ mod tests {
         let document = r#"{"54000100":{"vr":"SQ","Value":[{"54001010":{"vr":"OW","BulkDataURI":"bulkdata/54000100/0/54001010"}}]},
             "00420011":{"vr":"OB","BulkDataURI":"bulkdata/00420011"},"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]}}"#;
         let out = with_absolute_uris(document.as_bytes(), "http://h/i").unwrap();
-        assert_eq!(
-            out["54000100"]["Value"][0]["54001010"]["BulkDataURI"],
-            "http://h/i/bulkdata/54000100/0/54001010"
-        );
+        assert_eq!(out["54000100"]["Value"][0]["54001010"]["BulkDataURI"], "http://h/i/bulkdata/54000100/0/54001010");
         assert_eq!(out["00420011"]["BulkDataURI"], "http://h/i/bulkdata/00420011");
         assert_eq!(out["00100010"]["Value"][0]["Alphabetic"], "A^B");
         assert!(with_absolute_uris(b"{\"cut", "http://h/i").is_err());

@@ -213,9 +213,10 @@ fn window(text: &str) -> Option<Window> {
 }
 
 fn kind(caller: &Caller, address: &Address) -> Result<Kind> {
-    let kind = caller.accept.iter().find_map(|range| {
-        [Kind::Jpeg, Kind::Png].into_iter().find(|kind| range.covers(kind.media_type()))
-    });
+    let kind = caller
+        .accept
+        .iter()
+        .find_map(|range| [Kind::Jpeg, Kind::Png].into_iter().find(|kind| range.covers(kind.media_type())));
     kind.ok_or_else(|| Error::NotAcceptable {
         what: format!("a picture of {}", address.sentence()),
         offered: vec!["image/jpeg".into(), "image/png".into()],

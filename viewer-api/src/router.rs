@@ -35,9 +35,7 @@ fn handler(service: Service) -> MethodRouter<ViewerState> {
         | Service::ThumbnailOfSeries
         | Service::ThumbnailOfInstance
         | Service::ThumbnailOfFrame => get(rendered::thumbnail),
-        Service::Session => {
-            get(access::session_of).delete(access::session_of).post(access::start_session)
-        }
+        Service::Session => get(access::session_of).delete(access::session_of).post(access::start_session),
         Service::SignIn => get(access::sign_in),
         Service::Page => get(assets::page),
         Service::Asset => get(assets::asset),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use guard::require_upload;
 pub(crate) use guard::{Gate, guard};
 pub use session::Sessions;
-pub(crate) use session::{sign_in, start_session, session_of};
+pub(crate) use session::{session_of, sign_in, start_session};
 pub use table::{Needs, ROUTES, Service};
 pub use tokens::{NewToken, TokenRow, Tokens};
 

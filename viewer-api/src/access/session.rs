@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Principal;
 use super::guard::{authenticate, same_origin};
 use super::tokens::{Tokens, digest, random_secret};
-use super::Principal;
 use crate::clock::seconds_between;
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
@@ -209,10 +209,7 @@ pub(crate) struct SignInCode {
 }
 
 /// `GET /sign-in?code=…`: a cookie for the code of a one-time link, and on to the page.
-pub(crate) async fn sign_in(
-    State(state): State<ViewerState>,
-    Query(query): Query<SignInCode>,
-) -> Result<Response> {
+pub(crate) async fn sign_in(State(state): State<ViewerState>, Query(query): Query<SignInCode>) -> Result<Response> {
     let Some(principal) = state.sessions().redeem(&query.code, state.now()) else {
         let _ = state.audit().denied(None, "SignIn", None, None).await;
         return Err(Error::Unauthenticated("this link has been used already, or is too old"));

@@ -85,11 +85,7 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::MetadataOfStudy, "/dicom-web/studies/{study}/metadata", VIEW),
     (Service::MetadataOfSeries, "/dicom-web/studies/{study}/series/{series}/metadata", VIEW),
     (Service::MetadataOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", VIEW),
-    (
-        Service::RetrieveFrames,
-        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}",
-        VIEW,
-    ),
+    (Service::RetrieveFrames, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", VIEW),
     (
         Service::RetrieveBulkdata,
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}",

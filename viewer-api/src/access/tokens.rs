@@ -163,14 +163,17 @@ impl Tokens {
             }
         }
         let token = format!("{PREFIX}{}", random_secret());
-        self.append(now, &Event::Issued {
-            digest: archive::hex(&digest(&token)),
-            name: new.name.trim().to_owned(),
-            centre: new.centre.trim().to_owned(),
-            role: new.role,
-            original: new.original,
-            expires_at: new.expires_at,
-        })?;
+        self.append(
+            now,
+            &Event::Issued {
+                digest: archive::hex(&digest(&token)),
+                name: new.name.trim().to_owned(),
+                centre: new.centre.trim().to_owned(),
+                role: new.role,
+                original: new.original,
+                expires_at: new.expires_at,
+            },
+        )?;
         Ok(token)
     }
 

@@ -153,8 +153,7 @@ async fn walk(state: &ViewerState, search: &Search) -> Result<Vec<Held>> {
 }
 
 async fn matching_in(state: &ViewerState, search: &Search, row: &SeriesRow) -> Result<Vec<Held>> {
-    let held =
-        state.reader().instances(&row.study_instance_uid, Some(&row.attributes.series_instance_uid)).await?;
+    let held = state.reader().instances(&row.study_instance_uid, Some(&row.attributes.series_instance_uid)).await?;
     Ok(held.into_iter().filter(|held| search.instance.matches(&held.record.description.instance)).collect())
 }
 

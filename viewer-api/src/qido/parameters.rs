@@ -160,7 +160,7 @@ impl Search {
             "limit" => {
                 let limit: u32 = number("limit", value)?;
                 if limit == 0 {
-                    return Err(invalid("limit", "is 0"));
+                    return Err(invalid("limit", "is none it can have"));
                 }
                 if limit > LIMIT_MAX {
                     self.warnings.push(format!("limit is at most {LIMIT_MAX}"));
@@ -402,7 +402,8 @@ mod tests {
 
     #[test]
     fn ranges_lists_wildcards_and_names_in_any_script_are_read() {
-        let query = "StudyDate=20260101-&ModalitiesInStudy=CT%5CMR&PatientName=%E5%B1%B1%E7%94%B0*&PatientID=00%3F1&limit=5000";
+        let query =
+            "StudyDate=20260101-&ModalitiesInStudy=CT%5CMR&PatientName=%E5%B1%B1%E7%94%B0*&PatientID=00%3F1&limit=5000";
         let search = Search::parse(Level::Study, query).unwrap();
         let study = &search.series.study;
         assert_eq!(study.study_date, Some(Range { from: Some("20260101".into()), to: None }));

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn ranges_come_best_first_with_their_parameters() {
-        let header = "image/png;q=0.5, multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.3, text/html;q=0";
+        let header =
+            "image/png;q=0.5, multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.3, text/html;q=0";
         let ranges = parse([header]);
         assert_eq!(ranges.len(), 2);
         assert!(ranges[0].is_multipart() && ranges[0].covers("application/dicom"));

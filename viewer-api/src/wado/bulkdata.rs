@@ -68,7 +68,8 @@ async fn locate(state: &ViewerState, held: &Held, path: String, sentence: String
     let name = sentence.clone();
     let work = move || {
         let limits = Limits::default();
-        let wrong = |error: transcode::data_set::Error| Error::Pixels { what: sentence.clone(), detail: error.to_string() };
+        let wrong =
+            |error: transcode::data_set::Error| Error::Pixels { what: sentence.clone(), detail: error.to_string() };
         let part10 = scan(&mut file, &limits).map_err(wrong)?;
         let element = part10.data_set.at_path(&path).ok_or_else(|| Error::NotFound(sentence.clone()))?;
         if let Some(bytes) = element.little_endian() {
@@ -82,7 +83,9 @@ async fn locate(state: &ViewerState, held: &Held, path: String, sentence: String
                 let value = (start <= end && end <= inflated.len()).then(|| inflated.slice(start..end));
                 value.map(Found::Bytes).ok_or_else(|| Error::NotFound(sentence.clone()))
             }
-            Value::Skipped if !element.big_endian || matches!(element.vr, VR::OB | VR::UN | VR::UT | VR::UC | VR::UR) => {
+            Value::Skipped
+                if !element.big_endian || matches!(element.vr, VR::OB | VR::UN | VR::UT | VR::UC | VR::UR) =>
+            {
                 Ok(Found::Range { offset: element.value_offset, length: element.value_length })
             }
             Value::Skipped => Err(Error::Pixels {

@@ -38,8 +38,7 @@ impl Read for HeldFile {
             let whole = self.held.form == HeldForm::ReceivedZstd;
             let range = if whole { 0..u64::MAX } else { self.at..self.at.saturating_add(BLOCK_BYTES) };
             self.block_at = range.start;
-            self.block =
-                self.runtime.block_on(self.reader.read(&self.held, Some(range))).map_err(io::Error::other)?;
+            self.block = self.runtime.block_on(self.reader.read(&self.held, Some(range))).map_err(io::Error::other)?;
         }
         let Some(rest) = self.within() else { return Ok(0) };
         let count = rest.len().min(out.len());

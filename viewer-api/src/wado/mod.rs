@@ -10,8 +10,8 @@ mod retrieve;
 
 pub(crate) use accept::MediaRange;
 pub(crate) use bulkdata::bulkdata;
-pub(crate) use held_file::HeldFile;
 pub(crate) use frames::{FrameSource, frame_list, frames};
+pub(crate) use held_file::HeldFile;
 pub(crate) use original::original;
 pub(crate) use request::{Address, Caller, is_uid};
 pub(crate) use retrieve::retrieve;

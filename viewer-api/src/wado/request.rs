@@ -50,7 +50,9 @@ impl FromRequestParts<ViewerState> for Address {
         let Path(address) = parts.extract::<Path<Address>>().await.map_err(wrong)?;
         let uids = [("Study", &address.study), ("Series", &address.series), ("SOP", &address.instance)];
         match uids.iter().find(|(_, uid)| !uid.is_empty() && !is_uid(uid)) {
-            Some((which, _)) => Err(Error::invalid(format!("the {which} Instance UID in the path is no UID"), next_step)),
+            Some((which, _)) => {
+                Err(Error::invalid(format!("the {which} Instance UID in the path is no UID"), next_step))
+            }
             None => Ok(address),
         }
     }

@@ -76,9 +76,7 @@ fn held_word(form: HeldForm) -> &'static str {
 fn part(state: &ViewerState, held: Held, form: Form, access: Access, place: String) -> Part {
     let (syntax, length) = match form {
         Form::AsHeld => (held.transfer_syntax_uid.clone(), held.part10_bytes),
-        Form::Rebuilt => {
-            (held.record.description.instance.transfer_syntax_uid.clone(), held.record.received_bytes)
-        }
+        Form::Rebuilt => (held.record.description.instance.transfer_syntax_uid.clone(), held.record.received_bytes),
     };
     let body = match form {
         Form::AsHeld => as_held(state, held, access),
