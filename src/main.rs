@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod output;
 mod progress;
+mod server;
 mod wiring;
 
 use std::process::ExitCode;

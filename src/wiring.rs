@@ -38,27 +38,21 @@ impl House {
         Doorway { gate: Arc::new(self.intake.clone()), receiver, now: crate::clock::shared() }
     }
 
-    /// Packs what has been quiet since then (all if `None`) and brings the catalogue up to date.
+    /// Packs what has been quiet since then; all if `None`.
     pub async fn pack(
         &self,
         quiet_since: Option<&str>,
         each: &(dyn Fn(&archive::Held) + Send + Sync),
     ) -> Result<packing::Summary> {
-        let summary = self.packer.pack_quiet(quiet_since, &crate::clock::now, each).await?;
-        self.catalogue().await?;
-        Ok(summary)
+        Ok(self.packer.pack_quiet(quiet_since, &crate::clock::now, each).await?)
     }
 
     /// Appends what was packed since to the catalogue.
-    pub async fn catalogue(&self) -> Result<()> {
-        let catalogue = open_catalogue(&self.reader).await?;
-        Ok(self.reader.fill_catalogue(&catalogue).await?)
+    pub async fn fill_catalogue(&self) -> Result<()> {
+        let dir = self.reader.layout().objects();
+        let catalogue = Arc::new(tokio::task::spawn_blocking(move || Catalogue::open(&dir)).await??);
+        self.reader.fill_catalogue(&catalogue).await?;
+        // The kernel's threads may not be joined from an async one.
+        Ok(tokio::task::spawn_blocking(move || drop(catalogue)).await?)
     }
-}
-
-/// The catalogue of an archive.
-pub async fn open_catalogue(reader: &Reader) -> Result<Arc<Catalogue>> {
-    let dir = reader.layout().objects();
-    let opened = tokio::task::spawn_blocking(move || Catalogue::open(&dir)).await??;
-    Ok(Arc::new(opened))
 }

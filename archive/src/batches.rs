@@ -146,8 +146,8 @@ pub(crate) fn outcome(connection: &Connection, origin: &Origin, digest: &[u8; 32
 
 /// A batch as it was opened.
 pub(crate) fn batch(connection: &Connection, centre: &str, id: &str) -> Result<Option<Batch>> {
-    let mut statement = connection
-        .prepare_cached("SELECT programme, expected, opened_at FROM batch WHERE centre = ?1 AND id = ?2")?;
+    let mut statement =
+        connection.prepare_cached("SELECT programme, expected, opened_at FROM batch WHERE centre = ?1 AND id = ?2")?;
     let found = statement.query_row([centre, id], |row| {
         Ok(Batch {
             id: id.into(),

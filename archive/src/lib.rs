@@ -19,7 +19,7 @@ mod index;
 mod intake;
 mod layout;
 mod objects;
-mod pack;
+pub mod pack;
 mod pack_builder;
 mod quarantine;
 mod reader;

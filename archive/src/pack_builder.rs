@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::MutexGuard;
 
+use crate::FrameTable;
 use crate::error::{Error, Result};
+use crate::pack::{HeldForm, NewInstance, PackData, PackWriter};
 use crate::reader::{Held, Reader};
 use crate::writer::Writer;
-use crate::FrameTable;
 
 /// zstd level of files that are kept compressed: they are written once and kept for decades.
 const ZSTD_LEVEL: i32 = 9;
@@ -44,6 +45,7 @@ pub fn compress(received: &[u8]) -> Result<Vec<u8>> {
 /// A pack in the making. Nothing of it is seen until [`PackBuilder::finish`]; dropped, it never was.
 pub struct PackBuilder<'a> {
     writer: &'a Writer,
+    pack: PackWriter,
     _turn: MutexGuard<'a, ()>,
 }
 
@@ -55,20 +57,47 @@ impl<'a> PackBuilder<'a> {
         study_instance_uid: &str,
         created_at: &str,
     ) -> Result<PackBuilder<'a>> {
-        let _ = (number, study_instance_uid, created_at, writer.objects());
-        Ok(PackBuilder { writer, _turn: turn })
+        let pack = PackWriter::begin(writer.objects(), number, study_instance_uid, created_at).await?;
+        Ok(PackBuilder { writer, pack, _turn: turn })
     }
 
     /// Adds an instance that is in intake, with its DICOM JSON. Answers the bytes it will be held in.
+    ///
+    /// # Errors
+    /// When it is of another study, cannot be read, or the object cannot be written.
     pub async fn add(&mut self, reader: &Reader, held: &Held, dicom_json: Bytes, form: Form) -> Result<u64> {
-        let _ = (reader, held, dicom_json, form);
-        todo!()
+        let read =
+            |range| -> futures::future::BoxFuture<'_, Result<Bytes>> { Box::pin(reader.read(held, Some(range))) };
+        let as_received = held.transfer_syntax_uid.clone();
+        let (form, data, recipe, frames, transfer_syntax_uid) = match form {
+            Form::Packed { part10, recipe, frames, transfer_syntax_uid } => {
+                (HeldForm::Packed, PackData::Memory(part10), Some(recipe), frames, transfer_syntax_uid)
+            }
+            Form::Received => {
+                let data = PackData::Ranged { len: held.part10_bytes, read: &read };
+                (HeldForm::Received, data, None, reader.frames(held).await?, as_received)
+            }
+            Form::ReceivedZstd(zstd) => {
+                let frames = reader.frames(held).await?;
+                (HeldForm::ReceivedZstd, PackData::Memory(zstd), None, frames, as_received)
+            }
+        };
+        let part10_bytes = match (&form, &data) {
+            (HeldForm::Packed, PackData::Memory(part10)) => part10.len() as u64,
+            _ => held.part10_bytes,
+        };
+        let record = held.record.clone();
+        let new = NewInstance { record, form, transfer_syntax_uid, part10_bytes, data, recipe, frames, dicom_json };
+        self.pack.add(new).await
     }
 
     /// Makes the pack durable and moves its instances to it.
+    ///
+    /// # Errors
+    /// When the object could not be completed (nothing has changed then) or the index not be written (it is caught up
+    /// at the next start).
     pub async fn finish(self) -> Result<()> {
-        let _: Arc<()> = Arc::new(());
-        let _ = self.writer;
-        todo!()
+        let directory = Arc::new(self.pack.finish().await?);
+        self.writer.put_pack(directory).await
     }
 }

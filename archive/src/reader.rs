@@ -288,7 +288,10 @@ impl Reader {
                     }
                     let found = series.get(&key).and_then(|documents| documents.get(place).cloned());
                     out.push(found.ok_or_else(|| {
-                        Error::damaged(format!("pack {}", directory.number), "a series has fewer documents than instances")
+                        Error::damaged(
+                            format!("pack {}", directory.number),
+                            "a series has fewer documents than instances",
+                        )
                     })?);
                 }
             }

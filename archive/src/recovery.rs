@@ -18,10 +18,10 @@ use crate::index::{self, Place};
 use crate::intake::{self, SegmentReader, Segments};
 use crate::layout::Layout;
 use crate::objects::{Listed, Objects};
+use crate::pack;
 use crate::quarantine::{self, Quarantined};
 use crate::reader::Reader;
 use crate::writer::{self, Settings, Start, Writer};
-use crate::pack;
 
 /// Opens the archive in `dir` for writing, making an empty one where there is none, and brings its index up to date.
 ///
@@ -37,7 +37,12 @@ pub async fn open(dir: &Path, settings: Settings) -> Result<(Writer, Reader)> {
 ///
 /// # Errors
 /// As [`open`].
-pub async fn open_on(dir: &Path, settings: Settings, disk: Arc<dyn Disk>, objects: Objects) -> Result<(Writer, Reader)> {
+pub async fn open_on(
+    dir: &Path,
+    settings: Settings,
+    disk: Arc<dyn Disk>,
+    objects: Objects,
+) -> Result<(Writer, Reader)> {
     let layout = Layout::new(dir).map_err(Error::io("finding the archive", dir))?;
     for made in [layout.dir().to_owned(), layout.intake(), layout.events(), layout.spool()] {
         disk.create_dir_all(&made).map_err(Error::io("creation of a directory", &made))?;
@@ -128,13 +133,11 @@ async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u
     let mut number = index::mark(connection, "packs_through")? + 1;
     loop {
         let key = pack::key(number);
-        let bytes = match objects.len(&key).await {
-            Ok(bytes) => bytes,
-            Err(Error::NotFound(_)) => return Ok(number),
-            Err(error) => return Err(error),
-        };
+        if !objects.exists(&key).await? {
+            return Ok(number);
+        }
         let directory = pack::read_directory(objects, &key).await?;
-        writer::apply_pack(connection, &directory, bytes)?;
+        writer::apply_pack(connection, &directory)?;
         number += 1;
     }
 }
@@ -157,12 +160,7 @@ fn apply_receipts(connection: &mut Connection, receipts: &EventLog) -> Result<()
 
 /// Reads every record that the index does not have. A record that is not whole was never acknowledged: the segment is
 /// cut there.
-fn replay_segments(
-    connection: &mut Connection,
-    layout: &Layout,
-    disk: &dyn Disk,
-    receipts: &EventLog,
-) -> Result<u64> {
+fn replay_segments(connection: &mut Connection, layout: &Layout, disk: &dyn Disk, receipts: &EventLog) -> Result<u64> {
     let dir = layout.intake();
     let mut last = index::mark(connection, "segments_through")?;
     for number in intake::list(disk, &dir)? {
@@ -230,8 +228,7 @@ async fn apply_quarantine(connection: &mut Connection, objects: &Objects) -> Res
         let Some(digest) = key.strip_suffix(".json").and_then(|key| key.rsplit('/').next()) else { continue };
         if quarantine::state(connection, digest)?.is_none() {
             let json = objects.get(&key).await?;
-            let record: Quarantined =
-                serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
+            let record: Quarantined = serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
             quarantine::insert(connection, &record)?;
         }
     }

@@ -96,7 +96,9 @@ async fn verify_instances(
                     verified.received_bytes += held.record.received_bytes;
                     each(&held);
                 }
-                Err(error) => verified.find(format!("instance with take-in number {}", row.sequence), error.to_string()),
+                Err(error) => {
+                    verified.find(format!("instance with take-in number {}", row.sequence), error.to_string())
+                }
             }
         }
     }
@@ -192,7 +194,9 @@ async fn verify_quarantine(reader: &Reader, verified: &mut Verified) -> Result<(
 fn verify_logs(reader: &Reader, verified: &mut Verified) {
     let dir = reader.layout().events();
     let Ok(entries) = std::fs::read_dir(&dir) else { return };
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "jsonl")) {
+    for path in
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
+    {
         match EventLog::verify(&path) {
             Ok(log) => verified.events += log.events,
             Err(error) => verified.find(format!("event log {}", path.display()), error.to_string()),

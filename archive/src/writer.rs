@@ -74,7 +74,7 @@ enum Command {
     TakeIn { take_in: Box<TakeIn>, admission: Admission, reply: Reply<TakenIn> },
     Quarantine { record: Box<Quarantined>, reply: Reply<()> },
     OpenBatch { batch: Batch, reply: Reply<()> },
-    PutPack { directory: Arc<PackDirectory>, bytes: u64, reply: Reply<()> },
+    PutPack { directory: Arc<PackDirectory>, reply: Reply<()> },
     Amend { amendment: Amendment, reply: Reply<()> },
 }
 
@@ -253,10 +253,10 @@ impl Writer {
     }
 
     /// Moves the instances of a finished pack from intake to it.
-    pub(crate) async fn put_pack(&self, directory: Arc<PackDirectory>, bytes: u64) -> Result<()> {
+    pub(crate) async fn put_pack(&self, directory: Arc<PackDirectory>) -> Result<()> {
         // Its object is in place: the number is used up, whatever becomes of the index.
         self.next_mut(|next| next.pack += 1);
-        self.ask(|reply| Command::PutPack { directory, bytes, reply }).await
+        self.ask(|reply| Command::PutPack { directory, reply }).await
     }
 
     fn next(&self) -> Next {
@@ -340,8 +340,8 @@ impl State {
             self.carry_out_group(others);
         }
         for command in packs {
-            if let Command::PutPack { directory, bytes, reply } = command {
-                let moved = self.move_to_pack(&directory, bytes);
+            if let Command::PutPack { directory, reply } = command {
+                let moved = self.move_to_pack(&directory);
                 drop(reply.send(moved));
             }
         }
@@ -384,10 +384,10 @@ impl State {
         Ok(())
     }
 
-    fn move_to_pack(&mut self, directory: &PackDirectory, bytes: u64) -> Result<()> {
+    fn move_to_pack(&mut self, directory: &PackDirectory) -> Result<()> {
         // Synced: a segment may be deleted after this, and the index must not forget where its instances went.
         self.index.pragma_update(None, "synchronous", "FULL")?;
-        let moved = apply_pack(&self.index, directory, bytes);
+        let moved = apply_pack(&self.index, directory);
         self.index.pragma_update(None, "synchronous", "NORMAL")?;
         moved?;
         self.remove_empty_segments()
@@ -406,7 +406,7 @@ impl State {
 }
 
 /// Applies a finished pack to the index in one transaction: also how a pack is met again at start or in a rebuild.
-pub(crate) fn apply_pack(connection: &Connection, directory: &PackDirectory, bytes: u64) -> Result<()> {
+pub(crate) fn apply_pack(connection: &Connection, directory: &PackDirectory) -> Result<()> {
     let transaction = connection.unchecked_transaction()?;
     for instance in &directory.instances {
         let place = Place::Pack { number: directory.number, entry: instance.entry };
@@ -421,7 +421,8 @@ pub(crate) fn apply_pack(connection: &Connection, directory: &PackDirectory, byt
             index::insert(&transaction, record.sequence, &meta, record.received_bytes, place)?;
         }
     }
-    index::insert_pack(&transaction, directory.number, &directory.study_instance_uid, bytes, &directory.key)?;
+    let PackDirectory { number, study_instance_uid, object_bytes, key, .. } = directory;
+    index::insert_pack(&transaction, *number, study_instance_uid, *object_bytes, key)?;
     index::set_mark(&transaction, "packs_through", directory.number)?;
     transaction.commit()?;
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) fn jobs(study: &Study) -> Vec<Job> {
     let stills = study.count(random.between(32, 46));
     let screen = *random.pick(&[(1280, 1024), (1280, 1024), (1920, 1080)]);
     let quality = random.between(84, 92) as u8;
-    let how = if random.chance(0.04) { Colour::Rgb } else { Colour::Jpeg(quality) };
+    let how = if random.chance(0.08) { Colour::Rgb } else { Colour::Jpeg(quality) };
     let series = Arc::new(Series {
         number: 1,
         modality: "ES",
@@ -56,9 +56,9 @@ fn picture(seed: u64, (rows, columns): (usize, usize)) -> Vec<u8> {
         let open = window(y, rows, left, columns);
         let row = &mut canvas.rgb[y * columns * 3..(y + 1) * columns * 3];
         for x in open {
-            let level = (lit[x] + noise[x] * 1.6).max(0.0);
+            let level = (lit[x] + noise[x] * 2.6).max(0.0);
             let white = shine[x].max(0.0) * 255.0;
-            let pixel = [level + white, level * hue.0 + white, level * hue.1 + white + noise[x] * 0.8];
+            let pixel = [level + white, level * hue.0 + white, level * hue.1 + white + noise[x] * 1.4];
             row[3 * x..3 * x + 3].copy_from_slice(&pixel.map(|v| v.clamp(0.0, 255.0) as u8));
         }
     }

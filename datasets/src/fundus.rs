@@ -16,7 +16,7 @@ pub(crate) fn jobs(study: &Study) -> Vec<Job> {
     let mut random = study.random(80);
     let (columns, rows) = *random.pick(&[(1536, 1536), (2048, 1536), (3000, 2200)]);
     let images = *random.pick(&[2, 4]);
-    let how = if random.chance(0.15) { Colour::Rgb } else { Colour::Jpeg(88) };
+    let how = if random.chance(0.15) { Colour::Rgb } else { Colour::Jpeg(95) };
     let series = Arc::new(Series {
         number: 1,
         modality: "OP",
@@ -57,7 +57,7 @@ fn picture(seed: u64, (rows, columns): (usize, usize), right: bool) -> Vec<u8> {
         let middle = columns as f32 / 2.0;
         for x in (middle - half).max(0.0) as usize..((middle + half) as usize).min(columns) {
             let (level, n) = (row[x], noise[x]);
-            let pixel = [level * 1.25 + 30.0 + n * 1.2, level * 0.62 + n * 1.5, level * 0.3 + n * 1.3];
+            let pixel = [level * 1.25 + 30.0 + n * 0.4, level * 0.62 + n * 0.5, level * 0.3 + n * 0.45];
             line[3 * x..3 * x + 3].copy_from_slice(&pixel.map(|v| v.clamp(0.0, 255.0) as u8));
         }
     }
@@ -69,7 +69,7 @@ fn retina(random: &mut Random, width: usize, height: usize, right: bool) -> Fiel
     let across = height as f32 / width as f32;
     let side = if right { 1.0 } else { -1.0 };
     field.add_dome(Ellipse::new(0.5, 0.5, 0.5 * across, 0.5), 35.0);
-    field.clouds(random, 8.0, 5, 6.0);
+    field.clouds(random, 8.0, 4, 6.0);
     let disc = (0.5 + side * 0.2 * across, 0.5);
     field.add(Ellipse::new(0.5 - side * 0.1 * across, 0.52, 0.09 * across, 0.09).edge(0.9), -35.0);
     for quarter in [(0.9, 1.0), (0.6, 0.8), (2.2, 1.0), (2.6, 0.7)] {

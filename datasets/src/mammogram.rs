@@ -14,7 +14,7 @@ const BREAST_TOMOSYNTHESIS: &str = "1.2.840.10008.5.1.4.1.1.13.1.3";
 
 /// Rows, columns, bits stored, spacing in mm, noise in grey levels.
 const DETECTORS: [(usize, usize, u16, f32, f32); 3] =
-    [(3328, 2560, 12, 0.07, 14.0), (4664, 3064, 12, 0.05, 14.0), (2850, 2394, 14, 0.085, 34.0)];
+    [(3328, 2560, 12, 0.07, 20.0), (4664, 3064, 12, 0.05, 22.0), (2850, 2394, 14, 0.085, 60.0)];
 
 /// View, laterality, view code (CID 4014).
 #[rustfmt::skip]
@@ -51,7 +51,7 @@ pub(crate) fn jobs(study: &Study) -> Vec<Job> {
 fn sensor(rows: usize, columns: usize, stored: u16, noise: f32) -> Sensor {
     let greatest = (1i32 << stored) - 1;
     let noise_slope = noise / (0.5 * greatest as f32);
-    Sensor { rows, columns, noise: 0.4, noise_slope, correlation: 0.25, least: 0, greatest }
+    Sensor { rows, columns, noise: 2.4, noise_slope, correlation: 0.25, least: 0, greatest }
 }
 
 fn series(number: u32, description: (&'static str, &'static str)) -> Arc<Series> {
@@ -86,7 +86,8 @@ fn breast(
     dense: f32,
     stored: u16,
 ) -> Field {
-    let mut field = Field::new(width, height, 0.0);
+    // The air beside the breast is near zero, not zero.
+    let mut field = Field::new(width, height, 0.004);
     let (y, rx, ry) = (random.range(0.46, 0.54), random.range(0.66, 0.8), random.range(0.42, 0.48));
     let outline = Ellipse::new(0.0, y, rx, ry).edge(0.05);
     field.add(outline, 0.36);
@@ -110,7 +111,7 @@ fn breast(
         field.add(Ellipse::new(spot.0, spot.1, 0.002, 0.0016).edge(0.8), 0.25);
     }
     if view.0 == "MLO" {
-        field.add(Ellipse::new(0.0, 0.08, 0.34, 0.3).tilted(-0.5).edge(0.12), 0.14);
+        field.add(Ellipse::new(0.0, 0.02, 0.4, 0.42).tilted(-0.3).edge(0.1), 0.14);
     }
     let span = ((1i32 << stored) - 1) as f32;
     field.map(|value| (value.clamp(0.0, 0.98)) * span);
@@ -133,7 +134,7 @@ pub(crate) fn tomosynthesis(study: &Study) -> Vec<Job> {
             set.text(tags::NUMBER_OF_FRAMES, frames.to_string()).text(tags::IMAGE_TYPE, "DERIVED\\PRIMARY");
             let seed = mix(study.seed, 950 + u64::from(number));
             let mut words = Vec::with_capacity(rows * columns * 2 * frames as usize);
-            let sensor = Sensor { noise: 0.2, ..sensor(rows, columns, 10, 2.2) };
+            let sensor = Sensor { noise: 0.2, ..sensor(rows, columns, 10, 4.0) };
             let field = breast(&mut Random::new(seed), (columns / 4, rows / 4), view, 0.8, 10);
             let mut depth = Field::new(64, 64, 0.0);
             for frame in 0..frames {

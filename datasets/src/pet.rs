@@ -52,7 +52,7 @@ fn uptake_slice(study: &Study, set: &mut DataSet, number: u32, slices: u32, matr
         columns: matrix,
         noise: 0.0,
         noise_slope: 0.045,
-        correlation: 0.82,
+        correlation: 0.55,
         least: 0,
         greatest: 32_767,
     };

@@ -123,7 +123,7 @@ fn frontal_organs(field: &mut Field, random: &mut Random, tilt: f32) {
         for side in [-1.0f32, 1.0] {
             let at = |t: f32| (0.5 + side * (0.05 + 0.34 * t), y + 0.11 * t * t - 0.05 * (t * 3.1).sin());
             let path: Vec<_> = (0..=12).map(|i| at(i as f32 / 12.0)).collect();
-            field.stroke(&path, 0.014, 0.8, 0.045);
+            field.stroke(&path, 0.014, 0.8, 0.07);
         }
     }
     for side in [-1.0f32, 1.0] {
@@ -154,7 +154,7 @@ fn lateral_organs(field: &mut Field, random: &mut Random) {
 pub(crate) fn barium(study: &Study) -> Vec<Job> {
     let mut random = study.random(11);
     let (matrix, stored, noise) =
-        *random.pick(&[(1024, 10, 1.5f32), (1024, 12, 3.2), (1536, 12, 3.2), (2048, 12, 3.0)]);
+        *random.pick(&[(1024, 10, 2.2f32), (1024, 12, 3.2), (1536, 12, 3.2), (2048, 12, 3.0)]);
     let exposures = if study.slices_max < 100 { 8 } else { random.between(8, 16) };
     let series = Arc::new(Series {
         number: 1,

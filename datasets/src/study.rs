@@ -164,7 +164,7 @@ impl Study {
         }
     }
 
-    /// The same study of another person, on another day: a visit makes several.
+    /// The same study, of the person and the day of a visit: a visit makes several studies.
     pub(crate) fn of_visit(mut self, visit: &Study) -> Study {
         self.patient = visit.patient.clone();
         self.study_date.clone_from(&visit.study_date);
@@ -271,9 +271,12 @@ impl Study {
             preamble: random.chance(0.05),
             trailing_padding: if random.chance(0.06) { 64 } else { 0 },
         };
-        let institution = *random.pick(&INSTITUTIONS);
+        // A person goes to one centre, which always or never names itself as issuer.
+        let person = self.patient.patient_id.bytes().fold(3, |seed, byte| mix(seed, u64::from(byte)));
+        let mut centre = Random::new(person);
+        let institution = *centre.pick(&INSTITUTIONS);
         let japanese_descriptions = charset.is_japanese() && random.chance(0.5);
-        Habits { charset, syntax, layout, institution, japanese_descriptions, issuer: random.chance(0.3) }
+        Habits { charset, syntax, layout, institution, japanese_descriptions, issuer: centre.chance(0.3) }
     }
 
     /// Patient, study, series and equipment modules (PS3.3 C.7.1.1, C.7.2.1, C.7.3.1, C.7.5.1, C.12.1).

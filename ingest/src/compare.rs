@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use archive::Body;
 use serde_json::Value;
 use transcode::data_set::{self, Limits, Part10};
-use transcode::frames::decode_frame;
+use transcode::decode_frame;
 
 use crate::admit;
 
@@ -53,11 +53,13 @@ fn bulk_differs(held: &Side, new: &Side) -> Option<String> {
     for (tag, attribute) in &held.values {
         bulk_paths(tag, attribute, &mut paths);
     }
-    paths.into_iter().find(|path| {
-        let (a, b) = (bulk_value(held, path), bulk_value(new, path));
-        a.is_none() || a != b
-    })
-    .map(|path| format!("the value at {path} differs"))
+    paths
+        .into_iter()
+        .find(|path| {
+            let (a, b) = (bulk_value(held, path), bulk_value(new, path));
+            a.is_none() || a != b
+        })
+        .map(|path| format!("the value at {path} differs"))
 }
 
 fn bulk_paths(tag: &str, attribute: &Value, paths: &mut Vec<String>) {

@@ -84,6 +84,14 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// The file this is about, as named on receipts; empty if none.
+    pub fn name(&self) -> &str {
+        match self {
+            Error::Read { name, .. } | Error::Expansion { name, .. } => name,
+            _ => "",
+        }
+    }
+
     /// How a failure to gather the bytes of a file is answered: nothing was kept.
     pub fn refusal(&self) -> Refusal {
         match self {
@@ -101,8 +109,6 @@ pub const DATA_SET_DOES_NOT_MATCH: u16 = 0xA900;
 pub const CANNOT_UNDERSTAND: u16 = 0xC000;
 /// Processing failure (PS3.7 Annex C.5).
 pub const PROCESSING_FAILURE: u16 = 0x0110;
-/// SOP Class not supported (PS3.7 Annex C.5).
-pub const SOP_CLASS_NOT_SUPPORTED: u16 = 0x0122;
 /// Unrecognized operation (PS3.7 Annex C.5).
 pub const UNRECOGNIZED_OPERATION: u16 = 0x0211;
 
@@ -124,5 +130,5 @@ pub fn refusal_code(refusal: &Refusal) -> u16 {
 
 /// One sentence for people about a quarantined file.
 pub fn quarantine_comment(reason: &Reason) -> String {
-    [reason.code.as_str(), ": ", &reason.text, ". ", &reason.next_step].concat()
+    [reason.code.as_str(), ": ", reason.text.trim_end_matches('.'), ". ", &reason.next_step].concat()
 }

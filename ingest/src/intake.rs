@@ -23,12 +23,7 @@ impl Intake {
     /// The gate of the archive behind these two.
     pub fn new(writer: archive::Writer, reader: archive::Reader, limits: transcode::data_set::Limits) -> Intake {
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
-        Intake {
-            writer,
-            reader,
-            limits: Arc::new(limits),
-            examining: Arc::new(tokio::sync::Semaphore::new(2 * cores)),
-        }
+        Intake { writer, reader, limits: Arc::new(limits), examining: Arc::new(tokio::sync::Semaphore::new(2 * cores)) }
     }
 
     /// Examines a file again that was set aside: it may be admissible now. Answers what became of it.
@@ -196,8 +191,9 @@ fn other_person(held: &(String, String), take_in: &TakeIn) -> Reason {
             "its study is held as that of patient {} of {}, but this file says patient {} of {}",
             held.1, held.0, sent.patient_id, sent.issuer_of_patient_id
         ),
-        next_step: "check which patient is right and send a corrected file; to keep it as it is: tsunagu quarantine release"
-            .into(),
+        next_step:
+            "check which patient is right and send a corrected file; to keep it as it is: tsunagu quarantine release"
+                .into(),
     }
 }
 
@@ -213,9 +209,10 @@ fn conflict(difference: &str) -> Reason {
     Reason {
         code: "conflict".into(),
         text: format!("another instance is held under its SOP Instance UID, and it is not the same: {difference}"),
-        next_step: "give the changed instance a new SOP Instance UID and send it again; to keep it beside the held one: \
+        next_step:
+            "give the changed instance a new SOP Instance UID and send it again; to keep it beside the held one: \
                     tsunagu quarantine release"
-            .into(),
+                .into(),
     }
 }
 

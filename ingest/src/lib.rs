@@ -14,8 +14,10 @@ mod intake;
 mod original;
 pub mod packing;
 mod progress;
+mod push;
 mod receipt_page;
 mod receive;
+mod storage_scp;
 mod stow;
 
 #[cfg(test)]
@@ -27,6 +29,8 @@ pub use intake::Intake;
 pub use original::received_bytes;
 pub use packing::Packer;
 pub use progress::{Progress, Silent};
+pub use push::{PushOptions, PushResult, push};
 pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
+pub use storage_scp::{CallingAe, CentresByAe, ScpLimits, StorageScp};
 pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};

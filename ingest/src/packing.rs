@@ -229,15 +229,15 @@ fn pack_native(
     let changes = changes(source, &encapsulated, limits);
     let header = rewrite::explicit_vr_le(part10, &mut received, &changes).map_err(|e| e.to_string())?;
     let start = header.before.len() as u64;
-    let spans: Vec<(u64, u64)> =
-        encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
+    let spans: Vec<(u64, u64)> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
     let mut dcm = header.before;
     dcm.extend_from_slice(&encapsulated.pixel_data);
     drop(encapsulated);
     dcm.extend_from_slice(&header.after);
     let recipe = recipe::make(source, &dcm, &spans).map_err(|e| e.to_string())?;
     recipe::prove(source, &dcm, &recipe, digest).map_err(|e| e.to_string())?;
-    let frames = spans.into_iter().map(|(offset, length)| FrameSpan { offset, length, fragments: 1, ..Default::default() });
+    let frames =
+        spans.into_iter().map(|(offset, length)| FrameSpan { offset, length, fragments: 1, ..Default::default() });
     Ok(Form::Packed {
         part10: dcm.into(),
         recipe: recipe.into(),
@@ -273,9 +273,8 @@ fn padded(text: &str) -> Vec<u8> {
 }
 
 fn compressed(received: &Bytes, saves_percent_min: u64, kept: Kept) -> Made {
-    let enough = |zstd: &Vec<u8>| {
-        (zstd.len() as u64) * 100 <= received.len() as u64 * (100 - saves_percent_min.min(100))
-    };
+    let enough =
+        |zstd: &Vec<u8>| (zstd.len() as u64) * 100 <= received.len() as u64 * (100 - saves_percent_min.min(100));
     match archive::compress(received).ok().filter(enough) {
         Some(zstd) => Made { form: Form::ReceivedZstd(zstd.into()), kept },
         None => Made::received(kept),

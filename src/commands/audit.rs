@@ -30,7 +30,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         }
         match EventLog::verify(&path) {
             Ok(log) => {
-                let head = log.head_hash_hex();
+                let head = archive::hex(&log.head_hash);
                 println!("{name}: {} events, whole, head {head}", log.events);
                 logs.push(json!({ "log": name, "events": log.events, "head": head }));
             }

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use archive::{EventLog, Held, LocalDisk, Reader};
+use archive::{EventLog, Held, Reader};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,11 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
         let Some(last) = page.last() else { break };
         after = last.record.sequence;
         for held in page.iter().filter(|held| wanted(held, args)) {
-            let bytes = if args.original { ingest::received_bytes(&reader, held).await? } else { reader.read(held, None).await? };
+            let bytes = if args.original {
+                ingest::received_bytes(&reader, held).await?
+            } else {
+                reader.read(held, None).await?
+            };
             if args.original && <[u8; 32]>::from(Sha256::digest(&bytes)) != held.record.digests.file {
                 different.push(held.record.origin.file.clone());
             }
@@ -75,7 +79,7 @@ fn safe(path: &Path) -> PathBuf {
 }
 
 fn audit(reader: &Reader, args: &Export) -> Result<()> {
-    let log = EventLog::open(std::sync::Arc::new(LocalDisk), &reader.layout().event_log("audit"))?;
+    let log = EventLog::open(&reader.layout().event_log("audit"))?;
     let event = json!({
         "act": "export", "actor": args.actor, "rendition": if args.original { "original" } else { "as-held" },
         "study": args.study, "outcome": "granted",

@@ -29,6 +29,7 @@ pub async fn pack_all(house: &House) -> Result<Summary> {
     };
     let summary = house.pack(None, &each).await?;
     bar.finish();
+    house.fill_catalogue().await?;
     Ok(summary)
 }
 

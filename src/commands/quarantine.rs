@@ -37,7 +37,13 @@ async fn list(cli: &Cli, all: bool) -> Result<ExitCode> {
     let rows: Vec<Vec<String>> = records
         .iter()
         .map(|(r, state)| {
-            vec![r.digest[..12.min(r.digest.len())].into(), state.name().into(), r.reason.code.clone(), r.bytes.to_string(), r.origin.file.clone()]
+            vec![
+                r.digest[..12.min(r.digest.len())].into(),
+                state.name().into(),
+                r.reason.code.clone(),
+                r.bytes.to_string(),
+                r.origin.file.clone(),
+            ]
         })
         .collect();
     println!("{}", output::table(&["digest", "state", "reason", "bytes", "file"], &rows));
@@ -77,7 +83,8 @@ async fn retry(cli: &Cli, digest: Option<&str>) -> Result<ExitCode> {
                 println!("stays: {}: {}", record.origin.file, reason.text);
             }
             Ok(_) => {
-                amend(&house, Act::QuarantineReleased { digest: record.digest.clone() }, "retry", "admissible now").await?;
+                amend(&house, Act::QuarantineReleased { digest: record.digest.clone() }, "retry", "admissible now")
+                    .await?;
                 released += 1;
                 println!("taken in: {}", record.origin.file);
             }
@@ -92,9 +99,11 @@ async fn release(cli: &Cli, digest: &str, why: &str, who: &str) -> Result<ExitCo
     let record = find_held(&house, digest).await?;
     let body = Body::Memory(house.reader.quarantined_body(&record.digest).await?);
     match house.intake.release(&record, body).await {
-        Ok(Taken::Quarantined { reason, .. }) => {
-            Err(format!("{} cannot be kept as an instance at all: {}; {}", record.origin.file, reason.text, reason.next_step).into())
-        }
+        Ok(Taken::Quarantined { reason, .. }) => Err(format!(
+            "{} cannot be kept as an instance at all: {}; {}",
+            record.origin.file, reason.text, reason.next_step
+        )
+        .into()),
         Ok(_) => {
             amend(&house, Act::QuarantineReleased { digest: record.digest.clone() }, who, why).await?;
             println!("taken in: {}", record.origin.file);

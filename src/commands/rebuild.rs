@@ -15,9 +15,9 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     }
     archive::delete_index(&cli.data)?;
     let house = wiring::open(&cli.data).await?;
-    let catalogue = wiring::open_catalogue(&house.reader).await?;
-    tokio::task::spawn_blocking(move || catalogue.delete_all()).await??;
-    house.catalogue().await?;
+    let objects = house.reader.layout().objects();
+    tokio::task::spawn_blocking(move || archive::catalogue::Catalogue::delete_all(&objects)).await??;
+    house.fill_catalogue().await?;
     let [studies, series, instances, received_bytes] = house.reader.totals().await?;
     println!("Rebuilt: {studies} studies, {series} series, {instances} instances");
     let object =

@@ -9,6 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use archive::{Disk, DiskFile, LocalDisk};
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path as Key;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, UploadPart,
+};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,5 +216,96 @@ impl DiskFile for RecordingFile {
 
     fn unlock(&self) -> io::Result<()> {
         self.inner.unlock()
+    }
+}
+
+/// Objects in memory, each recorded when it comes into place.
+#[derive(Debug)]
+pub struct RecordingStore {
+    inner: Arc<InMemory>,
+    log: Log,
+}
+
+impl RecordingStore {
+    pub fn new(log: Log) -> RecordingStore {
+        RecordingStore { inner: Arc::new(InMemory::new()), log }
+    }
+}
+
+impl std::fmt::Display for RecordingStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "recorded {}", self.inner)
+    }
+}
+
+fn object(key: &Key, payload: &PutPayload) -> Op {
+    let bytes = payload.iter().flat_map(|part| part.iter().copied()).collect();
+    Op::Object { key: key.to_string(), bytes }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for RecordingStore {
+    async fn put_opts(&self, key: &Key, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+        let put = self.inner.put_opts(key, payload.clone(), options).await?;
+        self.log.push(object(key, &payload));
+        Ok(put)
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        key: &Key,
+        options: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        let inner = self.inner.put_multipart_opts(key, options).await?;
+        Ok(Box::new(RecordingUpload { inner, key: key.clone(), bytes: Vec::new(), log: self.log.clone() }))
+    }
+
+    async fn get_opts(&self, key: &Key, options: GetOptions) -> object_store::Result<GetResult> {
+        self.inner.get_opts(key, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        keys: BoxStream<'static, object_store::Result<Key>>,
+    ) -> BoxStream<'static, object_store::Result<Key>> {
+        self.inner.delete_stream(keys)
+    }
+
+    fn list(&self, prefix: Option<&Key>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Key>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Key, to: &Key, options: CopyOptions) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+#[derive(Debug)]
+struct RecordingUpload {
+    inner: Box<dyn MultipartUpload>,
+    key: Key,
+    bytes: Vec<u8>,
+    log: Log,
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for RecordingUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.bytes.extend(data.iter().flat_map(|part| part.iter().copied()));
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        let put = self.inner.complete().await?;
+        self.log.push(Op::Object { key: self.key.to_string(), bytes: std::mem::take(&mut self.bytes) });
+        Ok(put)
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        self.inner.abort().await
     }
 }

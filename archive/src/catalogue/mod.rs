@@ -9,6 +9,7 @@
 
 mod columns;
 mod files;
+mod fill;
 mod rows;
 mod studies;
 mod table;

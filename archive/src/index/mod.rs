@@ -12,9 +12,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+pub(crate) use places::{Which, backlog, by_sequence, instances_by_pack, instances_of, packs_of, totals, walk};
 pub use query::{Match, Order, Range, SeriesQuery, StudyQuery};
 pub(crate) use query::{search_series, search_studies};
-pub(crate) use places::{Which, backlog, by_sequence, instances_by_pack, instances_of, totals, walk};
 pub(crate) use rows::instance_from_row;
 pub use rows::{SeriesRow, StudyRow};
 
@@ -76,7 +76,8 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Connection> {
 
 /// Opens the index for reading only.
 pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     Ok(connection)

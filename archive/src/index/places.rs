@@ -83,8 +83,18 @@ pub(crate) fn totals(connection: &Connection) -> Result<[u64; 4]> {
 
 /// How many instances the index has in each pack.
 pub(crate) fn instances_by_pack(connection: &Connection) -> Result<std::collections::BTreeMap<u64, u64>> {
-    let mut statement = connection
-        .prepare_cached("SELECT container, count(*) FROM instance WHERE container > 0 GROUP BY container")?;
+    let mut statement =
+        connection.prepare_cached("SELECT container, count(*) FROM instance WHERE container > 0 GROUP BY container")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Numbers of the packs of a study up to one, ascending.
+pub(crate) fn packs_of(connection: &Connection, study_uid: &str, through: u64) -> Result<Vec<u64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number FROM pack WHERE study = (SELECT id FROM study WHERE StudyInstanceUID = ?1) AND number <= ?2
+         ORDER BY number",
+    )?;
+    let rows = statement.query_map(params![study_uid, through as i64], |row| Ok(row.get::<_, i64>(0)? as u64))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -79,6 +79,7 @@ CREATE TABLE pack (
   bytes INTEGER NOT NULL,
   key TEXT NOT NULL
 ) STRICT;
+CREATE INDEX pack_study ON pack (study, number);
 
 CREATE TABLE batch (
   centre TEXT NOT NULL,

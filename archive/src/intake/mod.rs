@@ -6,7 +6,7 @@
 mod record;
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -273,32 +273,5 @@ impl SegmentReader {
             return Err(self.damaged(offset, "its checksum does not match"));
         }
         Ok((front, end))
-    }
-
-    /// A reader over a record's body.
-    pub fn body_reader(&self, offset: u64) -> Result<impl Read + use<>> {
-        let header = self.header(offset)?;
-        let file = self.file.try_clone().map_err(|e| self.damaged(offset, &e.to_string()))?;
-        Ok(PositionedReader { file, at: offset + header.body_offset(), left: header.body_bytes })
-    }
-}
-
-/// Reads a stretch of a file without moving its cursor.
-struct PositionedReader {
-    file: File,
-    at: u64,
-    left: u64,
-}
-
-impl Read for PositionedReader {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let want = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let got = self.file.read_at(&mut into[..want], self.at)?;
-        if got == 0 && want > 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.at += got as u64;
-        self.left -= got as u64;
-        Ok(got)
     }
 }

@@ -76,7 +76,10 @@ impl Header {
 
     /// Bytes from the record's first to its body's first.
     pub fn body_offset(&self) -> u64 {
-        HEADER_BYTES as u64 + u64::from(self.meta_bytes) + u64::from(self.dicom_json_bytes) + u64::from(self.frames_bytes)
+        HEADER_BYTES as u64
+            + u64::from(self.meta_bytes)
+            + u64::from(self.dicom_json_bytes)
+            + u64::from(self.frames_bytes)
     }
 
     /// Bytes of the whole record, if they can be counted.

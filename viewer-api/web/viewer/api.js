@@ -113,6 +113,11 @@ function bulkPath(address, element, path) {
   return url.origin === location.origin ? url.pathname + url.search : own;
 }
 
+/** The file as it was received, byte for byte (a permission of its own; 403 without it). */
+export async function originalFile(address) {
+  return (await request(`${pathOf(...address)}/original`, "application/dicom", undefined)).blob();
+}
+
 /** Bytes of a base64 text. */
 export function fromBase64(value) {
   const raw = atob(value);

@@ -1,8 +1,9 @@
 // An encapsulated PDF (PS3.3 A.45.1): a title and a button. The browser's own PDF viewer shows it in a new tab.
 
-import { bulkData, pathOf } from "./api.js";
+import { bulkData } from "./api.js";
 import { element, formatDate, text } from "./dicom.js";
 import { fill, h } from "./dom.js";
+import { downloads } from "./downloads.js";
 import { t } from "./i18n.js";
 import { problem } from "./problem.js";
 
@@ -15,7 +16,7 @@ export function showDocument(place, { instance, address }) {
   const title = text(instance, "DocumentTitle") || t("pdfTitleMissing");
   const open = h("button", { type: "button", class: "primary", on: { click: () => openPdf(instance, address, message, stop.signal) } }, t("pdfOpen"));
   fill(place, h("article", { class: "page" }, h("h2", {}, title), h("p", { class: "faint" }, formatDate(text(instance, "ContentDate") || text(instance, "StudyDate"))),
-    h("p", {}, t("pdfWhy")), h("p", { class: "group" }, open, h("a", { class: "button", download: "", href: pathOf(...address) }, t("download"))), message));
+    h("p", {}, t("pdfWhy")), h("p", { class: "group" }, open, downloads(() => address)), message));
   return { dispose: () => stop.abort() };
 }
 

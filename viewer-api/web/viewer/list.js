@@ -123,13 +123,13 @@ class StudyList {
     const cell = (label, ...children) => h("td", { dataset: { label } }, ...children);
     return h("tr", { tabindex: "-1", dataset: { address }, on: { click: () => open(address), focus: () => this.mark(index) } },
       h("th", { scope: "row" }, nameCell(study, address)),
-      cell(t("columnId"), h("span", { class: "number" }, text(study, "PatientID"))),
+      cell(t("columnId"), h("span", { class: "number long" }, text(study, "PatientID"))),
       cell(t("columnBirth"), h("span", { class: "number" }, formatDate(birth)), age === null ? "" : h("span", { class: "faint" }, t("years", { n: age }))),
       cell(t("columnSex"), sex(text(study, "PatientSex"))),
       cell(t("columnDate"), h("span", { class: "number" }, formatDate(date) || t("noDate")), h("span", { class: "faint number" }, formatTime(text(study, "StudyTime")))),
       cell(t("columnModality"), values(study, "ModalitiesInStudy").map((name) => h("span", { class: "modality" }, name))),
       cell(t("columnDescription"), text(study, "StudyDescription")),
-      cell(t("columnAccession"), h("span", { class: "number" }, text(study, "AccessionNumber"))),
+      cell(t("columnAccession"), h("span", { class: "number long" }, text(study, "AccessionNumber"))),
       cell(t("columnCounts"), h("span", { class: "number" }, `${text(study, "NumberOfStudyRelatedSeries")} / ${text(study, "NumberOfStudyRelatedInstances")}`)));
   }
 

@@ -26,7 +26,7 @@ function header() {
       remember("theme", value);
       showTheme(value);
     });
-  return h("header", { class: "top" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
+  return h("header", { class: "masthead" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
     h("a", { class: "brand", href: "#/studies" }, t("title")), h("div", { class: "place", id: "place" }),
     h("div", { class: "settings" }, languages, themes));
 }
@@ -55,7 +55,9 @@ function route() {
   page = study ? showStudy(main, place, study) : showList(main, place);
 }
 
+// Several requests may be refused at once; the first one asks, the others must not empty what is being typed.
 function askToSignIn() {
+  if (main.querySelector(".sign-in")) return;
   page.dispose();
   page = UNSET;
   showSignIn(main, route);

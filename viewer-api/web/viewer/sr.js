@@ -1,12 +1,13 @@
 // A structured report as text people read: the content tree walked once (PS3.3 C.17.3), headings for containers.
 
-import { pathOf } from "./api.js";
 import { code, formatDate, formatTime, items, lines, numbers, personName, text, values } from "./dicom.js";
 import { fill, h } from "./dom.js";
+import { downloads } from "./downloads.js";
 import { language, t } from "./i18n.js";
 
 const ITEMS_MAX = 4000;
 const DEPTH_MAX = 40;
+const REFERENCES = ["IMAGE", "COMPOSITE", "WAVEFORM"];
 
 /** The tree as `{name, value, children}`, cut at `ITEMS_MAX` items and `DEPTH_MAX` levels; `cut` says whether anything is missing. No DOM. */
 export function reportTree(dataset) {
@@ -17,7 +18,7 @@ export function reportTree(dataset) {
 
 function node(item, budget, depth) {
   budget.left--;
-  const tree = { name: code(item, "ConceptNameCodeSequence")?.meaning ?? "", container: text(item, "ValueType") === "CONTAINER", value: itemValue(item), children: [] };
+  const tree = { name: code(item, "ConceptNameCodeSequence")?.meaning ?? "", container: text(item, "ValueType") === "CONTAINER", reference: REFERENCES.includes(text(item, "ValueType")), value: itemValue(item), children: [] };
   for (const child of items(item, "ContentSequence")) {
     if (budget.left <= 0 || depth >= DEPTH_MAX) {
       budget.cut = true;
@@ -68,7 +69,7 @@ function dateTime(value) {
 
 function reference(item) {
   const target = items(item, "ReferencedSOPSequence")[0];
-  return `${t("reportImageRef")} …${text(target, "ReferencedSOPInstanceUID").slice(-16)}`;
+  return `…${text(target, "ReferencedSOPInstanceUID").slice(-16)}`;
 }
 
 /** Shows the report in `place`. Returns `{dispose}`. */
@@ -79,7 +80,7 @@ export function showReport(place, { instance, address }) {
     h("p", { class: "faint" }, [when, stateOf(instance)].filter(Boolean).join("　")),
     tree.children.length ? section(tree.children, 3) : h("p", {}, t("reportEmpty")),
     tree.cut ? h("p", { class: "error" }, t("reportCut", { n: ITEMS_MAX })) : "",
-    h("p", {}, h("a", { class: "button", download: "", href: pathOf(...address) }, t("download")))));
+    h("p", {}, downloads(() => address))));
   return { dispose() {} };
 }
 
@@ -93,7 +94,7 @@ function stateOf(instance) {
 function section(children, level) {
   const parts = [];
   let list = null;
-  for (const child of children) {
+  for (const child of gathered(children)) {
     if (child.container) {
       list = null;
       const heading = child.name && h(`h${Math.min(6, level)}`, {}, child.name);
@@ -104,4 +105,16 @@ function section(children, level) {
     }
   }
   return parts;
+}
+
+// An image library names hundreds of images one by one: unnamed references in a row become one line with their number.
+function gathered(children) {
+  const parts = [];
+  for (const child of children) {
+    const plain = child.reference && !child.name && !child.children.length;
+    const last = parts.at(-1);
+    if (plain && last?.references) last.references++;
+    else parts.push(plain ? { ...child, name: t("reportImageRef"), references: 1 } : child);
+  }
+  return parts.map((part) => (part.references > 1 ? { ...part, value: t("reportImageRefs", { n: part.references }) } : part));
 }

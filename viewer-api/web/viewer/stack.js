@@ -1,8 +1,8 @@
 // A stack of images being read: scroll, window, cine, overlay text. Pictures come rendered from the server.
 
-import { pathOf } from "./api.js";
 import { edgeLetters, frameRate, framesOf, fullWindow, isColour, pixelAspect, spacingOf, statedWindow } from "./display.js";
 import { fill, h, select } from "./dom.js";
+import { downloads } from "./downloads.js";
 import { number, numbers, text } from "./dicom.js";
 import { FrameLoader, neighbours } from "./frames.js";
 import { t } from "./i18n.js";
@@ -75,7 +75,7 @@ export class Stack {
     const cine = this.frames.length > 1 && h("span", { class: "group" }, this.playButton, h("label", { class: "field" }, this.rate, h("span", {}, t("frameRate"))));
     fill(this.tools, select(t("tool"), drags, this.viewport.tool, (value) => { this.viewport.tool = value; }), !colour && this.presetBox,
       h("span", { class: "group" }, this.invertButton, button("fit", () => this.home()), button("oneToOne", () => this.viewport.oneToOne()), button("reset", () => this.reset()), this.overlayButton),
-      cine, h("span", { class: "grow" }), this.download = h("a", { class: "button", download: "" }, t("download")));
+      cine, h("span", { class: "grow" }), downloads(() => this.addressOf(this.index).address));
   }
 
   /** Goes to a frame, kept inside the stack. */
@@ -84,7 +84,6 @@ export class Stack {
     if (next !== this.index) this.direction = next > this.index ? 1 : -1;
     this.index = next;
     this.bar.show(next);
-    this.download.href = pathOf(...this.addressOf(next).address);
     this.request();
     this.paint();
   }
@@ -154,7 +153,7 @@ export class Stack {
   showNotice(entry) {
     const error = this.loader.errorOf(this.index);
     if (error && !entry) fill(this.notice, h("div", { class: "problem" }, h("p", {}, t("cannotRender", { reason: reasonOf(error) }), this.frame.frames > 1 ? t("cannotFrame", { n: this.frame.frame }) : ""),
-      h("button", { type: "button", on: { click: () => this.again() } }, t("retry")), h("a", { class: "button", download: "", href: this.download.href }, t("download"))));
+      h("button", { type: "button", on: { click: () => this.again() } }, t("retry")), downloads(() => this.addressOf(this.index).address)));
     else fill(this.notice, entry ? "" : h("p", {}, t("loading")));
     this.notice.classList.toggle("failed", Boolean(error && !entry));
   }
@@ -264,5 +263,5 @@ function reasonOf(error) {
   if (error.bitmap) return t("reasonBitmap");
   if (error.status === 0) return t("reasonNetwork");
   if (error.status === undefined || [403, 404, 410, 429, 503].includes(error.status)) return problem(error);
-  return error.message || t("reasonNotImage", { status: error.status });
+  return error.message ? t("reasonServer", { status: error.status, detail: error.message }) : t("reasonNotImage", { status: error.status });
 }

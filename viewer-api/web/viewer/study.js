@@ -5,6 +5,7 @@ import { displaySets, unshownName } from "./display.js";
 import { ageAt, formatDate, formatTime, number, personName, text, values } from "./dicom.js";
 import { showDocument } from "./document.js";
 import { fill, h } from "./dom.js";
+import { downloads } from "./downloads.js";
 import { EcgView } from "./ecg/view.js";
 import { language, t } from "./i18n.js";
 import { sex } from "./list.js";
@@ -155,5 +156,5 @@ function bySeriesNumber(a, b) {
 
 function unshown({ instance, address }) {
   const kind = t(unshownName(instance), { uid: text(instance, "SOPClassUID") });
-  return h("div", { class: "problem" }, h("p", {}, t("cannotKind", { kind })), h("a", { class: "button", download: "", href: pathOf(...address) }, t("download")));
+  return h("div", { class: "problem" }, h("p", {}, t("cannotKind", { kind })), downloads(() => address));
 }

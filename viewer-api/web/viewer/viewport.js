@@ -105,7 +105,7 @@ export class Viewport {
     canvas.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
     canvas.addEventListener("pointerdown", (event) => this.onDown(event));
     canvas.addEventListener("pointermove", (event) => this.onMove(event));
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.pointers.delete(event.pointerId));
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.onEnd(event));
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("auxclick", (event) => event.preventDefault());
   }
@@ -133,6 +133,15 @@ export class Viewport {
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, startX: event.clientX, startY: event.clientY, tool, travelled: 0 });
     if (this.pointers.size === 1 && tool === "window") this.on.window(0, 0, true);
     if (event.button === 1) event.preventDefault();
+  }
+
+  // The finger that stays after a pinch begins anew from where it is, or the window would jump.
+  onEnd(event) {
+    this.pointers.delete(event.pointerId);
+    for (const pointer of this.pointers.values()) {
+      Object.assign(pointer, { startX: pointer.x, startY: pointer.y, travelled: 0 });
+      if (pointer.tool === "window") this.on.window(0, 0, true);
+    }
   }
 
   onMove(event) {

@@ -7,7 +7,7 @@ const CANVAS_PIXELS_MAX = 64 * 1024 * 1024;
 
 /** Height of a row in mm: more leads are hung closer, more gain gets more room. */
 function rowHeight_mm(rows, gain) {
-  const base = rows <= 4 ? 30 : rows <= 6 ? 24 : 18;
+  const base = rows <= 4 ? 30 : rows <= 6 ? 24 : 15;
   return gain > 10 ? base * 1.4 : base;
 }
 

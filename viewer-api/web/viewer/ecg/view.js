@@ -1,8 +1,9 @@
 // The ECG page: loads the groups of a waveform object, draws the chosen one on mm paper, shows what the device wrote.
 
-import { bulkData, fromBase64, pathOf } from "../api.js";
+import { bulkData, fromBase64 } from "../api.js";
 import { ageAt, element, formatDate, formatTime, personName, text, values } from "../dicom.js";
 import { fill, h, select } from "../dom.js";
+import { downloads } from "../downloads.js";
 import { language, t } from "../i18n.js";
 import { problem } from "../problem.js";
 import { sex } from "../list.js";
@@ -49,7 +50,7 @@ export class EcgView {
 
   refuse(reason) {
     fill(this.place, h("div", { class: "problem" }, h("p", {}, t("ecgFailed", { reason })),
-      h("a", { class: "button", download: "", href: pathOf(...this.address) }, t("download"))));
+      downloads(() => this.address)));
   }
 
   get source() {
@@ -65,7 +66,7 @@ export class EcgView {
     fill(this.place, this.tools, h("div", { class: "ecg" }, h("div", { class: "ecg-sheet" }, this.headLine(), this.scroller, h("div", { class: "ecg-foot" }, this.state_line, this.bar)), this.sidePanel()));
     this.chooseSource(this.sources[0].key);
     this.watcher = new ResizeObserver(() => { if (this.state.size === "fit") this.draw(); });
-    this.watcher.observe(this.scroller);
+    this.watcher.observe(this.scroller.parentElement);
   }
 
   headLine() {
@@ -99,7 +100,7 @@ export class EcgView {
       select(t("ecgSize"), [["true", t("ecgSizeTrue")], ["fit", t("ecgSizeFit")]], state.size, set("size")),
       h("button", { type: "button", on: { click: () => calibrate(() => this.draw()) } }, t("ecgCalibrate")),
       this.duration() > PAGE_S * 1.05 && h("span", { class: "group" }, h("button", { type: "button", on: { click: () => this.turn(-PAGE_S) } }, t("ecgEarlier")), this.time, h("button", { type: "button", on: { click: () => this.turn(PAGE_S) } }, t("ecgLater"))),
-      h("span", { class: "grow" }), h("a", { class: "button", download: "", href: pathOf(...this.address) }, t("download")));
+      h("span", { class: "grow" }), downloads(() => this.address));
   }
 
   duration() {
@@ -119,7 +120,7 @@ export class EcgView {
     const channels = source.derived ? source.channels.map((channel) => ({ ...channel, start_s: 0 })) : source.channels;
     const rows = source.derived ? beatRows(state.layout, channels, seconds) : rowsOf(state.layout, channels, { start_s: state.start_s, seconds, rhythm: state.rhythm });
     const scale = screenScale();
-    const pixelsPerMm = state.size === "fit" ? Math.max(1, (this.scroller.clientWidth - 2) / paperSize(rows, state).width_mm) : scale.pixelsPerMm;
+    const pixelsPerMm = state.size === "fit" ? Math.max(1, (this.scroller.parentElement.clientWidth - 26) / paperSize(rows, state).width_mm) : scale.pixelsPerMm;
     drawPaper(this.canvas, rows, { ...state, pixelsPerMm });
     this.canvas.setAttribute("aria-label", t("ecgPaper", { leads: source.channels.map(({ lead }) => lead).join(" "), speed: state.speed, gain: state.gain }));
     this.time.textContent = t("ecgTime", { from: state.start_s, to: Math.min(state.start_s + PAGE_S, Math.round(this.duration())), total: Math.round(this.duration()) });

@@ -1,0 +1,55 @@
+//! `tsunagu serve`: runs the archive until it is told to stop.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::cli::{Cli, Serve};
+use crate::output;
+use crate::server::{DICOM_WEB, Dimse, Server};
+use crate::wiring::{self, Result};
+
+/// Serves until Ctrl-C or SIGTERM.
+pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
+    let house = Arc::new(wiring::open(&cli.data).await?);
+    let dimse = Dimse {
+        listen: args.dimse,
+        ae_title: args.aet.clone(),
+        centres: peers(&args.peers)?,
+        any: args.any_peer.clone(),
+    };
+    let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
+    let server = Server::start(house, args.listen, dimse, pack_after_s).await?;
+    println!("Viewer    http://{}/", server.http);
+    println!("DICOMweb  http://{}{DICOM_WEB}", server.http);
+    if let Some(listen) = args.dimse {
+        println!("DICOM     {}@{listen}", args.aet);
+    }
+    println!("Tokens    tsunagu --data {} token issue NAME --role reader", cli.data.display());
+    until_stopped().await;
+    server.stop().await?;
+    Ok(output::finish(cli.json, json!({ "stopped": true })))
+}
+
+fn peers(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let pair = |text: &String| {
+        let pair = text.split_once('=').filter(|(aet, centre)| !aet.is_empty() && !centre.is_empty());
+        let (aet, centre) = pair.ok_or_else(|| format!("--peer {text}: write it as AET=CENTRE"))?;
+        Ok((aet.to_owned(), centre.to_owned()))
+    };
+    given.iter().map(pair).collect()
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn until_stopped() {
+    let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminated) => terminated,
+        Err(_) => return drop(tokio::signal::ctrl_c().await),
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}

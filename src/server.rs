@@ -1,0 +1,133 @@
+//! The running archive: HTTP and DICOM listeners, and packing behind them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use archive::EventLog;
+use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
+
+use crate::wiring::{House, Result};
+
+/// Where DICOMweb lies.
+pub const DICOM_WEB: &str = "/dicom-web";
+/// How often the backlog is looked at.
+const PACK_EVERY: Duration = Duration::from_secs(5);
+/// How often what was packed goes into the catalogue: a few large files, not many small ones.
+const CATALOGUE_EVERY: Duration = Duration::from_secs(300);
+
+/// A server that listens.
+pub struct Server {
+    /// Where it listens for HTTP.
+    pub http: SocketAddr,
+    /// The read side, for sign-in links.
+    pub viewer: ViewerState,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Which DICOM peers may store, and where we listen for them.
+#[derive(Clone, Debug, Default)]
+pub struct Dimse {
+    /// Where to listen.
+    pub listen: Option<SocketAddr>,
+    /// Our AE title.
+    pub ae_title: String,
+    /// Centre by calling AE title.
+    pub centres: BTreeMap<String, String>,
+    /// Centre of any other AE title; refused if `None`.
+    pub any: Option<String>,
+}
+
+impl Server {
+    /// Starts listening. `pack_after_s` is how long a study is to be quiet before it is packed; `None` leaves it.
+    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, pack_after_s: Option<u64>) -> Result<Server> {
+        let layout = house.reader.layout().clone();
+        let tokens = Tokens::open(layout.event_log("tokens"))?;
+        let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
+        let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), Options::default());
+        let (stop, stopped) = watch::channel(false);
+        let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
+        let http = listener.local_addr()?;
+        let router = router(&house, &viewer);
+        let mut until = stopped.clone();
+        let serve = async move {
+            let until = async move { drop(until.wait_for(|stop| *stop).await) };
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+                tracing::error!(%error, "the HTTP listener ended");
+            }
+        };
+        let mut tasks = vec![tokio::spawn(serve)];
+        if let Some(listen) = dimse.listen {
+            let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
+            tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
+        }
+        if let Some(seconds) = pack_after_s {
+            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, stopped)));
+        }
+        Ok(Server { http, viewer, stop, tasks })
+    }
+
+    /// Stops listening, finishes what is under way, and writes the audit's last counts.
+    pub async fn stop(self) -> Result<()> {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            // A client that never ends may not hold the program for ever.
+            let _ = tokio::time::timeout(Duration::from_secs(30), task).await;
+        }
+        Ok(self.viewer.close().await?)
+    }
+}
+
+fn router(house: &House, viewer: &ViewerState) -> axum::Router {
+    let stow = Stow {
+        door: house.doorway(),
+        batches: Arc::new(house.intake.clone()),
+        limits: StowLimits::default(),
+        base: DICOM_WEB.into(),
+        public_url: None,
+    };
+    let admitted = |principal: &Principal, extensions: &mut axum::http::Extensions| {
+        let principal = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };
+        extensions.insert(principal);
+    };
+    let upload = viewer_api::require_upload(ingest::router(stow), viewer, admitted);
+    viewer_api::router(viewer.clone()).merge(axum::Router::new().nest(DICOM_WEB, upload))
+}
+
+fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
+    StorageScp {
+        door: house.doorway(),
+        calling: Arc::new(CentresByAe { centres: dimse.centres, promiscuous: dimse.any }),
+        ae_title: Some(dimse.ae_title),
+        limits: ScpLimits::default(),
+    }
+}
+
+async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: watch::Receiver<bool>) {
+    let mut catalogued = Instant::now();
+    while tokio::time::timeout(PACK_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
+        let since = crate::clock::seconds_ago(pack_after_s);
+        match house.pack(Some(&since), &|_| {}).await {
+            Ok(summary) if summary.packs > 0 => tracing::info!(packs = summary.packs, "packed"),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "packing failed; it is tried again"),
+        }
+        if catalogued.elapsed() >= CATALOGUE_EVERY {
+            fill_catalogue(&house).await;
+            catalogued = Instant::now();
+        }
+    }
+    fill_catalogue(&house).await;
+}
+
+async fn fill_catalogue(house: &House) {
+    if let Err(error) = house.fill_catalogue().await {
+        tracing::error!(%error, "the catalogue could not be appended to; it is tried again");
+    }
+}
