@@ -292,66 +292,83 @@ async fn run(mut messages: mpsc::Receiver<Message>, mut ledger: Ledger) {
     ledger.settle(Vec::new(), true).await;
 }
 
+/// What a batch of messages calls for.
+#[derive(Default)]
+struct Turn {
+    /// Records to be appended.
+    events: Vec<Value>,
+    /// Acts that begin with this batch.
+    opened: HashMap<Key, Act>,
+    /// What is served under which act.
+    served: Vec<(Key, Counts)>,
+    /// Who waits.
+    replies: Vec<Reply>,
+}
+
+impl Turn {
+    /// An act's counts with what this batch adds.
+    fn counts_of(&self, key: &Key, act: &Act) -> Counts {
+        let mut counts = act.counts;
+        self.served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
+        counts
+    }
+}
+
 impl Ledger {
-    /// Writes what a batch of messages calls for in one append, then answers them.
+    /// Writes what a batch of messages calls for in one append, then answers them. Nothing of it counts if that fails.
     async fn settle(&mut self, batch: Vec<Message>, close_all: bool) {
         let now = self.clock.now();
-        let (mut events, mut opened, mut served, mut replies) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
-        let over = |act: &Act| seconds_between(act.since, now) >= ACT_SECONDS_MAX;
+        let mut turn = Turn::default();
         for message in batch {
-            match message {
-                Message::Serve { key, counts, reply } => {
-                    let lives = self.open.get(&key).is_some_and(|act| !over(act));
-                    if !lives && !opened.contains_key(&key) {
-                        let act = Act { id: uuid::Uuid::new_v4().to_string(), since: now, counts: Counts::default() };
-                        events.push(accessed(&key, &act));
-                        opened.insert(key.clone(), act);
-                    }
-                    served.push((key, counts));
-                    replies.push(reply);
-                }
-                Message::Record { event, reply } => {
-                    events.push(event);
-                    replies.push(reply);
-                }
-                Message::Tick { reply } | Message::Close { reply } => replies.push(reply),
-            }
+            self.take(message, now, &mut turn);
         }
-        // Counts of acts that this very batch opened and closes at once (at the end) are in `served` only.
-        let closing: Vec<Key> =
-            self.open.iter().filter(|(_, act)| close_all || over(act)).map(|(key, _)| key.clone()).collect();
-        let mut closed: Vec<Value> = Vec::with_capacity(closing.len());
-        for key in &closing {
-            let Some(act) = self.open.get(key) else { continue };
-            let mut counts = act.counts;
-            if !opened.contains_key(key) {
-                served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
-            }
-            closed.push(closing_record(key, act, counts));
+        // An act that is over ends before its successor begins, and what is served now is the successor's.
+        let ends = |(_, act): &(&Key, &Act)| close_all || is_over(act, now);
+        let closing: Vec<Key> = self.open.iter().filter(ends).map(|(key, _)| key.clone()).collect();
+        let mut records: Vec<Value> = Vec::with_capacity(closing.len() + turn.events.len());
+        for (key, act) in closing.iter().filter_map(|key| self.open.get_key_value(key)) {
+            let counts = if turn.opened.contains_key(key) { act.counts } else { turn.counts_of(key, act) };
+            records.push(closed(key, act, counts));
         }
+        records.append(&mut turn.events);
         if close_all {
-            for (key, act) in &opened {
-                let mut counts = act.counts;
-                served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
-                events.push(closing_record(key, act, counts));
-            }
+            records.extend(turn.opened.iter().map(|(key, act)| closed(key, act, turn.counts_of(key, act))));
         }
-        closed.append(&mut events);
-        let answer = self.append(now, closed).await;
+        let answer = self.append(now, records).await;
         if answer.is_ok() {
             closing.iter().for_each(|key| drop(self.open.remove(key)));
             if !close_all {
-                self.open.extend(opened);
-                for (key, counts) in served {
+                self.open.extend(turn.opened);
+                for (key, counts) in turn.served {
                     if let Some(act) = self.open.get_mut(&key) {
                         act.counts.add(counts);
                     }
                 }
             }
         }
-        for reply in replies {
+        for reply in turn.replies {
             // Who asked may have gone away meanwhile.
             let _ = reply.send(answer.clone());
+        }
+    }
+
+    fn take(&self, message: Message, now: Timestamp, turn: &mut Turn) {
+        match message {
+            Message::Serve { key, counts, reply } => {
+                let lives = self.open.get(&key).is_some_and(|act| !is_over(act, now));
+                if !lives && !turn.opened.contains_key(&key) {
+                    let act = Act { id: uuid::Uuid::new_v4().to_string(), since: now, counts: Counts::default() };
+                    turn.events.push(accessed(&key, &act));
+                    turn.opened.insert(key.clone(), act);
+                }
+                turn.served.push((key, counts));
+                turn.replies.push(reply);
+            }
+            Message::Record { event, reply } => {
+                turn.events.push(event);
+                turn.replies.push(reply);
+            }
+            Message::Tick { reply } | Message::Close { reply } => turn.replies.push(reply),
         }
     }
 
@@ -369,6 +386,10 @@ impl Ledger {
     }
 }
 
+fn is_over(act: &Act, now: Timestamp) -> bool {
+    seconds_between(act.since, now) >= ACT_SECONDS_MAX
+}
+
 fn accessed(key: &Key, act: &Act) -> Value {
     json!({
         "event": "accessed", "act": act.id, "subject": key.subject, "centre": key.centre, "study": key.study,
@@ -376,7 +397,7 @@ fn accessed(key: &Key, act: &Act) -> Value {
     })
 }
 
-fn closing_record(key: &Key, act: &Act, counts: Counts) -> Value {
+fn closed(key: &Key, act: &Act, counts: Counts) -> Value {
     json!({
         "event": "closed", "act": act.id, "study": key.study, "instances": counts.instances, "frames": counts.frames,
         "bytes": counts.bytes,

@@ -160,7 +160,7 @@ impl Search {
             "limit" => {
                 let limit: u32 = number("limit", value)?;
                 if limit == 0 {
-                    return Err(invalid("limit", "is 0"));
+                    return Err(invalid("limit", "is none it can have"));
                 }
                 if limit > LIMIT_MAX {
                     self.warnings.push(format!("limit is at most {LIMIT_MAX}"));
@@ -240,7 +240,7 @@ impl Search {
     }
 
     /// Walks as taken in rather than newest first: for searches whose pages must not shift.
-    pub(crate) fn as_taken_in(mut self) -> Search {
+    pub(crate) fn in_order_of_intake(mut self) -> Search {
         self.series.study.order = Order::TakenIn;
         self
     }

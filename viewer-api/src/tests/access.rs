@@ -1,0 +1,134 @@
+//! Who may do what: every route of the table by every kind of credential.
+
+use axum::Extension;
+use axum::Router;
+use axum::http::{Request, StatusCode};
+use axum::routing::post;
+
+use super::fixture::{House, filled, send};
+use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_upload};
+
+#[tokio::test]
+async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
+    let house = House::new().await;
+    let nobody = "tsu_0000".to_owned();
+    let roles = [
+        (&nobody, vec![]),
+        (&house.uploader, vec![Permission::Upload]),
+        (&house.reader, vec![Permission::View, Permission::Download]),
+        (&house.original, vec![Permission::View, Permission::Download, Permission::Original]),
+        (&house.admin, vec![Permission::View, Permission::Download, Permission::Original]),
+    ];
+    let mut refused = 0;
+    for (service, path, needs) in ROUTES {
+        let Needs::Permission(needs) = needs else { continue };
+        for (token, permissions) in &roles {
+            let answer = house.get(&filled(path), token, "*/*").await;
+            let expected = match (*token == &nobody, permissions.contains(needs)) {
+                (true, _) => StatusCode::UNAUTHORIZED,
+                (false, false) => StatusCode::FORBIDDEN,
+                (false, true) => StatusCode::OK,
+            };
+            assert_eq!(answer.status, expected, "{service:?} by {permissions:?}: {answer:?}");
+            if expected != StatusCode::OK {
+                refused += 1;
+                let sentence = answer.json();
+                assert!(sentence["error"].is_string() && sentence["next_step"].is_string(), "{sentence}");
+                assert!(!answer.header("content-security-policy").is_empty());
+            }
+        }
+    }
+    assert_eq!(house.log.of("denied").len(), refused, "each refused attempt is recorded by itself");
+}
+
+#[test]
+fn looking_downloading_and_the_original_are_separate_permissions() {
+    for (service, path, needs) in ROUTES {
+        let expected = match service {
+            Service::Session | Service::SignIn | Service::Page | Service::Asset => Needs::Nothing,
+            Service::RetrieveOriginal => Needs::Permission(Permission::Original),
+            Service::RetrieveStudy | Service::RetrieveSeries | Service::RetrieveInstance => {
+                Needs::Permission(Permission::Download)
+            }
+            _ => Needs::Permission(Permission::View),
+        };
+        assert_eq!(*needs, expected, "{path}");
+        assert!(*needs != Needs::Nothing || !path.starts_with("/dicom-web"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_for_everybody_and_says_what_it_may_load() {
+    let house = House::empty().await;
+    for path in ["/", "/viewer/main.js", "/viewer/style.css"] {
+        let answer = house.send(Request::get(path).body(String::new()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
+             base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        let again = Request::get(path).header("if-none-match", answer.header("etag")).body(String::new()).unwrap();
+        assert_eq!(house.send(again).await.status, StatusCode::NOT_MODIFIED, "{path}");
+    }
+    for path in ["/viewer/../index.html", "/viewer/..%2Findex.html", "/viewer/none.js", "/package.json"] {
+        let answer = house.send(Request::get(path).body(String::new()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
+    let house = House::empty().await;
+    let body = format!("{{\"token\":\"{}\"}}", house.reader);
+    let post = |body: &str| Request::post("/session").header("content-type", "application/json").body(body.to_owned());
+    assert_eq!(house.send(post("{\"token\":\"tsu_1\"}").unwrap()).await.status, StatusCode::UNAUTHORIZED);
+    let signed_in = house.send(post(&body).unwrap()).await;
+    assert_eq!(signed_in.status, StatusCode::NO_CONTENT);
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
+    let studies = || Request::get("/dicom-web/studies").header("cookie", &cookie).body(String::new()).unwrap();
+    assert_eq!(house.send(studies()).await.status, StatusCode::OK);
+    let id = house.state.tokens().list().unwrap().into_iter().find(|row| row.name == "r").unwrap().id;
+    assert!(house.state.tokens().revoke(&id, house.state.now()).unwrap());
+    assert_eq!(house.send(studies()).await.status, StatusCode::UNAUTHORIZED);
+
+    let person = Principal { name: "demo".into(), centre: "a".into(), permissions: Role::Reader.permissions() };
+    let link = house.state.sign_in_path(person);
+    let follow = || Request::get(&link).body(String::new()).unwrap();
+    let answer = house.send(follow()).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/"));
+    assert!(answer.header("set-cookie").contains("HttpOnly; SameSite=Strict"));
+    assert_eq!(house.send(follow()).await.status, StatusCode::UNAUTHORIZED, "once");
+}
+
+#[tokio::test]
+async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
+    let house = House::empty().await;
+    let door = post(|Extension(centre): Extension<String>| async move { centre });
+    let door = Router::new().route("/dicom-web/studies", door);
+    let door = require_upload(door, &house.state, |principal, extensions| {
+        extensions.insert(principal.centre.clone());
+    });
+    let router = house.router.clone().merge(door);
+    let store = |token: &str| {
+        let request = Request::post("/dicom-web/studies").header("authorization", format!("Bearer {token}"));
+        request.body(String::new()).unwrap()
+    };
+    let answer = send(&router, store(&house.uploader)).await;
+    assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::OK, &b"a"[..]));
+    assert_eq!(send(&router, store(&house.reader)).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(send(&router, store("")).await.status, StatusCode::UNAUTHORIZED);
+
+    // By cookie only our own page may act.
+    let person = Principal { name: "d".into(), centre: "a".into(), permissions: Role::Admin.permissions() };
+    let link = house.state.sign_in_path(person);
+    let signed_in = house.send(Request::get(link).body(String::new()).unwrap()).await;
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
+    let store = |site: &str| {
+        let request = Request::post("/dicom-web/studies").header("cookie", &cookie).header("sec-fetch-site", site);
+        request.body(String::new()).unwrap()
+    };
+    assert_eq!(send(&router, store("same-origin")).await.status, StatusCode::OK);
+    assert_eq!(send(&router, store("cross-site")).await.status, StatusCode::FORBIDDEN);
+}

@@ -1,0 +1,7 @@
+//! The whole router over a small archive.
+
+mod access;
+mod audit;
+mod fixture;
+mod retrieve;
+mod search;
