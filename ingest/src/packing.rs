@@ -222,6 +222,9 @@ fn pack_native(
     digest: &[u8; 32],
     limits: &Limits,
 ) -> Result<Form, String> {
+    if overlay_in_pixels(&part10.data_set) {
+        return Err("an overlay lies in its pixels' bits above High Bit, where no codestream would show it".into());
+    }
     let frames = transcode::encode_frames(source).map_err(|e| e.to_string())?;
     let encapsulated = transcode::encapsulate(&frames);
     drop(frames);
@@ -244,6 +247,13 @@ fn pack_native(
         frames: FrameTable { frames: frames.collect() },
         transfer_syntax_uid: codec::TRANSFER_SYNTAX_UID.into(),
     })
+}
+
+/// Overlay Bits Allocated (60xx,0100) other than 1 says that an overlay has no Overlay Data of its own (PS3.5 §8.1.2,
+/// retired). The recipe could keep it, but what is held and shown would have lost it.
+fn overlay_in_pixels(data_set: &data_set::DataSet) -> bool {
+    let planes = (0x6000..=0x601E).step_by(2).map(|group| Tag(group, 0x0100));
+    planes.filter_map(|tag| data_set.int(tag)).any(|bits| bits > 1)
 }
 
 fn changes(source: &Source<'_>, encapsulated: &transcode::Encapsulated, limits: &Limits) -> Changes {
