@@ -21,6 +21,7 @@ use crate::objects::{Listed, Objects};
 use crate::pack;
 use crate::quarantine::{self, Quarantined};
 use crate::reader::Reader;
+use crate::unfinished::{self, Left};
 use crate::writer::{self, Settings, Start, Writer};
 
 /// Opens the archive in `dir` for writing, making an empty one where there is none, and brings its index up to date.
@@ -138,21 +139,41 @@ async fn catch_up(
     let next_segment = replay_segments(connection, layout, disk, receipts)?;
     apply_quarantine(connection, objects).await?;
     let next_amendment = apply_amendments(connection, objects).await?;
+    index::set_mark(connection, COMPLETE, 1)?;
     Ok(CaughtUp { next_segment, next_pack, next_amendment })
 }
+
+/// Set once an index has been brought up to date from end to end. Without it, the index is being made anew.
+const COMPLETE: &str = "complete";
 
 /// Packs are numbered without gaps, so the first number that is not there ends them.
 async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u64> {
     let mut number = index::mark(connection, "packs_through")? + 1;
     loop {
-        let key = pack::key(number);
-        if !objects.exists(&key).await? {
-            return Ok(number);
+        match unfinished::pack(objects, number).await? {
+            Left::Nothing => return Ok(number),
+            Left::Whole(directory) => writer::apply_pack(connection, &directory)?,
+            Left::Torn => {
+                settle_torn(connection, objects, &pack::key(number)).await?;
+                if index::mark(connection, COMPLETE)? != 0 {
+                    return Ok(number);
+                }
+                index::set_mark(connection, "packs_through", number)?;
+            }
         }
-        let directory = pack::read_directory(objects, &key).await?;
-        writer::apply_pack(connection, &directory)?;
         number += 1;
     }
+}
+
+/// An object that ends too soon and that a complete index does not know was never acknowledged: it goes. While the index
+/// is made anew nobody can tell, so it stays, and `verify` names it.
+async fn settle_torn(connection: &Connection, objects: &Objects, key: &str) -> Result<()> {
+    if index::mark(connection, COMPLETE)? == 0 {
+        tracing::warn!(key, "this object ends too soon and is left out; tsunagu verify names it");
+        return Ok(());
+    }
+    tracing::warn!(key, "this object was not finished and is removed");
+    objects.delete(key).await
 }
 
 fn apply_receipts(connection: &mut Connection, receipts: &EventLog) -> Result<()> {
@@ -240,9 +261,11 @@ async fn apply_quarantine(connection: &mut Connection, objects: &Objects) -> Res
     for Listed { key, .. } in objects.list(quarantine::PREFIX).await? {
         let Some(digest) = key.strip_suffix(".json").and_then(|key| key.rsplit('/').next()) else { continue };
         if quarantine::state(connection, digest)?.is_none() {
-            let json = objects.get(&key).await?;
-            let record: Quarantined = serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
-            quarantine::insert(connection, &record)?;
+            match unfinished::json::<Quarantined>(objects, &key).await? {
+                Left::Whole(record) => quarantine::insert(connection, &record)?,
+                Left::Torn => settle_torn(connection, objects, &key).await?,
+                Left::Nothing => {}
+            }
         }
     }
     Ok(())
@@ -252,12 +275,17 @@ async fn apply_amendments(connection: &mut Connection, objects: &Objects) -> Res
     let mut number = index::mark(connection, "amendments_through")? + 1;
     loop {
         let key = amendment::key(number);
-        if !objects.exists(&key).await? {
-            return Ok(number);
+        match unfinished::json::<Amendment>(objects, &key).await? {
+            Left::Nothing => return Ok(number),
+            Left::Whole(amendment) => writer::apply_amendment(connection, &amendment)?,
+            Left::Torn => {
+                settle_torn(connection, objects, &key).await?;
+                if index::mark(connection, COMPLETE)? != 0 {
+                    return Ok(number);
+                }
+                index::set_mark(connection, "amendments_through", number)?;
+            }
         }
-        let json = objects.get(&key).await?;
-        let amendment: Amendment = serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
-        writer::apply_amendment(connection, &amendment)?;
         number += 1;
     }
 }

@@ -115,6 +115,7 @@ impl Packer {
         each: &(dyn Fn(&Held) + Send + Sync),
         summary: &mut Summary,
     ) -> archive::Result<()> {
+        // First the turn, then the backlog: what another has packed meanwhile is not packed twice.
         let mut pack = self.writer.begin_pack(study_instance_uid, now).await?;
         let instances = self.reader.backlog_of(study_instance_uid, self.settings.pack_bytes_max).await?;
         if instances.is_empty() {

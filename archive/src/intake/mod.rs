@@ -89,9 +89,11 @@ impl Segments {
     fn begin(&mut self) -> Result<Open> {
         let path = segment_path(&self.dir, self.next_number);
         let file = self.disk.create_new(&path).map_err(Error::io("creation of an intake segment", &path))?;
-        self.disk.sync_dir(&self.dir).map_err(Error::io("sync of the intake directory", &self.dir))?;
         let number = self.next_number;
         self.next_number += 1;
+        // Whether its name is durable is unknown after this failed: no later sync can prove that it is.
+        let unknown = |cause| Error::Poisoned(format!("sync of the intake directory {}: {cause}", self.dir.display()));
+        self.disk.sync_dir(&self.dir).map_err(unknown)?;
         Ok(Open { number, file, length: 0, unsynced: false })
     }
 
