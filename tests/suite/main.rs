@@ -1,3 +1,4 @@
 //! The one integration-test binary: one link step on a small machine. Every file here is a module of it.
 
 mod house;
+mod papers;
