@@ -9,7 +9,8 @@ const REFERENCE: &str = "docs/commands.md";
 /// What stands above it is written by hand, what stands below is printed.
 const MARKER: &str = "<!-- below: printed by the program; UPDATE_DOCS=1 cargo test papers -->\n";
 /// A word in backticks that begins so and ends in a file's ending is a path.
-const PATHS_BEGIN: &[&str] = &["archive/", "datasets/", "docs/", "ingest/", "src/", "tests/", "transcode/", "viewer-api/"];
+const PATHS_BEGIN: &[&str] =
+    &["archive/", "datasets/", "docs/", "ingest/", "src/", "tests/", "transcode/", "viewer-api/"];
 const PATHS_END: &[&str] = &[".md", ".mjs", ".py", ".rs", ".sql"];
 
 fn root() -> &'static Path {
