@@ -2,5 +2,6 @@
 
 mod crash;
 mod house;
+mod papers;
 mod recorder;
 mod sqlite_vfs;
