@@ -292,66 +292,83 @@ async fn run(mut messages: mpsc::Receiver<Message>, mut ledger: Ledger) {
     ledger.settle(Vec::new(), true).await;
 }
 
+/// What a batch of messages calls for.
+#[derive(Default)]
+struct Turn {
+    /// Records to be appended.
+    events: Vec<Value>,
+    /// Acts that begin with this batch.
+    opened: HashMap<Key, Act>,
+    /// What is served under which act.
+    served: Vec<(Key, Counts)>,
+    /// Who waits.
+    replies: Vec<Reply>,
+}
+
+impl Turn {
+    /// An act's counts with what this batch adds.
+    fn counts_of(&self, key: &Key, act: &Act) -> Counts {
+        let mut counts = act.counts;
+        self.served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
+        counts
+    }
+}
+
 impl Ledger {
-    /// Writes what a batch of messages calls for in one append, then answers them.
+    /// Writes what a batch of messages calls for in one append, then answers them. Nothing of it counts if that fails.
     async fn settle(&mut self, batch: Vec<Message>, close_all: bool) {
         let now = self.clock.now();
-        let (mut events, mut opened, mut served, mut replies) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
-        let over = |act: &Act| seconds_between(act.since, now) >= ACT_SECONDS_MAX;
+        let mut turn = Turn::default();
         for message in batch {
-            match message {
-                Message::Serve { key, counts, reply } => {
-                    let lives = self.open.get(&key).is_some_and(|act| !over(act));
-                    if !lives && !opened.contains_key(&key) {
-                        let act = Act { id: uuid::Uuid::new_v4().to_string(), since: now, counts: Counts::default() };
-                        events.push(accessed(&key, &act));
-                        opened.insert(key.clone(), act);
-                    }
-                    served.push((key, counts));
-                    replies.push(reply);
-                }
-                Message::Record { event, reply } => {
-                    events.push(event);
-                    replies.push(reply);
-                }
-                Message::Tick { reply } | Message::Close { reply } => replies.push(reply),
-            }
+            self.take(message, now, &mut turn);
         }
-        // Counts of acts that this very batch opened and closes at once (at the end) are in `served` only.
-        let closing: Vec<Key> =
-            self.open.iter().filter(|(_, act)| close_all || over(act)).map(|(key, _)| key.clone()).collect();
-        let mut closed: Vec<Value> = Vec::with_capacity(closing.len());
-        for key in &closing {
-            let Some(act) = self.open.get(key) else { continue };
-            let mut counts = act.counts;
-            if !opened.contains_key(key) {
-                served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
-            }
-            closed.push(closing_record(key, act, counts));
+        // An act that is over ends before its successor begins, and what is served now is the successor's.
+        let ends = |(_, act): &(&Key, &Act)| close_all || is_over(act, now);
+        let closing: Vec<Key> = self.open.iter().filter(ends).map(|(key, _)| key.clone()).collect();
+        let mut records: Vec<Value> = Vec::with_capacity(closing.len() + turn.events.len());
+        for (key, act) in closing.iter().filter_map(|key| self.open.get_key_value(key)) {
+            let counts = if turn.opened.contains_key(key) { act.counts } else { turn.counts_of(key, act) };
+            records.push(closed(key, act, counts));
         }
+        records.append(&mut turn.events);
         if close_all {
-            for (key, act) in &opened {
-                let mut counts = act.counts;
-                served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
-                events.push(closing_record(key, act, counts));
-            }
+            records.extend(turn.opened.iter().map(|(key, act)| closed(key, act, turn.counts_of(key, act))));
         }
-        closed.append(&mut events);
-        let answer = self.append(now, closed).await;
+        let answer = self.append(now, records).await;
         if answer.is_ok() {
             closing.iter().for_each(|key| drop(self.open.remove(key)));
             if !close_all {
-                self.open.extend(opened);
-                for (key, counts) in served {
+                self.open.extend(turn.opened);
+                for (key, counts) in turn.served {
                     if let Some(act) = self.open.get_mut(&key) {
                         act.counts.add(counts);
                     }
                 }
             }
         }
-        for reply in replies {
+        for reply in turn.replies {
             // Who asked may have gone away meanwhile.
             let _ = reply.send(answer.clone());
+        }
+    }
+
+    fn take(&self, message: Message, now: Timestamp, turn: &mut Turn) {
+        match message {
+            Message::Serve { key, counts, reply } => {
+                let lives = self.open.get(&key).is_some_and(|act| !is_over(act, now));
+                if !lives && !turn.opened.contains_key(&key) {
+                    let act = Act { id: uuid::Uuid::new_v4().to_string(), since: now, counts: Counts::default() };
+                    turn.events.push(accessed(&key, &act));
+                    turn.opened.insert(key.clone(), act);
+                }
+                turn.served.push((key, counts));
+                turn.replies.push(reply);
+            }
+            Message::Record { event, reply } => {
+                turn.events.push(event);
+                turn.replies.push(reply);
+            }
+            Message::Tick { reply } | Message::Close { reply } => turn.replies.push(reply),
         }
     }
 
@@ -369,6 +386,10 @@ impl Ledger {
     }
 }
 
+fn is_over(act: &Act, now: Timestamp) -> bool {
+    seconds_between(act.since, now) >= ACT_SECONDS_MAX
+}
+
 fn accessed(key: &Key, act: &Act) -> Value {
     json!({
         "event": "accessed", "act": act.id, "subject": key.subject, "centre": key.centre, "study": key.study,
@@ -376,7 +397,7 @@ fn accessed(key: &Key, act: &Act) -> Value {
     })
 }
 
-fn closing_record(key: &Key, act: &Act, counts: Counts) -> Value {
+fn closed(key: &Key, act: &Act, counts: Counts) -> Value {
     json!({
         "event": "closed", "act": act.id, "study": key.study, "instances": counts.instances, "frames": counts.frames,
         "bytes": counts.bytes,
@@ -416,95 +437,4 @@ pub(crate) mod testing {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::Ordering;
-
-    use super::testing::MemoryLog;
-    use super::*;
-    use crate::access::Role;
-    use crate::clock::testing::SetClock;
-
-    fn reader(name: &str) -> Principal {
-        Principal { name: name.into(), centre: "a".into(), permissions: Role::Reader.permissions() }
-    }
-
-    fn one(bytes: u64) -> Counts {
-        Counts { instances: 1, frames: 0, bytes }
-    }
-
-    fn audit() -> (Arc<MemoryLog>, SetClock, Audit) {
-        let (log, clock) = (Arc::new(MemoryLog::default()), SetClock::default());
-        let audit = Audit::start(Arc::clone(&log) as Arc<dyn AuditLog>, Arc::new(clock.clone()));
-        (log, clock, audit)
-    }
-
-    #[tokio::test]
-    async fn accesses_of_one_minute_are_one_act_and_every_object_is_counted_once() {
-        let (log, clock, audit) = audit();
-        let subject = reader("r");
-        let mut total = 0;
-        for minute in 0..3 {
-            for _ in 0..5 {
-                let access = audit.access(&subject, "1.2", Rendition::View, Purpose::Screening).await.unwrap();
-                access.serve(one(10)).await.unwrap();
-                total += 1;
-                clock.forward(10);
-            }
-            clock.forward(10);
-            audit.close_finished().await.unwrap();
-            assert_eq!(log.of("accessed").len(), minute + 1);
-        }
-        audit.close().await.unwrap();
-        let closed = log.of("closed");
-        assert_eq!(closed.len(), 3);
-        assert_eq!(closed.iter().filter_map(|event| event["instances"].as_u64()).sum::<u64>(), total);
-        assert_eq!(closed.iter().filter_map(|event| event["bytes"].as_u64()).sum::<u64>(), total * 10);
-    }
-
-    #[tokio::test]
-    async fn another_subject_study_rendition_or_purpose_is_another_act() {
-        let (log, _, audit) = audit();
-        let open = async |subject: &str, study: &str, rendition, purpose| {
-            audit.access(&reader(subject), study, rendition, purpose).await.unwrap();
-        };
-        open("r", "1.2", Rendition::View, Purpose::Screening).await;
-        open("r", "1.2", Rendition::View, Purpose::Screening).await;
-        open("s", "1.2", Rendition::View, Purpose::Screening).await;
-        open("r", "1.3", Rendition::View, Purpose::Screening).await;
-        open("r", "1.2", Rendition::Download, Purpose::Screening).await;
-        open("r", "1.2", Rendition::View, Purpose::Research).await;
-        assert_eq!(log.of("accessed").len(), 5);
-    }
-
-    #[tokio::test]
-    async fn a_long_serving_goes_on_in_a_second_act() {
-        let (log, clock, audit) = audit();
-        let access = audit.access(&reader("r"), "1.2", Rendition::Download, Purpose::Screening).await.unwrap();
-        access.serve(one(1)).await.unwrap();
-        clock.forward(61);
-        access.serve(one(2)).await.unwrap();
-        audit.close().await.unwrap();
-        assert_eq!(log.of("accessed").len(), 2);
-        assert_eq!(log.of("closed").iter().map(|e| e["bytes"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
-    }
-
-    #[tokio::test]
-    async fn when_the_log_fails_nothing_may_be_served_and_it_recovers_with_the_log() {
-        let (log, _, audit) = audit();
-        log.broken.store(true, Ordering::SeqCst);
-        let refused = audit.access(&reader("r"), "1.2", Rendition::View, Purpose::Screening).await;
-        assert!(matches!(refused, Err(Error::Audit(_))), "{refused:?}");
-        assert!(audit.searched(&reader("r"), "study", &["PatientName"], 0).await.is_err());
-        log.broken.store(false, Ordering::SeqCst);
-        audit.access(&reader("r"), "1.2", Rendition::View, Purpose::Screening).await.unwrap();
-        assert_eq!(log.of("accessed").len(), 1, "the refused one left no act behind");
-    }
-
-    #[tokio::test]
-    async fn after_the_end_nothing_is_served() {
-        let (_, _, audit) = audit();
-        audit.close().await.unwrap();
-        let refused = audit.access(&reader("r"), "1.2", Rendition::View, Purpose::Screening).await;
-        assert!(matches!(refused, Err(Error::Stopping)));
-    }
-}
+mod tests;

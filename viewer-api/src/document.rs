@@ -16,12 +16,12 @@ type Elements = Map<String, Value>;
 pub(crate) struct Document(Elements);
 
 impl Document {
-    /// Of this instance.
-    pub(crate) async fn of(state: &ViewerState, held: &Held) -> Result<Document> {
+    /// Of this instance, and how many bytes it is written in.
+    pub(crate) async fn of(state: &ViewerState, held: &Held) -> Result<(Document, usize)> {
         let documents = state.reader().dicom_json(std::slice::from_ref(held)).await?;
         let bytes = documents.into_iter().next().unwrap_or_default();
         let name = &held.record.description.instance.sop_instance_uid;
-        Ok(Document(metadata::with_absolute_uris(&bytes, name)?))
+        Ok((Document(metadata::with_absolute_uris(&bytes, name)?), bytes.len()))
     }
 
     /// How to read its pixels. What the record of the archive has is taken from there.

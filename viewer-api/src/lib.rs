@@ -18,6 +18,7 @@ mod pool;
 mod qido;
 mod rendered;
 mod router;
+mod shown;
 mod state;
 mod wado;
 

@@ -11,12 +11,10 @@ use transcode::data_set::{DataSet, Limits, Tag, scan};
 use transcode::{Palette, Rendering, VoiLutFunction, Window};
 
 use crate::audit::{Counts, Rendition};
-use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
 use crate::wado::{
-    Address, Caller, FrameSource, HeldFile, entity_tag, frame_list, instance_at, instances_at, not_modified, single,
-    tagged,
+    Address, Caller, HeldFile, entity_tag, frame_list, instance_at, instances_at, not_modified, single, tagged,
 };
 
 /// Longer edge of a thumbnail, in pixels.
@@ -103,8 +101,8 @@ async fn picture(state: &ViewerState, caller: &Caller, held: Held, number: u32, 
 /// Decodes and draws one frame, on a thread of the pool.
 async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Result<Bytes> {
     let what = format!("frame {number} of instance {}", held.record.description.instance.sop_instance_uid);
-    let document = Document::of(state, &held).await?;
-    let source = FrameSource::open(state, held).await?;
+    let shown = state.shown().get(state, held).await?;
+    let (document, source) = (&shown.document, &shown.source);
     let description = document.pixel_description(&source.held);
     let (rescale_slope, rescale_intercept) = document.rescale(number);
     let mut rendering = Rendering {

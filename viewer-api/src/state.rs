@@ -10,6 +10,7 @@ use crate::audit::{Audit, AuditLog};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::pool::Pool;
+use crate::shown::ShownLast;
 
 /// The read side of one archive: what it reads, whom it lets in, where it writes that down.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ struct Shared {
     sessions: Sessions,
     clock: Arc<dyn Clock>,
     pool: Pool,
+    shown: ShownLast,
     public_url: Option<String>,
 }
 
@@ -61,6 +63,7 @@ impl ViewerState {
             sessions: Sessions::new(secure),
             clock,
             pool: Pool::new(options.decoders_max),
+            shown: ShownLast::default(),
             public_url: options.public_url,
         };
         ViewerState { shared: Arc::new(shared) }
@@ -94,6 +97,10 @@ impl ViewerState {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.shared.sessions
+    }
+
+    pub(crate) fn shown(&self) -> &ShownLast {
+        &self.shared.shown
     }
 
     pub(crate) fn pool(&self) -> &Pool {

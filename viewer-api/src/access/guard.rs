@@ -1,9 +1,9 @@
 //! The guard before every route: who is it, may they, and if not, write it down.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::{Extensions, HeaderMap, Method, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
 use super::{Needs, Permission, Principal};
@@ -21,13 +21,15 @@ pub(crate) struct Gate {
 /// Lets a request through with its [`Principal`] as an extension, or answers 401 or 403 and records the attempt.
 pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let Needs::Permission(needs) = gate.needs else { return next.run(request).await };
+    // Nested under a prefix, the request's own URI has lost it.
+    let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
     let principal = match authenticate(&gate.state, request.method(), request.headers()).await {
         Ok(principal) => principal,
-        Err(error) => return refuse(&gate, None, request.uri(), error).await,
+        Err(error) => return refuse(&gate, None, &uri, error).await,
     };
     if !principal.permissions.has(needs) {
         let error = Error::Forbidden { subject: principal.name.clone(), needs };
-        return refuse(&gate, Some(&principal), request.uri(), error).await;
+        return refuse(&gate, Some(&principal), &uri, error).await;
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
@@ -98,7 +100,8 @@ pub fn require_upload(
         }
         async move { next.run(request).await }
     };
-    router.layer(axum::middleware::from_fn(translate)).layer(from_fn_with_state(gate, guard))
+    let guarded = router.layer(from_fn(translate)).layer(from_fn_with_state(gate, guard));
+    guarded.layer(from_fn(crate::assets::guarded_headers))
 }
 
 #[cfg(test)]

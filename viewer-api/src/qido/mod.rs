@@ -45,7 +45,7 @@ pub(crate) async fn series(State(state): State<ViewerState>, address: Address, c
 
 /// `GET /instances`, `GET /studies/S/instances` and `GET /studies/S/series/E/instances`.
 pub(crate) async fn instances(State(state): State<ViewerState>, address: Address, caller: Caller) -> Result<Response> {
-    let mut search = within(Search::parse(Level::Instance, &caller.query)?, &address).as_taken_in();
+    let mut search = within(Search::parse(Level::Instance, &caller.query)?, &address).in_order_of_intake();
     let mut found = match &search.instance.sop_instance_uid {
         Some(uids) => by_uid(&state, &search, uids).await?,
         None => walk(&state, &search).await?,

@@ -240,7 +240,7 @@ impl Search {
     }
 
     /// Walks as taken in rather than newest first: for searches whose pages must not shift.
-    pub(crate) fn as_taken_in(mut self) -> Search {
+    pub(crate) fn in_order_of_intake(mut self) -> Search {
         self.series.study.order = Order::TakenIn;
         self
     }

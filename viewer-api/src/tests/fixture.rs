@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use archive::{
-    Admission, Body, Description, Digests, FrameSpan, FrameTable, InstanceAttributes, Origin, Patient,
+    Admission, Body, Description, Digests, Form, FrameSpan, FrameTable, InstanceAttributes, Origin, Patient,
     SeriesAttributes, Settings, StudyAttributes, TakeIn, TakenIn, Writer,
 };
 use axum::Router;
@@ -14,11 +14,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use transcode::data_set::{Limits, frame_spans, scan};
+use transcode::{Source, encapsulate, encode_frames};
 
 use crate::audit::AuditLog;
 use crate::audit::testing::MemoryLog;
 use crate::clock::Clock;
 use crate::clock::testing::SetClock;
+use crate::document::Document;
 use crate::{NewToken, Options, Role, Tokens, ViewerState, router};
 
 /// Explicit VR Little Endian.
@@ -101,6 +103,18 @@ impl House {
         assert_eq!(taken, TakenIn::Stored);
     }
 
+    /// Moves a study's instances from intake to a pack: codestreams and recipes.
+    pub(crate) async fn pack(&self, study: u32) {
+        let reader = self.state.reader();
+        let uid = format!("1.2.392.{study}");
+        let mut pack = self.writer.begin_pack(&uid, "2027-01-15T09:00:00Z").await.unwrap();
+        for held in reader.backlog_of(&uid, u64::MAX).await.unwrap() {
+            let document = reader.dicom_json(std::slice::from_ref(&held)).await.unwrap().remove(0);
+            pack.add(reader, &held, document, packed(&held)).await.unwrap();
+        }
+        pack.finish().await.unwrap();
+    }
+
     pub(crate) async fn get(&self, path: &str, token: &str, accept: &str) -> Answer {
         let request = Request::get(path).header("host", "here:8080").header("accept", accept);
         self.send(request.header("authorization", format!("Bearer {token}")).body(String::new()).unwrap()).await
@@ -126,6 +140,13 @@ pub(crate) fn samples(instance: u32, number: u32) -> Vec<u8> {
 
 /// One file as it is sent.
 pub(crate) fn file(study: u32, series: u32, instance: u32) -> Vec<u8> {
+    let value = [samples(instance, 1), samples(instance, 2)].concat();
+    let head = [&[0xE0, 0x7F, 0x10, 0][..], b"OW", &[0, 0], &(value.len() as u32).to_le_bytes()].concat();
+    part10((study, series, instance), EXPLICIT, &[head, value].concat())
+}
+
+/// The same file with other Pixel Data, in another transfer syntax.
+fn part10((study, series, instance): (u32, u32, u32), syntax: &str, pixel_data: &[u8]) -> Vec<u8> {
     let (study_uid, series_uid, uid) = uids(study, series, instance);
     let short = |group: u16, element: u16, vr: &str, value: &[u8]| {
         let mut out = [group.to_le_bytes(), element.to_le_bytes()].concat();
@@ -141,7 +162,7 @@ pub(crate) fn file(study: u32, series: u32, instance: u32) -> Vec<u8> {
     };
     let number = |element: u16, value: u16| short(0x0028, element, "US", &value.to_le_bytes());
     let class = b"1.2.840.10008.5.1.4.1.1.7";
-    let meta = [short(2, 2, "UI", class), short(2, 3, "UI", uid.as_bytes()), short(2, 0x10, "UI", EXPLICIT.as_bytes())];
+    let meta = [short(2, 2, "UI", class), short(2, 3, "UI", uid.as_bytes()), short(2, 0x10, "UI", syntax.as_bytes())];
     let meta = meta.concat();
     let data_set = [
         short(8, 0x16, "UI", class),
@@ -158,10 +179,41 @@ pub(crate) fn file(study: u32, series: u32, instance: u32) -> Vec<u8> {
         number(0x102, 11),
         number(0x103, 0),
         long(0x42, 0x11, "OB", &DOCUMENT),
-        long(0x7FE0, 0x10, "OW", &[samples(instance, 1), samples(instance, 2)].concat()),
+        pixel_data.to_vec(),
     ];
     let length = short(2, 0, "UL", &(meta.len() as u32).to_le_bytes());
     [&[0; 128][..], b"DICM", &length, &meta, &data_set.concat()].concat()
+}
+
+/// The packed form of an instance: its frames as codestreams, and what rebuilds the file.
+fn packed(held: &archive::Held) -> Form {
+    let said = &held.record.description;
+    let series = said.series.series_number.unwrap() as u32;
+    let instance = said.instance.instance_number.unwrap() as u32;
+    let study = said.study.study_instance_uid.rsplit_once('.').unwrap().1.parse().unwrap();
+    let received = file(study, series, instance);
+    let pixel_length = 2 * samples(instance, 1).len() as u64;
+    let document = Document::default();
+    let source = Source {
+        received: &received,
+        pixel_offset: received.len() as u64 - pixel_length,
+        pixel_length,
+        big_endian: false,
+        description: document.pixel_description(held),
+    };
+    let encapsulated = encapsulate(&encode_frames(&source).unwrap());
+    let syntax = transcode::codec::TRANSFER_SYNTAX_UID;
+    let dcm = part10((study, series, instance), syntax, &encapsulated.pixel_data);
+    let start = (dcm.len() - encapsulated.pixel_data.len()) as u64;
+    let spans: Vec<_> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
+    let recipe = transcode::recipe::make(&source, &dcm, &spans).unwrap();
+    let frame = |&(offset, length)| FrameSpan { offset, length, fragments: 1, resolution_ends: Vec::new() };
+    Form::Packed {
+        recipe: Bytes::from(recipe),
+        frames: FrameTable { frames: spans.iter().map(frame).collect() },
+        part10: Bytes::from(dcm),
+        transfer_syntax_uid: syntax.into(),
+    }
 }
 
 fn uids(study: u32, series: u32, instance: u32) -> (String, String, String) {

@@ -2,6 +2,8 @@
 
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use transcode::codec::TRANSFER_SYNTAX_UID;
 
 use super::fixture::{DOCUMENT, EXPLICIT, House, INSTANCE, SERIES, STUDY, file, samples};
 
@@ -39,6 +41,34 @@ async fn a_study_a_series_and_an_instance_come_back_as_they_were_sent() {
     check(format!("/dicom-web/studies/{STUDY}/series/{SERIES}"), vec![file(1, 1, 1), file(1, 1, 2)]).await;
     let all = vec![file(1, 1, 1), file(1, 1, 2), file(1, 2, 1), file(1, 2, 2)];
     check(format!("/dicom-web/studies/{STUDY}"), all).await;
+}
+
+#[tokio::test]
+async fn once_packed_the_original_is_still_what_was_sent_and_so_are_the_samples_and_the_picture() {
+    let house = House::new().await;
+    let picture = format!("{}/frames/2/rendered", place());
+    let metadata = format!("/dicom-web/studies/{STUDY}/metadata");
+    let before = house.get(&picture, &house.reader, "image/png").await.body;
+    let said_before = house.get(&metadata, &house.reader, "*/*").await.body;
+    house.pack(1).await;
+    let as_held = house.get(&place(), &house.reader, "application/dicom").await;
+    assert!(as_held.header("content-type").ends_with(TRANSFER_SYNTAX_UID) && as_held.body != file(1, 1, 1));
+    let original = house.get(&format!("{}/original", place()), &house.original, "*/*").await;
+    assert!(original.body == file(1, 1, 1));
+    assert_eq!(original.header("x-tsunagu-sha256"), archive::hex(&Sha256::digest(file(1, 1, 1))));
+    let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1";
+    let all = vec![file(1, 1, 1), file(1, 1, 2), file(1, 2, 1), file(1, 2, 2)];
+    let study = house.get(&format!("/dicom-web/studies/{STUDY}"), &house.reader, accept).await;
+    assert!(parts(&study) == all, "received in the transfer syntax that is asked for: rebuilt");
+    let native = format!("multipart/related; type=\"application/octet-stream\"; transfer-syntax={EXPLICIT}");
+    let frames = house.get(&format!("{}/frames/2,1", place()), &house.reader, &native).await;
+    assert!(parts(&frames) == [samples(1, 2), samples(1, 1)], "decoded");
+    let codestream = house.get(&format!("{}/frames/1", place()), &house.reader, "image/*").await;
+    assert!(codestream.body.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]), "as held: SOC, SIZ (T.800 Annex A)");
+    assert!(house.get(&picture, &house.reader, "image/png").await.body == before);
+    assert!(house.get(&metadata, &house.reader, "*/*").await.body == said_before);
+    let path = format!("{}/bulkdata/00420011", place());
+    assert!(house.get(&path, &house.reader, "*/*").await.body == DOCUMENT[..]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Retrieve frames (PS3.18 §10.4.1.1.6): as they are held, or decoded to native little-endian samples.
 
+use std::sync::Arc;
+
 use archive::{FrameSpan, Held};
 use axum::body::Body;
 use axum::extract::State;
@@ -14,10 +16,10 @@ use super::accept::MediaRange;
 use super::held_file::HeldFile;
 use super::{Address, Caller, entity_tag, instance_at, not_modified, single, tagged};
 use crate::audit::{Access, Counts, Rendition};
-use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::metadata;
 use crate::multipart::{self, Part, whole};
+use crate::shown::Shown;
 use crate::state::ViewerState;
 
 /// Frames in one request at the most.
@@ -34,7 +36,6 @@ const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 const ITEM_TAG: [u8; 4] = [0xFE, 0xFF, 0x00, 0xE0];
 
 /// The frames of an instance, to be read one by one.
-#[derive(Clone)]
 pub(crate) struct FrameSource {
     /// The instance.
     pub(crate) held: Held,
@@ -48,6 +49,11 @@ impl FrameSource {
         let spans = state.reader().frames(&held).await?.frames;
         let inflated = if held.transfer_syntax_uid == DEFLATED { Some(inflated(state, &held).await?) } else { None };
         Ok(FrameSource { held, spans, inflated })
+    }
+
+    /// Whether it holds an inflated Data Set in memory.
+    pub(crate) fn is_inflated(&self) -> bool {
+        self.inflated.is_some()
     }
 
     /// How many frames there are.
@@ -140,13 +146,14 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
         access.serve(Counts { frames: numbers.len() as u64, ..Counts::default() }).await?;
         return Ok(not_modified(&tag));
     }
-    let source = FrameSource::open(&state, held).await?;
+    let shown = state.shown().get(&state, held).await?;
+    let source = &shown.source;
     if let Some(beyond) = numbers.iter().find(|number| **number as usize > source.count()) {
         return Err(Error::NotFound(format!("frame {beyond} of {}, which has {}", address.sentence(), source.count())));
     }
     let content_type = content_type(&source.held.transfer_syntax_uid, form);
     if let ([number], false) = (numbers.as_slice(), in_parts) {
-        let bytes = frame(&state, &source, *number, form, &access).await?;
+        let bytes = frame(&state, &shown, *number, form, &access).await?;
         let length = bytes.len() as u64;
         let body = if caller.head { Body::empty() } else { Body::from(bytes) };
         return Ok(tagged(single(&content_type, Some(length), body), &tag));
@@ -154,10 +161,10 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
     let place = metadata::place(&caller.base, &source.held);
     let root = content_type.split(';').next().unwrap_or(OCTETS).to_owned();
     let parts = stream::iter(numbers).then(move |number| {
-        let (state, source, access) = (state.clone(), source.clone(), access.clone());
+        let (state, shown, access) = (state.clone(), Arc::clone(&shown), access.clone());
         let (content_type, location) = (content_type.clone(), format!("{place}/frames/{number}"));
         async move {
-            let bytes = frame(&state, &source, number, form, &access).await?;
+            let bytes = frame(&state, &shown, number, form, &access).await?;
             let content_length = Some(bytes.len() as u64);
             Ok(Part { content_type, content_location: Some(location), content_length, body: whole(bytes) })
         }
@@ -165,17 +172,18 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
     Ok(tagged(multipart::related(&root, parts), &tag))
 }
 
-async fn frame(state: &ViewerState, source: &FrameSource, number: u32, form: Form, access: &Access) -> Result<Bytes> {
+async fn frame(state: &ViewerState, shown: &Shown, number: u32, form: Form, access: &Access) -> Result<Bytes> {
     let bytes = match form {
-        Form::AsHeld => source.bytes(state, number).await?,
-        Form::Native => decoded(state, source, number).await?,
+        Form::AsHeld => shown.source.bytes(state, number).await?,
+        Form::Native => decoded(state, shown, number).await?,
     };
     access.serve(Counts { instances: 0, frames: 1, bytes: bytes.len() as u64 }).await?;
     Ok(bytes)
 }
 
-async fn decoded(state: &ViewerState, source: &FrameSource, number: u32) -> Result<Bytes> {
-    let description = Document::of(state, &source.held).await?.pixel_description(&source.held);
+async fn decoded(state: &ViewerState, shown: &Shown, number: u32) -> Result<Bytes> {
+    let source = &shown.source;
+    let description = shown.document.pixel_description(&source.held);
     let place = state.pool().place().await?;
     let bytes = source.bytes(state, number).await?;
     let syntax = source.held.transfer_syntax_uid.clone();
