@@ -20,7 +20,7 @@ if (!base || !signIn || !out || !process.env.PLAYWRIGHT_DIR) {
 const require = createRequire(join(process.env.PLAYWRIGHT_DIR, "/"));
 const { chromium } = require("playwright-core");
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const WAIT_MS = 30_000;
+const WAIT_MS = 20_000;
 const checks = {};
 const consoleErrors = [];
 const foreign = new Set();
@@ -51,6 +51,7 @@ async function check(name, action) {
     checks[name] = String(error.message ?? error).split("\n")[0];
   }
   milliseconds[name] = Math.round(performance.now() - begin);
+  console.error(`${name}: ${checks[name] === true ? "ok" : checks[name]} (${milliseconds[name]} ms)`);
   await page.screenshot({ path: join(out, `${name}.png`) }).catch(() => {});
 }
 
