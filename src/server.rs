@@ -20,6 +20,8 @@ pub const DICOM_WEB: &str = "/dicom-web";
 const PACK_EVERY: Duration = Duration::from_secs(5);
 /// How often what was packed goes into the catalogue: a few large files, not many small ones.
 const CATALOGUE_EVERY: Duration = Duration::from_secs(300);
+/// How often the event logs are copied among the objects; at the end of the program too.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// A server that listens.
 pub struct Server {
@@ -110,7 +112,7 @@ fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
 }
 
 async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: watch::Receiver<bool>) {
-    let mut catalogued = Instant::now();
+    let (mut catalogued, mut snapshot) = (Instant::now(), Instant::now());
     while tokio::time::timeout(PACK_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
         let since = crate::clock::seconds_ago(pack_after_s);
         match house.pack(Some(&since), &|_| {}).await {
@@ -122,8 +124,22 @@ async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: w
             fill_catalogue(&house).await;
             catalogued = Instant::now();
         }
+        if snapshot.elapsed() >= SNAPSHOT_EVERY {
+            snapshot_logs(&house).await;
+            snapshot = Instant::now();
+        }
     }
     fill_catalogue(&house).await;
+    snapshot_logs(&house).await;
+}
+
+/// Copies the event logs, which no image could bring back, among the objects.
+async fn snapshot_logs(house: &House) {
+    for name in ["audit", "receipts", "tokens"] {
+        if let Err(error) = house.reader.snapshot_log(name).await {
+            tracing::error!(%error, name, "the event log could not be copied; it is tried again");
+        }
+    }
 }
 
 async fn fill_catalogue(house: &House) {

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use crate::batches;
 use crate::error::{Error, Result};
+use crate::event_log::EventLog;
 use crate::index::{self, InstanceRow, Place, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
@@ -305,6 +306,24 @@ impl Reader {
     /// When the index cannot be read.
     pub async fn totals(&self) -> Result<[u64; 4]> {
         self.with_index(index::totals).await
+    }
+
+    /// Copies an event log, once verified, among the objects: `events/NAME/NAME-N.jsonl`, N being its last event. That
+    /// there is such a copy already is no error.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the log is not as it was written; or what the store answers.
+    pub async fn snapshot_log(&self, name: &str) -> Result<()> {
+        let path = self.shared.layout.event_log(name);
+        if !path.exists() {
+            return Ok(());
+        }
+        let log = EventLog::open(&path)?;
+        let key = format!("events/{name}/{name}-{:012}.jsonl", log.last_seq());
+        if !self.shared.objects.exists(&key).await? {
+            log.snapshot(&self.shared.objects, &key).await?;
+        }
+        Ok(())
     }
 
     /// The receipt of a batch of a centre as it stands.

@@ -52,6 +52,7 @@ pub async fn open_on(
     let mut connection = index::open_for_writing(&layout.index())?;
     let receipts = EventLog::open_on(Arc::clone(&disk), &layout.event_log("receipts"))?;
     let caught_up = catch_up(&mut connection, &layout, disk.as_ref(), &objects, &receipts).await?;
+    remove_staged(&layout, &pack::key(caught_up.next_pack));
     let segments = Segments::new(disk, layout.intake(), settings.segment_bytes_max, caught_up.next_segment);
     let start = Start {
         next_sequence: index::last_sequence(&connection)? + 1,
@@ -103,6 +104,18 @@ fn empty_spool(layout: &Layout) {
     let Ok(entries) = std::fs::read_dir(layout.spool()) else { return };
     for entry in entries.flatten() {
         let _ = std::fs::remove_file(entry.path());
+    }
+}
+
+/// A pack that was being written when the process died left its bytes under a name of the store's own (`NAME#1`).
+fn remove_staged(layout: &Layout, next_key: &str) {
+    let path = layout.objects().join(next_key);
+    let Some((dir, name)) = path.parent().zip(path.file_name().and_then(|name| name.to_str())) else { return };
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().and_then(|found| found.strip_prefix(name)).is_some_and(|end| end.starts_with('#')) {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 

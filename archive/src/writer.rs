@@ -16,7 +16,7 @@ use crate::event_log::EventLog;
 use crate::index::{self, Place};
 use crate::intake::{Meta, Segments};
 use crate::objects::Objects;
-use crate::pack::PackDirectory;
+use crate::pack::{self, PackDirectory};
 use crate::quarantine::{self, QuarantineState, Quarantined};
 use crate::{Batch, Body, TakeIn};
 
@@ -242,10 +242,27 @@ impl Writer {
         }
     }
 
-    /// Begins a pack of one study. One is made at a time; the next call waits for it.
+    /// Begins a pack of one study. One is made at a time; the next call waits for it. Look at the study's backlog only
+    /// after this: what an earlier pack has taken is no longer in it.
+    ///
+    /// # Errors
+    /// When the object cannot be begun.
     pub async fn begin_pack(&self, study_instance_uid: &str, created_at: &str) -> Result<crate::PackBuilder<'_>> {
         let turn = self.shared.packing.lock().await;
+        self.adopt_packs().await?;
         crate::PackBuilder::begin(self, turn, self.next().pack, study_instance_uid, created_at).await
+    }
+
+    /// A pack whose object came into place though its writer was told otherwise is taken for what it is: finished.
+    async fn adopt_packs(&self) -> Result<()> {
+        loop {
+            let key = pack::key(self.next().pack);
+            if !self.shared.objects.exists(&key).await? {
+                return Ok(());
+            }
+            let directory = pack::read_directory(&self.shared.objects, &key).await?;
+            self.put_pack(Arc::new(directory)).await?;
+        }
     }
 
     pub(crate) fn objects(&self) -> &Objects {

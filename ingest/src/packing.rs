@@ -115,12 +115,12 @@ impl Packer {
         each: &(dyn Fn(&Held) + Send + Sync),
         summary: &mut Summary,
     ) -> archive::Result<()> {
+        let mut pack = self.writer.begin_pack(study_instance_uid, now).await?;
         let instances = self.reader.backlog_of(study_instance_uid, self.settings.pack_bytes_max).await?;
         if instances.is_empty() {
             return Ok(());
         }
         let json = self.reader.dicom_json(&instances).await?;
-        let mut pack = self.writer.begin_pack(study_instance_uid, now).await?;
         for (held, json) in instances.iter().zip(json) {
             let made = self.make_form(held).await?;
             let held_bytes = pack.add(&self.reader, held, json, made.form).await?;
