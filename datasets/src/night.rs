@@ -58,9 +58,13 @@ fn is_female_only(kind: Kind) -> bool {
 
 /// About fifteen studies, every kind at least once, 300–500 MB before compression.
 pub fn demo(seed: u64) -> Vec<Study> {
+    demo_at(seed, Scale::Full)
+}
+
+fn demo_at(seed: u64, scale: Scale) -> Vec<Study> {
     let more = [Kind::Chest, Kind::Ecg];
     let demo_study = |(index, kind): (usize, Kind)| {
-        let mut study = Study::new(kind, mix(seed, 0x6465_6D6F + index as u64), Scale::Full, index + 1);
+        let mut study = Study::new(kind, mix(seed, 0x6465_6D6F + index as u64), scale, index + 1);
         study.slices_max = DEMO_SLICES;
         study
     };
@@ -77,6 +81,8 @@ pub enum Profile {
     NightSmall,
     /// [`demo`]; the number of studies is not looked at.
     Demo,
+    /// The same at small scale.
+    DemoSmall,
 }
 
 impl Profile {
@@ -84,7 +90,8 @@ impl Profile {
         match self {
             Profile::Night => Box::new(night(studies, seed, Scale::Full)),
             Profile::NightSmall => Box::new(night(studies, seed, Scale::Small)),
-            Profile::Demo => Box::new(demo(seed).into_iter()),
+            Profile::Demo => Box::new(demo_at(seed, Scale::Full).into_iter()),
+            Profile::DemoSmall => Box::new(demo_at(seed, Scale::Small).into_iter()),
         }
     }
 }
@@ -154,7 +161,7 @@ pub fn write_night(
             take(&mut summary, file, Some(study.kind))?;
         }
     }
-    if profile != Profile::Demo {
+    if matches!(profile, Profile::Night | Profile::NightSmall) {
         let count = summary.files.div_ceil(100) as usize;
         for file in broken(seed).into_iter().take(count) {
             take(&mut summary, file, None)?;

@@ -208,6 +208,8 @@ fn barium_field(random: &mut Random, side: usize) -> Field {
             .collect();
         field.stroke(&path, 0.008, 0.8, -0.06);
     }
+    // Drawn as if seen from behind so far: the fundus belongs to the patient's left, which is on the right of the image.
+    field.values.chunks_mut(side).for_each(<[f32]>::reverse);
     // Small flecks of barium and areae gastricae.
     field.clouds(random, 60.0, 2, 0.008);
     // The round edge of the image intensifier, or the collimator.

@@ -65,7 +65,7 @@ async fn generate(args: &Demo, dir: &Path) -> Result<u64> {
     let (dir, seed, small) = (dir.to_owned(), args.seed, args.small);
     let write = move || {
         let bar = Bar::bytes("generate");
-        let profile = if small { datasets::Profile::NightSmall } else { datasets::Profile::Demo };
+        let profile = if small { datasets::Profile::DemoSmall } else { datasets::Profile::Demo };
         let mut each = |file: &datasets::File| {
             bar.add_bytes(file.bytes.len() as u64);
             bar.add_file();

@@ -55,12 +55,8 @@ impl House {
 
     async fn send(&self, file: &datasets::File) -> Taken {
         use sha2::Digest;
-        let origin = Origin {
-            centre: CENTRE.into(),
-            batch: Some(BATCH.into()),
-            file: file.path.clone(),
-            received_at: now(),
-        };
+        let origin =
+            Origin { centre: CENTRE.into(), batch: Some(BATCH.into()), file: file.path.clone(), received_at: now() };
         let file_digest = sha2::Sha256::digest(&file.bytes).into();
         let received = Received { body: file.bytes.clone().into(), file_digest, expected_study: None };
         self.intake.take_in(origin, received).await.unwrap()
@@ -181,7 +177,8 @@ async fn the_reply_follows_the_index_commit_which_follows_the_sync() {
         let before = &ops[..at];
         let record = before.iter().rposition(|op| matches!(op, Op::Write { .. }) && is(op, "segment-")).unwrap();
         let sync = before.iter().rposition(|op| matches!(op, Op::Sync { .. }) && is(op, "segment-")).unwrap();
-        let commit = before.iter().rposition(|op| matches!(op, Op::Write { .. }) && is(op, "index.sqlite-wal")).unwrap();
+        let commit =
+            before.iter().rposition(|op| matches!(op, Op::Write { .. }) && is(op, "index.sqlite-wal")).unwrap();
         assert!(record < sync, "operation {at}: the record was written after the last sync");
         assert!(sync < commit, "operation {at}: the index committed before the sync");
     }

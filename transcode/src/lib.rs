@@ -22,6 +22,6 @@ pub use encapsulate::{Encapsulated, encapsulate};
 pub use error::{Error, Result};
 pub use frames::{Frame, decode_frame};
 pub use recipe::WhyNot;
-pub use render::{Palette, Picture, Rendering, VoiLutFunction, Window, render};
+pub use render::{Palette, Picture, Rendering, VoiLutFunction, Window, found_window, render};
 pub use samples::{SAMPLES_MAX, Samples, Values};
 pub use source::{Source, encode_frames, packable};

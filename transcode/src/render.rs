@@ -167,7 +167,7 @@ impl Window {
 
 /// Grey through one table over all values there can be: rescale, window, inversion once a value, not once a pixel.
 fn grey(samples: &Samples, rendering: &Rendering) -> Vec<u8> {
-    let window = rendering.window.unwrap_or_else(|| found(samples, rendering));
+    let window = rendering.window.unwrap_or_else(|| found_window(samples, rendering));
     // PS3.3 C.7.6.3.1.2: the lowest value of MONOCHROME1 is white.
     let inverted = rendering.photometric_interpretation == "MONOCHROME1";
     by_table(samples, |value| {
@@ -205,9 +205,9 @@ fn by_table(samples: &Samples, byte: impl Fn(i32) -> u8) -> Vec<u8> {
     }
 }
 
-/// The window between the 0.5th and the 99.5th percentile of the rescaled values that are no padding. Single bits are
-/// black and white, however few are set.
-fn found(samples: &Samples, rendering: &Rendering) -> Window {
+/// The window between the 0.5th and the 99.5th percentile of the rescaled values that are no padding: what [`render`]
+/// takes where none is given. Single bits are black and white, however few are set.
+pub fn found_window(samples: &Samples, rendering: &Rendering) -> Window {
     if samples.bits() == 1 && !samples.signed() {
         let (slope, intercept) = (rendering.rescale_slope, rendering.rescale_intercept);
         let (center, width) = (0.5 * slope + intercept, slope.abs());
@@ -363,11 +363,11 @@ mod tests {
     fn a_window_is_found_without_the_padding() {
         let values = [vec![-2000; 300], (0..100).collect(), vec![-2000; 300]].concat();
         let samples = Samples::new(700, 1, 1, 16, Values::I16(values)).unwrap();
-        let plain = found(&samples, &Rendering::default());
+        let plain = found_window(&samples, &Rendering::default());
         assert!(plain.center < -900.0, "{plain:?}");
-        let padded = found(&samples, &Rendering { padding: Some((-2000, -2000)), ..Rendering::default() });
+        let padded = found_window(&samples, &Rendering { padding: Some((-2000, -2000)), ..Rendering::default() });
         assert_eq!((padded.center, padded.width), (49.5, 99.0));
-        let all = found(&samples, &Rendering { padding: Some((-2000, 99)), ..Rendering::default() });
+        let all = found_window(&samples, &Rendering { padding: Some((-2000, 99)), ..Rendering::default() });
         assert!(all.width >= 1.0);
     }
 

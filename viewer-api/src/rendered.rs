@@ -3,6 +3,7 @@
 use archive::Held;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ use crate::wado::{
 
 /// Longer edge of a thumbnail, in pixels.
 const THUMBNAIL_EDGE: u32 = 128;
+/// `center,width` of the window that was found where neither the request nor the file says one: where a reader's own begins.
+const FOUND_WINDOW: HeaderName = HeaderName::from_static("tsunagu-window");
 /// JPEG quality where none is asked for.
 const QUALITY_DEFAULT: u8 = 90;
 /// Bytes of one table of a palette: 65,536 entries of 16 bits.
@@ -91,15 +94,21 @@ async fn picture(state: &ViewerState, caller: &Caller, held: Held, number: u32, 
         return Ok(not_modified(&tag));
     }
     let media_type = asked.kind.media_type();
-    let bytes = draw(state, held, number, asked).await?;
+    let (bytes, found) = draw(state, held, number, asked).await?;
     let length = bytes.len() as u64;
     access.serve(Counts { instances: 0, frames: 1, bytes: length }).await?;
     let body = if caller.head { Body::empty() } else { Body::from(bytes) };
-    Ok(tagged(single(media_type, Some(length), body), &tag))
+    let mut response = tagged(single(media_type, Some(length), body), &tag);
+    if let Some(window) =
+        found.and_then(|window| HeaderValue::try_from(format!("{},{}", window.center, window.width)).ok())
+    {
+        response.headers_mut().insert(FOUND_WINDOW, window);
+    }
+    Ok(response)
 }
 
-/// Decodes and draws one frame, on a thread of the pool.
-async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Result<Bytes> {
+/// Decodes and draws one frame, on a thread of the pool; answers the window, too, where one had to be found.
+async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Result<(Bytes, Option<Window>)> {
     let what = format!("frame {number} of instance {}", held.record.description.instance.sop_instance_uid);
     let shown = state.shown().get(state, held).await?;
     let (document, source) = (&shown.document, &shown.source);
@@ -129,12 +138,16 @@ async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Res
             rendering.palette = palette(&part10.data_set, description.pixel_representation == 1);
         }
         rendering.photometric_interpretation = frame.photometric_interpretation;
+        let is_grey = rendering.photometric_interpretation.starts_with("MONOCHROME");
+        let found =
+            (is_grey && rendering.window.is_none()).then(|| transcode::found_window(&frame.samples, &rendering));
+        rendering.window = rendering.window.or(found);
         let picture = transcode::render(&frame.samples, &rendering).map_err(wrong)?;
         let encoded = match asked.kind {
             Kind::Jpeg => picture.jpeg(asked.quality),
             Kind::Png => picture.png(),
         };
-        encoded.map(Bytes::from).map_err(wrong)
+        Ok((Bytes::from(encoded.map_err(wrong)?), found))
     };
     place.run(&name, work).await
 }

@@ -191,7 +191,7 @@ impl Element {
 }
 
 /// Swaps the bytes of each number of this VR. An odd rest is left as it is.
-pub(super) fn swap(value: &mut [u8], vr: VR) {
+pub fn swap(value: &mut [u8], vr: VR) {
     let width = word_bytes(vr);
     if width > 1 {
         value.chunks_exact_mut(width).for_each(<[u8]>::reverse);

@@ -21,7 +21,7 @@ pub mod rewrite;
 mod scanner;
 
 pub use dicom_core::{Tag, VR};
-pub use element::{DataSet, Element, Fragment, Item, Value};
+pub use element::{DataSet, Element, Fragment, Item, Value, swap};
 pub use encoding::Encoding;
 pub use error::Error;
 pub use frame_spans::{FrameSpan, frame_spans};

@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use tokio::runtime::Handle;
-use transcode::data_set::{Limits, VR, Value, inflate, scan};
+use transcode::data_set::{Limits, VR, Value, inflate, scan, swap};
 
 use super::held_file::HeldFile;
 use super::{Address, Caller, entity_tag, instance_at, not_modified, single, tagged};
@@ -18,15 +18,15 @@ use crate::state::ViewerState;
 
 /// Media type of bulk data here.
 const OCTETS: &str = "application/octet-stream";
-/// Bytes read at once.
+/// Bytes read at once: whole numbers of every VR.
 const RANGE_BYTES: u64 = 1 << 20;
 
 /// Where a value is.
 enum Found {
     /// Here.
     Bytes(Bytes),
-    /// In the file as held.
-    Range { offset: u64, length: u64 },
+    /// In the file as held; its numbers big-endian, of the VR named, or as they are to be sent.
+    Range { offset: u64, length: u64, big_endian: Option<VR> },
 }
 
 /// `GET …/instances/I/bulkdata/{path}`.
@@ -46,7 +46,9 @@ pub(crate) async fn bulkdata(State(state): State<ViewerState>, address: Address,
     let found = locate(&state, &held, path, sentence).await?;
     let (length, body) = match found {
         Found::Bytes(bytes) => (bytes.len() as u64, counted(access, bytes)),
-        Found::Range { offset, length } => (length, ranges(&state, held, access, offset, length)),
+        Found::Range { offset, length, big_endian } => {
+            (length, ranges(&state, held, access, offset, length, big_endian))
+        }
     };
     if range.is_multipart() {
         let part = Part { content_type: OCTETS.into(), content_location: None, content_length: Some(length), body };
@@ -83,15 +85,10 @@ async fn locate(state: &ViewerState, held: &Held, path: String, sentence: String
                 let value = (start <= end && end <= inflated.len()).then(|| inflated.slice(start..end));
                 value.map(Found::Bytes).ok_or_else(|| Error::NotFound(sentence.clone()))
             }
-            Value::Skipped
-                if !element.big_endian || matches!(element.vr, VR::OB | VR::UN | VR::UT | VR::UC | VR::UR) =>
-            {
-                Ok(Found::Range { offset: element.value_offset, length: element.value_length })
+            Value::Skipped => {
+                let big_endian = element.big_endian.then_some(element.vr);
+                Ok(Found::Range { offset: element.value_offset, length: element.value_length, big_endian })
             }
-            Value::Skipped => Err(Error::Pixels {
-                what: sentence.clone(),
-                detail: "it is large and big-endian, which is not turned around here".into(),
-            }),
             Value::Fragments(_) => Err(Error::NotAcceptable {
                 what: sentence.clone(),
                 offered: vec!["its frames, at …/frames/1".into()],
@@ -110,7 +107,14 @@ fn counted(access: Access, bytes: Bytes) -> ByteStream {
     stream::once(serve).boxed()
 }
 
-fn ranges(state: &ViewerState, held: Held, access: Access, offset: u64, length: u64) -> ByteStream {
+fn ranges(
+    state: &ViewerState,
+    held: Held,
+    access: Access,
+    offset: u64,
+    length: u64,
+    big_endian: Option<VR>,
+) -> ByteStream {
     let reader = state.reader().clone();
     let end = offset.saturating_add(length);
     let next = move |at: u64| {
@@ -128,8 +132,32 @@ fn ranges(state: &ViewerState, held: Held, access: Access, offset: u64, length: 
                 return Err(archive::Error::Damaged { what, detail: format!("it ends at byte {at}") }.into());
             }
             let next = at + bytes.len() as u64;
-            Ok(Some((bytes, next)))
+            Ok(Some((turned(bytes, big_endian), next)))
         }
     };
     stream::try_unfold(offset, next).boxed()
+}
+
+fn turned(bytes: Bytes, big_endian: Option<VR>) -> Bytes {
+    let Some(vr) = big_endian else { return bytes };
+    let mut bytes = Vec::from(bytes);
+    swap(&mut bytes, vr);
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_big_endian_files_are_turned_around_and_bytes_are_not() {
+        let check = |vr, expected: &'static [u8]| {
+            assert_eq!(turned(Bytes::from_static(&[1, 2, 3, 4]), vr), expected);
+        };
+        check(None, &[1, 2, 3, 4]);
+        check(Some(VR::OB), &[1, 2, 3, 4]);
+        check(Some(VR::OW), &[2, 1, 4, 3]);
+        check(Some(VR::OF), &[4, 3, 2, 1]);
+        assert_eq!(RANGE_BYTES % 8, 0, "no number is cut in two");
+    }
 }

@@ -83,7 +83,7 @@ export async function findStudy(study, signal) {
 }
 
 /**
- * One rendered frame as a Blob (PS3.18 §8.3.5). `frame` counts from 1. `window` is `{center, width}` in modality units, or
+ * One rendered frame as `{blob, found}` (PS3.18 §8.3.5). `frame` counts from 1. `window` is `{center, width}` in modality units, or
  * `null` for what the file says; `viewport` is `[width, height]` in pixels, or `null` for the whole matrix.
  */
 export async function renderedFrame(address, { frame, window, viewport, mediaType }, signal) {
@@ -91,7 +91,14 @@ export async function renderedFrame(address, { frame, window, viewport, mediaTyp
   if (window) query.push(`window=${round(window.center)},${round(window.width)},linear`);
   if (viewport) query.push(`viewport=${viewport[0]},${viewport[1]}`);
   const path = `${pathOf(...address)}/frames/${frame}/rendered${query.length ? `?${query.join("&")}` : ""}`;
-  return (await request(path, mediaType, signal)).blob();
+  const response = await request(path, mediaType, signal);
+  return { blob: await response.blob(), found: foundWindow(response.headers.get("tsunagu-window")) };
+}
+
+// Where neither we nor the file named a window, the server found one and says which: `center,width`.
+function foundWindow(value) {
+  const [center, width] = (value ?? "").split(",").map(Number);
+  return width > 0 && Number.isFinite(center) ? { center, width } : null;
 }
 
 function round(value) {

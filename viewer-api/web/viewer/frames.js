@@ -15,7 +15,7 @@ export class FrameCache {
     this.held = new Map();
   }
 
-  /** The picture of `index` (`{bitmap, rendering, window, mediaType}`), whatever it was rendered with, or `undefined`. */
+  /** The picture of `index` (`{bitmap, rendering, window, found, mediaType}`), whatever it was rendered with, or `undefined`. */
   get(index) {
     const entry = this.held.get(index);
     if (entry) {
@@ -117,10 +117,10 @@ export class FrameLoader {
   async load(index, rendering, signal) {
     const { address, frame, pixels } = this.addressOf(index);
     const mediaType = pixels <= PNG_PIXELS_MAX ? "image/png" : "image/jpeg";
-    const blob = await renderedFrame(address, { frame, window: rendering.window, viewport: rendering.viewport, mediaType }, signal);
+    const { blob, found } = await renderedFrame(address, { frame, window: rendering.window, viewport: rendering.viewport, mediaType }, signal);
     const bitmap = await createImageBitmap(blob).catch((cause) => { throw Object.assign(new Error("no picture", { cause }), { bitmap: true }); });
     if (signal.aborted || this.stop.signal.aborted) return bitmap.close();
-    this.cache.put(index, { bitmap, rendering: rendering.key, window: rendering.window, scaled: Boolean(rendering.viewport), mediaType: blob.type }, this.keep);
+    this.cache.put(index, { bitmap, rendering: rendering.key, window: rendering.window ?? found, found, scaled: Boolean(rendering.viewport), mediaType: blob.type }, this.keep);
     this.refused.delete(index);
     this.arrived(index);
   }

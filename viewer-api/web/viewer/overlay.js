@@ -27,7 +27,8 @@ function patientLines({ instance }) {
 
 function studyLines({ instance, studyRow }) {
   const institution = text(instance, "InstitutionName") || text(studyRow, "InstitutionName");
-  const side = text(instance, "ImageLaterality") || text(instance, "Laterality");
+  // "U" says that the body part is not paired (PS3.3 C.8.11.2.1.1): nothing to show.
+  const side = [text(instance, "ImageLaterality"), text(instance, "Laterality")].find((one) => one && one !== "U");
   return [institution, `${formatDate(text(instance, "StudyDate"))} ${formatTime(text(instance, "StudyTime"))}`.trim(), text(instance, "StudyDescription"),
     [text(instance, "SeriesNumber") && `#${text(instance, "SeriesNumber")}`, text(instance, "SeriesDescription")].filter(Boolean).join(" "),
     [side, text(instance, "ViewPosition")].filter(Boolean).join(" ")];
@@ -40,12 +41,18 @@ function placeLines({ instance, frame, frames, index, total, slice, zoom }) {
     t("overlayZoom", { n: Math.round(zoom * 100) })];
 }
 
-function qualityLines({ instance, window, colour, entry, pending }) {
-  const shown = colour ? t("overlayColour") : window ? t("overlayWindow", { width: tidy(window.width), center: tidy(window.center) }) : t("overlayWindowFile");
+function qualityLines({ instance, window, found, colour, entry, pending }) {
+  const shown = colour ? t("overlayColour") : windowLine(window, found);
   const size = `${text(instance, "Columns")}×${text(instance, "Rows")}`;
   const scaled = entry?.scaled ? t("qualityScaled", { width: entry.bitmap.width, height: entry.bitmap.height }) : "";
   const kind = entry?.mediaType === "image/png" ? "PNG" : "JPEG";
   return [pending ? t("qualityPending") : "", shown, [size, scaled].filter(Boolean).join("  "), lossySource(instance), entry ? t("qualityRendered", { kind }) : ""];
+}
+
+function windowLine(window, found) {
+  const shown = window ?? found;
+  if (!shown) return t("overlayWindowFile");
+  return t(window ? "overlayWindow" : "overlayWindowFound", { width: tidy(shown.width), center: tidy(shown.center) });
 }
 
 // PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time.

@@ -17,6 +17,8 @@ const WINDOW_REQUEST_MS = 160;
 /** Above this many samples, a picture fitted to the screen is asked for at the size of the screen. */
 const WHOLE_PIXELS_MAX = 1 << 20;
 const VIEWPORT_STEP = 256;
+/** Where a file states no window, the slices of these share the one found first, or their brightness would flicker. */
+const VOLUMES = ["CT", "MR", "PT", "NM"];
 
 /** Shows the images of one display set in `place`. Returns `{dispose}`. */
 export class Stack {
@@ -26,6 +28,7 @@ export class Stack {
     this.index = 0;
     this.direction = 1;
     this.window = null;
+    this.found = new Map();
     this.negative = false;
     this.scratch = document.createElement("canvas");
     this.canvas = h("canvas", { class: "picture", tabindex: "0", role: "img", "aria-label": t("stackLabel"), on: { keydown: (event) => this.onKey(event) } });
@@ -37,6 +40,8 @@ export class Stack {
     this.loader = new FrameLoader({ addressOf: (index) => this.addressOf(index), arrived: (index) => this.arrived(index), failed: (index) => this.arrived(index) });
     this.viewport = new Viewport(this.canvas, { scroll: (steps) => this.go(this.index + steps), window: (dx, dy, begin) => this.onWindow(dx, dy, begin), moved: () => this.moved() });
     this.showTools();
+    // The first picture is asked for at the size it is going to have.
+    this.viewport.measure();
     // A volume opens in its middle, a cine and a list of stills at the beginning.
     this.go(this.frames.length > 12 && this.frames[0].frames === 1 ? Math.floor(this.frames.length / 2) : 0);
     this.canvas.focus({ preventScroll: true });
@@ -82,6 +87,7 @@ export class Stack {
   go(index) {
     const next = Math.max(0, Math.min(this.frames.length - 1, index));
     if (next !== this.index) this.direction = next > this.index ? 1 : -1;
+    if (this.frames[next].instance !== this.frame.instance) this.rate.value = frameRate(this.frames[next].instance);
     this.index = next;
     this.bar.show(next);
     this.request();
@@ -92,13 +98,31 @@ export class Stack {
   rendering() {
     const { pixels } = this.addressOf(this.index);
     let viewport = null;
-    const longest = Math.max(this.canvas.width, this.canvas.height) * this.viewport.zoom;
     if (pixels > WHOLE_PIXELS_MAX) {
-      const side = Math.ceil(Math.max(longest, VIEWPORT_STEP) / VIEWPORT_STEP) * VIEWPORT_STEP;
       const { instance } = this.frame;
-      if (side < Math.max(number(instance, "Rows"), number(instance, "Columns"))) viewport = [side, side];
+      const longest = Math.max(number(instance, "Rows"), number(instance, "Columns"));
+      const side = Math.ceil((longest * this.viewport.scaleOf(this.matrix())) / VIEWPORT_STEP) * VIEWPORT_STEP;
+      if (side < longest) viewport = [Math.max(side, VIEWPORT_STEP), Math.max(side, VIEWPORT_STEP)];
     }
-    return { key: JSON.stringify([this.window, viewport]), window: this.window, viewport };
+    const window = this.window ?? this.foundWindow();
+    return { key: JSON.stringify([window, viewport]), window, viewport };
+  }
+
+  matrix() {
+    const { instance, frame } = this.frame;
+    return { columns: number(instance, "Columns"), rows: number(instance, "Rows"), aspect: pixelAspect(instance, frame) };
+  }
+
+  // What a found window is shared by: the volume, the frames of an instance, or nothing.
+  foundKey(index) {
+    const { instance, frames } = this.frames[index];
+    if (VOLUMES.includes(text(instance, "Modality"))) return "volume";
+    return frames > 1 ? text(instance, "SOPInstanceUID") : null;
+  }
+
+  foundWindow() {
+    const { instance, frame } = this.frame;
+    return isColour(instance) || statedWindow(instance, frame) ? null : this.found.get(this.foundKey(this.index)) ?? null;
   }
 
   request() {
@@ -114,14 +138,19 @@ export class Stack {
   }
 
   arrived(index) {
+    const found = this.loader.cache.held.get(index)?.found;
+    const key = this.foundKey(index);
+    if (found && key && index === this.index && !this.found.has(key)) {
+      this.found.set(key, found);
+      this.request();
+    }
     this.bar.mark(this.loader.cache.held.keys());
     if (index === this.index) this.paint();
   }
 
   paint() {
-    const { instance, frame } = this.frame;
     const entry = this.loader.cache.get(this.index);
-    const matrix = { columns: number(instance, "Columns"), rows: number(instance, "Rows"), aspect: pixelAspect(instance, frame) };
+    const matrix = this.matrix();
     if (entry) this.viewport.show(this.adjusted(entry), { ...matrix, smooth: entry.scaled });
     else if (this.loader.errorOf(this.index) || !this.viewport.picture) this.viewport.show(null, matrix);
     this.showNotice(entry);
@@ -147,7 +176,7 @@ export class Stack {
 
   fileWindow() {
     const { instance, frame } = this.frame;
-    return statedWindow(instance, frame) ?? fullWindow(instance);
+    return statedWindow(instance, frame) ?? this.foundWindow() ?? this.loader.cache.held.get(this.index)?.found ?? fullWindow(instance);
   }
 
   showNotice(entry) {
@@ -169,7 +198,7 @@ export class Stack {
     const ratio = globalThis.devicePixelRatio || 1;
     showImageOverlay(this.overlay, {
       studyRow: this.studyRow, instance, frame, frames, index: this.index, total: this.frames.length, colour: isColour(instance),
-      window: this.window ?? statedWindow(instance, frame), zoom: this.viewport.scale(), edges: edgeLetters(instance), spacing: spacingOf(instance, frame),
+      window: this.window ?? statedWindow(instance, frame), found: this.foundWindow() ?? entry?.found, zoom: this.viewport.scale(), edges: edgeLetters(instance), spacing: spacingOf(instance, frame),
       pixelsPerColumn: this.viewport.scale() / ratio, entry, pending: this.loader.pending(this.index), slice: numbers(instance, "SliceLocation")[0],
     });
   }

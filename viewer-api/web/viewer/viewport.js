@@ -39,11 +39,16 @@ export class Viewport {
     this.drawSoon();
   }
 
-  resize() {
+  /** Gives the canvas as many pixels as it takes of the screen. */
+  measure() {
     const ratio = globalThis.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     const height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+  }
+
+  resize() {
+    this.measure();
     this.draw();
     this.on.moved();
   }
@@ -55,8 +60,16 @@ export class Viewport {
 
   /** Device pixels an image column takes. */
   scale() {
-    if (!this.picture) return 1;
-    return Math.min(this.canvas.width / this.picture.width, this.canvas.height / this.picture.height) * this.zoom;
+    return this.picture ? this.fitted(this.picture) : 1;
+  }
+
+  /** The same for a matrix that is not shown yet. */
+  scaleOf({ columns, rows, aspect }) {
+    return this.fitted({ width: columns, height: rows * aspect });
+  }
+
+  fitted({ width, height }) {
+    return Math.min(this.canvas.width / width, this.canvas.height / height) * this.zoom;
   }
 
   draw() {
