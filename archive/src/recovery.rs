@@ -15,7 +15,7 @@ use crate::disk::{Disk, LocalDisk};
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
 use crate::index::{self, Place};
-use crate::intake::{self, SegmentReader, Segments};
+use crate::intake::{self, Found, Front, SegmentReader, Segments};
 use crate::layout::Layout;
 use crate::objects::{Listed, Objects};
 use crate::pack;
@@ -192,8 +192,8 @@ fn apply_receipts(connection: &mut Connection, receipts: &EventLog) -> Result<()
     Ok(())
 }
 
-/// Reads every record that the index does not have. A record that is not whole was never acknowledged: the segment is
-/// cut there.
+/// Reads every record that the index does not have. What a crash cut off at a segment's end was never acknowledged and
+/// goes; what is damaged in any other way stays where it is, is passed over, and keeps its segment from being removed.
 fn replay_segments(connection: &mut Connection, layout: &Layout, disk: &dyn Disk, receipts: &EventLog) -> Result<u64> {
     let dir = layout.intake();
     let mut last = index::mark(connection, "segments_through")?;
@@ -210,7 +210,7 @@ fn replay_segments(connection: &mut Connection, layout: &Layout, disk: &dyn Disk
     Ok(last + 1)
 }
 
-/// Answers where the last whole record ends.
+/// Answers where what was written ends.
 fn replay_segment(
     connection: &mut Connection,
     segment: &SegmentReader,
@@ -219,28 +219,25 @@ fn replay_segment(
 ) -> Result<u64> {
     let mut offset = index::replayed(connection, number)?;
     let transaction = connection.transaction()?;
-    let mut events = Vec::new();
+    let (mut events, mut damaged) = (Vec::new(), false);
     while offset < segment.length() {
-        let Ok((front, end)) = segment.proven(offset) else { break };
-        let (sequence, meta) = (front.header.sequence, &front.meta);
-        let held = index::lookup(&transaction, &meta.description.instance.sop_instance_uid)?;
-        let data_set = index::short(&meta.digests.data_set);
-        let known = index::has_sequence(&transaction, sequence)? || held.iter().any(|row| row.data_set == data_set);
-        if !known {
-            let place = Place::Segment { number, offset };
-            index::insert(&transaction, sequence, meta, front.header.body_bytes, place)?;
+        match segment.at(offset)? {
+            Found::Record(front, end) => {
+                events.extend(replay_record(&transaction, &front, Place::Segment { number, offset })?);
+                offset = end;
+            }
+            Found::Unfinished(next) if next == segment.length() => break,
+            Found::Unfinished(next) => offset = next,
+            Found::Damaged(next, detail) => {
+                tracing::error!(segment = number, offset, detail, "intake is damaged; tsunagu verify names it");
+                (damaged, offset) = (true, next);
+            }
         }
-        let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
-        if let Some(item) = Item::of(&meta.origin, &meta.digests.file, outcome, None)
-            && batches::outcome(&transaction, &meta.origin, &meta.digests.file)?.is_none()
-        {
-            let event = ReceiptEvent::Item(item);
-            batches::apply(&transaction, &event)?;
-            events.push(event);
-        }
-        offset = end;
     }
     index::set_replayed(&transaction, number, offset)?;
+    if damaged {
+        index::set_damaged(&transaction, number)?;
+    }
     if let Some(at) = events.iter().map(ReceiptEvent::at).max() {
         let values = events.iter().map(batches::to_value).collect::<Result<Vec<_>>>()?;
         let through = receipts.append(at, &values)?;
@@ -248,6 +245,24 @@ fn replay_segment(
     }
     transaction.commit()?;
     Ok(offset)
+}
+
+/// Brings one record into the index, and into its batch's receipt where that lacks it.
+fn replay_record(index: &Connection, front: &Front, place: Place) -> Result<Option<ReceiptEvent>> {
+    let (sequence, meta) = (front.header.sequence, &front.meta);
+    let held = index::lookup(index, &meta.description.instance.sop_instance_uid)?;
+    let data_set = index::short(&meta.digests.data_set);
+    if !index::has_sequence(index, sequence)? && !held.iter().any(|row| row.data_set == data_set) {
+        index::insert(index, sequence, meta, front.header.body_bytes, place)?;
+    }
+    let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
+    let Some(item) = Item::of(&meta.origin, &meta.digests.file, outcome, None) else { return Ok(None) };
+    if batches::outcome(index, &meta.origin, &meta.digests.file)?.is_some() {
+        return Ok(None);
+    }
+    let event = ReceiptEvent::Item(item);
+    batches::apply(index, &event)?;
+    Ok(Some(event))
 }
 
 fn cut_segment(disk: &dyn Disk, dir: &Path, number: u64, length: u64) -> Result<()> {

@@ -355,9 +355,11 @@ struct State {
 }
 
 /// Answers to give once the group is durable.
-type Answers = Vec<Box<dyn FnOnce(Option<&str>)>>;
+type Answers = Vec<Answer>;
+/// One of them; it is told why, if the group failed.
+type Answer = Box<dyn FnOnce(Option<&str>)>;
 
-fn later<T: 'static>(reply: Reply<T>, outcome: T) -> Box<dyn FnOnce(Option<&str>)> {
+fn later<T: 'static>(reply: Reply<T>, outcome: T) -> Answer {
     Box::new(move |failed| {
         let answer = match failed {
             None => Ok(outcome),
@@ -417,6 +419,8 @@ impl State {
         self.segments.sync()?;
         if let Some((number, length)) = self.segments.open_length() {
             index::set_replayed(&transaction, number, length)?;
+            // A number is never given twice, even if the index forgets that the segment was removed.
+            index::set_mark(&transaction, "segments_through", number)?;
         }
         if !events.is_empty() {
             let values = events.iter().map(batches::to_value).collect::<Result<Vec<_>>>()?;
