@@ -2,6 +2,7 @@
 
 mod client;
 mod crash;
+mod damage;
 mod faults;
 mod faulty_disk;
 mod house;
