@@ -1,3 +1,11 @@
 //! The one integration-test binary: one link step on a small machine. Every file here is a module of it.
 
+mod client;
+mod faults;
+mod faulty_disk;
 mod house;
+mod killed;
+mod large;
+mod outside;
+mod program;
+mod whole_corpus;
