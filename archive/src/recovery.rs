@@ -114,7 +114,8 @@ fn remove_staged(layout: &Layout, next_key: &str) {
     let Some((dir, name)) = path.parent().zip(path.file_name().and_then(|name| name.to_str())) else { return };
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_str().and_then(|found| found.strip_prefix(name)).is_some_and(|end| end.starts_with('#')) {
+        if entry.file_name().to_str().and_then(|found| found.strip_prefix(name)).is_some_and(|end| end.starts_with('#'))
+        {
             let _ = std::fs::remove_file(entry.path());
         }
     }

@@ -1,5 +1,6 @@
 //! The one integration-test binary: one link step on a small machine. Every file here is a module of it.
 
+mod browser;
 mod client;
 mod crash;
 mod damage;

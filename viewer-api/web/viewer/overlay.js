@@ -52,7 +52,7 @@ function qualityLines({ instance, window, found, colour, entry, pending }) {
 function windowLine(window, found) {
   const shown = window ?? found;
   if (!shown) return t("overlayWindowFile");
-  return t(window ? "overlayWindow" : "overlayWindowFound", { width: tidy(shown.width), center: tidy(shown.center) });
+  return t(window ? "overlayWindow" : "overlayWindowFound", { width: whole(shown.width), center: whole(shown.center) });
 }
 
 // PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time.
@@ -75,6 +75,11 @@ function ruler({ spacing, pixelsPerColumn, entry }) {
   const line = h("div", { class: "ruler-line" });
   line.style.width = `${pixels(mm)}px`;
   return h("div", { class: "ruler" }, line, h("span", {}, `${mm >= 10 ? `${mm / 10} cm` : `${mm} mm`}${spacing.detector ? ` ${t("scaleDetector")}` : ""}`));
+}
+
+// Windows of thousands, as PET has them, say nothing with their decimals.
+function whole(value) {
+  return Math.abs(value) >= 100 ? String(Math.round(value)) : tidy(value);
 }
 
 function tidy(value) {

@@ -43,7 +43,7 @@ export class Stack {
     // The first picture is asked for at the size it is going to have.
     this.viewport.measure();
     // A volume opens in its middle, a cine and a list of stills at the beginning.
-    this.go(this.frames.length > 12 && this.frames[0].frames === 1 ? Math.floor(this.frames.length / 2) : 0);
+    this.go(VOLUMES.includes(text(this.frames[0].instance, "Modality")) && this.frames[0].frames === 1 ? Math.floor(this.frames.length / 2) : 0);
     this.canvas.focus({ preventScroll: true });
   }
 
@@ -281,6 +281,7 @@ export class Stack {
     else if (event.key === " " && this.frames.length > 1) this.playing ? this.pause() : this.play();
     else if (event.key === "i") this.invert();
     else if (event.key === "r") this.reset();
+    else if (event.key === "o") this.toggleOverlay();
     else if (event.key === "+" || event.key === ";") this.viewport.zoomBy(1.25);
     else if (event.key === "-") this.viewport.zoomBy(0.8);
     else return;

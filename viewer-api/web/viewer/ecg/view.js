@@ -13,14 +13,13 @@ import { drawPaper, paperSize } from "./paper.js";
 import { WaveformError, annotations, correctedQt, decodeGroup, groupHeads, paddingOf, sharedFilter } from "./waveform.js";
 
 const PAGE_S = 10;
-const NARROW_PX = 720;
 
 /** Shows the waveform of `instance` in `place`. `dispose()` lets go of it. */
 export class EcgView {
   constructor(place, { instance, address }) {
     Object.assign(this, { place, instance, address });
     this.stop = new AbortController();
-    this.state = { source: "", layout: "3x4", speed: 25, gain: 10, rhythm: "II", size: innerWidth < NARROW_PX ? "fit" : "true", start_s: 0 };
+    this.state = { source: "", layout: "3x4", speed: 25, gain: 10, rhythm: "II", size: "", start_s: 0 };
     this.skipped = [];
     fill(place, h("p", { class: "quiet" }, t("loading")));
     this.load();
@@ -82,8 +81,19 @@ export class EcgView {
     this.state.source = key;
     this.state.start_s = 0;
     this.state.layout = hasTwelve(this.source.channels) ? (this.state.layout === "all" ? "3x4" : this.state.layout) : "all";
+    this.state.size ||= this.firstSize();
     this.showTools();
     this.draw();
+  }
+
+  // True size, unless that would hide the end of the strip.
+  firstSize() {
+    const rows = rowsOf(this.state.layout, this.source.channels, { start_s: 0, seconds: PAGE_S, rhythm: this.state.rhythm });
+    return paperSize(rows, this.state).width_mm * screenScale().pixelsPerMm > this.room() ? "fit" : "true";
+  }
+
+  room() {
+    return this.scroller.parentElement.clientWidth - 26;
   }
 
   showTools() {
@@ -120,7 +130,7 @@ export class EcgView {
     const channels = source.derived ? source.channels.map((channel) => ({ ...channel, start_s: 0 })) : source.channels;
     const rows = source.derived ? beatRows(state.layout, channels, seconds) : rowsOf(state.layout, channels, { start_s: state.start_s, seconds, rhythm: state.rhythm });
     const scale = screenScale();
-    const pixelsPerMm = state.size === "fit" ? Math.max(1, (this.scroller.parentElement.clientWidth - 26) / paperSize(rows, state).width_mm) : scale.pixelsPerMm;
+    const pixelsPerMm = state.size === "fit" ? Math.max(1, this.room() / paperSize(rows, state).width_mm) : scale.pixelsPerMm;
     drawPaper(this.canvas, rows, { ...state, pixelsPerMm });
     this.canvas.setAttribute("aria-label", t("ecgPaper", { leads: source.channels.map(({ lead }) => lead).join(" "), speed: state.speed, gain: state.gain }));
     this.time.textContent = t("ecgTime", { from: state.start_s, to: Math.min(state.start_s + PAGE_S, Math.round(this.duration())), total: Math.round(this.duration()) });
