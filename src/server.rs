@@ -16,8 +16,10 @@ use crate::wiring::{House, Result};
 
 /// Where DICOMweb lies.
 pub const DICOM_WEB: &str = "/dicom-web";
-/// How often the backlog is looked at.
+/// How often the backlog is looked at; oftener where studies are to be packed sooner than that.
 const PACK_EVERY: Duration = Duration::from_secs(5);
+/// But not oftener than this.
+const PACK_EVERY_MIN: Duration = Duration::from_millis(200);
 /// How often what was packed goes into the catalogue: a few large files, not many small ones.
 const CATALOGUE_EVERY: Duration = Duration::from_secs(300);
 /// How often the event logs are copied among the objects; at the end of the program too.
@@ -113,7 +115,8 @@ fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
 
 async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: watch::Receiver<bool>) {
     let (mut catalogued, mut snapshot) = (Instant::now(), Instant::now());
-    while tokio::time::timeout(PACK_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
+    let every = Duration::from_secs(pack_after_s).clamp(PACK_EVERY_MIN, PACK_EVERY);
+    while tokio::time::timeout(every, stopped.wait_for(|stop| *stop)).await.is_err() {
         let since = crate::clock::seconds_ago(pack_after_s);
         match house.pack(Some(&since), &|_| {}).await {
             Ok(summary) if summary.packs > 0 => tracing::info!(packs = summary.packs, "packed"),

@@ -190,3 +190,13 @@ pub(crate) fn receipt(connection: &Connection, centre: &str, id: &str) -> Result
     }
     Ok(Some(receipt))
 }
+
+/// Files that a receipt says were stored and that are not held: batch and file.
+pub(crate) fn stored_but_not_held(connection: &Connection) -> Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT batch, file FROM batch_item WHERE outcome IN ('stored', 'variant')
+         AND substr(digest, 1, 16) NOT IN (SELECT file FROM instance) ORDER BY batch, file",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

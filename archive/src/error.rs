@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum Error {
     /// A local file could not be read or written.
-    #[error("{what} failed on {path}")]
+    #[error("{what} failed on {path}: {source}")]
     Io {
         /// The act, for example "sync of the intake segment".
         what: &'static str,

@@ -25,6 +25,7 @@ mod quarantine;
 mod reader;
 mod record;
 mod recovery;
+mod unfinished;
 mod verify;
 mod writer;
 

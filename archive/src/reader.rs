@@ -1,5 +1,6 @@
 //! The read side of the archive: finds, and reads bytes as they are held. Viewers hold this and nothing else.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::path::Path;
@@ -275,7 +276,7 @@ impl Reader {
     /// # Errors
     /// When one cannot be read.
     pub async fn dicom_json(&self, held: &[Held]) -> Result<Vec<Bytes>> {
-        let mut series: HashMap<(u64, u32), Arc<Vec<Bytes>>> = HashMap::new();
+        let mut series: HashMap<(u64, u32), Vec<Bytes>> = HashMap::new();
         let mut out = Vec::with_capacity(held.len());
         for one in held {
             match &one.source {
@@ -283,11 +284,13 @@ impl Reader {
                 Source::Pack { directory, entry } => {
                     let (document, place) = directory.document_of(*entry)?;
                     let key = (directory.number, document);
-                    if !series.contains_key(&key) {
-                        let documents = directory.read_documents(&self.shared.objects, document).await?;
-                        series.insert(key, Arc::new(documents));
-                    }
-                    let found = series.get(&key).and_then(|documents| documents.get(place).cloned());
+                    let documents = match series.entry(key) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(vacant) => {
+                            vacant.insert(directory.read_documents(&self.shared.objects, document).await?)
+                        }
+                    };
+                    let found = documents.get(place).cloned();
                     out.push(found.ok_or_else(|| {
                         Error::damaged(
                             format!("pack {}", directory.number),

@@ -15,12 +15,13 @@ use crate::disk::{Disk, LocalDisk};
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
 use crate::index::{self, Place};
-use crate::intake::{self, SegmentReader, Segments};
+use crate::intake::{self, Found, Front, SegmentReader, Segments};
 use crate::layout::Layout;
 use crate::objects::{Listed, Objects};
 use crate::pack;
 use crate::quarantine::{self, Quarantined};
 use crate::reader::Reader;
+use crate::unfinished::{self, Left};
 use crate::writer::{self, Settings, Start, Writer};
 
 /// Opens the archive in `dir` for writing, making an empty one where there is none, and brings its index up to date.
@@ -139,21 +140,41 @@ async fn catch_up(
     let next_segment = replay_segments(connection, layout, disk, receipts)?;
     apply_quarantine(connection, objects).await?;
     let next_amendment = apply_amendments(connection, objects).await?;
+    index::set_mark(connection, COMPLETE, 1)?;
     Ok(CaughtUp { next_segment, next_pack, next_amendment })
 }
+
+/// Set once an index has been brought up to date from end to end. Without it, the index is being made anew.
+const COMPLETE: &str = "complete";
 
 /// Packs are numbered without gaps, so the first number that is not there ends them.
 async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u64> {
     let mut number = index::mark(connection, "packs_through")? + 1;
     loop {
-        let key = pack::key(number);
-        if !objects.exists(&key).await? {
-            return Ok(number);
+        match unfinished::pack(objects, number).await? {
+            Left::Nothing => return Ok(number),
+            Left::Whole(directory) => writer::apply_pack(connection, &directory)?,
+            Left::Torn => {
+                settle_torn(connection, objects, &pack::key(number)).await?;
+                if index::mark(connection, COMPLETE)? != 0 {
+                    return Ok(number);
+                }
+                index::set_mark(connection, "packs_through", number)?;
+            }
         }
-        let directory = pack::read_directory(objects, &key).await?;
-        writer::apply_pack(connection, &directory)?;
         number += 1;
     }
+}
+
+/// An object that ends too soon and that a complete index does not know was never acknowledged: it goes. While the index
+/// is made anew nobody can tell, so it stays, and `verify` names it.
+async fn settle_torn(connection: &Connection, objects: &Objects, key: &str) -> Result<()> {
+    if index::mark(connection, COMPLETE)? == 0 {
+        tracing::warn!(key, "this object ends too soon and is left out; tsunagu verify names it");
+        return Ok(());
+    }
+    tracing::warn!(key, "this object was not finished and is removed");
+    objects.delete(key).await
 }
 
 fn apply_receipts(connection: &mut Connection, receipts: &EventLog) -> Result<()> {
@@ -172,8 +193,8 @@ fn apply_receipts(connection: &mut Connection, receipts: &EventLog) -> Result<()
     Ok(())
 }
 
-/// Reads every record that the index does not have. A record that is not whole was never acknowledged: the segment is
-/// cut there.
+/// Reads every record that the index does not have. What a crash cut off at a segment's end was never acknowledged and
+/// goes; what is damaged in any other way stays where it is, is passed over, and keeps its segment from being removed.
 fn replay_segments(connection: &mut Connection, layout: &Layout, disk: &dyn Disk, receipts: &EventLog) -> Result<u64> {
     let dir = layout.intake();
     let mut last = index::mark(connection, "segments_through")?;
@@ -190,7 +211,7 @@ fn replay_segments(connection: &mut Connection, layout: &Layout, disk: &dyn Disk
     Ok(last + 1)
 }
 
-/// Answers where the last whole record ends.
+/// Answers where what was written ends.
 fn replay_segment(
     connection: &mut Connection,
     segment: &SegmentReader,
@@ -199,28 +220,25 @@ fn replay_segment(
 ) -> Result<u64> {
     let mut offset = index::replayed(connection, number)?;
     let transaction = connection.transaction()?;
-    let mut events = Vec::new();
+    let (mut events, mut damaged) = (Vec::new(), false);
     while offset < segment.length() {
-        let Ok((front, end)) = segment.proven(offset) else { break };
-        let (sequence, meta) = (front.header.sequence, &front.meta);
-        let held = index::lookup(&transaction, &meta.description.instance.sop_instance_uid)?;
-        let data_set = index::short(&meta.digests.data_set);
-        let known = index::has_sequence(&transaction, sequence)? || held.iter().any(|row| row.data_set == data_set);
-        if !known {
-            let place = Place::Segment { number, offset };
-            index::insert(&transaction, sequence, meta, front.header.body_bytes, place)?;
+        match segment.at(offset)? {
+            Found::Record(front, end) => {
+                events.extend(replay_record(&transaction, &front, Place::Segment { number, offset })?);
+                offset = end;
+            }
+            Found::Unfinished(next) if next == segment.length() => break,
+            Found::Unfinished(next) => offset = next,
+            Found::Damaged(next, detail) => {
+                tracing::error!(segment = number, offset, detail, "intake is damaged; tsunagu verify names it");
+                (damaged, offset) = (true, next);
+            }
         }
-        let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
-        if let Some(item) = Item::of(&meta.origin, &meta.digests.file, outcome, None)
-            && batches::outcome(&transaction, &meta.origin, &meta.digests.file)?.is_none()
-        {
-            let event = ReceiptEvent::Item(item);
-            batches::apply(&transaction, &event)?;
-            events.push(event);
-        }
-        offset = end;
     }
     index::set_replayed(&transaction, number, offset)?;
+    if damaged {
+        index::set_damaged(&transaction, number)?;
+    }
     if let Some(at) = events.iter().map(ReceiptEvent::at).max() {
         let values = events.iter().map(batches::to_value).collect::<Result<Vec<_>>>()?;
         let through = receipts.append(at, &values)?;
@@ -228,6 +246,24 @@ fn replay_segment(
     }
     transaction.commit()?;
     Ok(offset)
+}
+
+/// Brings one record into the index, and into its batch's receipt where that lacks it.
+fn replay_record(index: &Connection, front: &Front, place: Place) -> Result<Option<ReceiptEvent>> {
+    let (sequence, meta) = (front.header.sequence, &front.meta);
+    let held = index::lookup(index, &meta.description.instance.sop_instance_uid)?;
+    let data_set = index::short(&meta.digests.data_set);
+    if !index::has_sequence(index, sequence)? && !held.iter().any(|row| row.data_set == data_set) {
+        index::insert(index, sequence, meta, front.header.body_bytes, place)?;
+    }
+    let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
+    let Some(item) = Item::of(&meta.origin, &meta.digests.file, outcome, None) else { return Ok(None) };
+    if batches::outcome(index, &meta.origin, &meta.digests.file)?.is_some() {
+        return Ok(None);
+    }
+    let event = ReceiptEvent::Item(item);
+    batches::apply(index, &event)?;
+    Ok(Some(event))
 }
 
 fn cut_segment(disk: &dyn Disk, dir: &Path, number: u64, length: u64) -> Result<()> {
@@ -241,9 +277,11 @@ async fn apply_quarantine(connection: &mut Connection, objects: &Objects) -> Res
     for Listed { key, .. } in objects.list(quarantine::PREFIX).await? {
         let Some(digest) = key.strip_suffix(".json").and_then(|key| key.rsplit('/').next()) else { continue };
         if quarantine::state(connection, digest)?.is_none() {
-            let json = objects.get(&key).await?;
-            let record: Quarantined = serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
-            quarantine::insert(connection, &record)?;
+            match unfinished::json::<Quarantined>(objects, &key).await? {
+                Left::Whole(record) => quarantine::insert(connection, &record)?,
+                Left::Torn => settle_torn(connection, objects, &key).await?,
+                Left::Nothing => {}
+            }
         }
     }
     Ok(())
@@ -253,12 +291,17 @@ async fn apply_amendments(connection: &mut Connection, objects: &Objects) -> Res
     let mut number = index::mark(connection, "amendments_through")? + 1;
     loop {
         let key = amendment::key(number);
-        if !objects.exists(&key).await? {
-            return Ok(number);
+        match unfinished::json::<Amendment>(objects, &key).await? {
+            Left::Nothing => return Ok(number),
+            Left::Whole(amendment) => writer::apply_amendment(connection, &amendment)?,
+            Left::Torn => {
+                settle_torn(connection, objects, &key).await?;
+                if index::mark(connection, COMPLETE)? != 0 {
+                    return Ok(number);
+                }
+                index::set_mark(connection, "amendments_through", number)?;
+            }
         }
-        let json = objects.get(&key).await?;
-        let amendment: Amendment = serde_json::from_slice(&json).map_err(|e| Error::damaged(&key, e.to_string()))?;
-        writer::apply_amendment(connection, &amendment)?;
         number += 1;
     }
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use crate::batches;
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
-use crate::intake::{self, SegmentReader};
+use crate::intake::{self, Found, SegmentReader};
 use crate::objects::Listed;
 use crate::pack::{self, HeldForm};
 use crate::quarantine::{self, QuarantineState};
@@ -66,6 +67,7 @@ pub async fn verify(reader: &Reader, rebuild: Rebuild<'_>, each: &(dyn Fn(&Held)
     verify_segments(reader, &mut verified)?;
     verify_quarantine(reader, &mut verified).await?;
     verify_logs(reader, &mut verified);
+    verify_receipts(reader, &mut verified).await?;
     Ok(verified)
 }
 
@@ -157,13 +159,18 @@ fn verify_segments(reader: &Reader, verified: &mut Verified) -> Result<()> {
         verified.segments += 1;
         let mut offset = 0;
         while offset < segment.length() {
-            match segment.proven(offset) {
-                Ok((_, end)) => offset = end,
+            let what = || format!("intake segment {number} at byte {offset}");
+            offset = match segment.at(offset) {
+                Ok(Found::Record(_, end) | Found::Unfinished(end)) => end,
+                Ok(Found::Damaged(next, detail)) => {
+                    verified.find(what(), format!("{detail}; bytes up to {next} are kept but cannot be used"));
+                    next
+                }
                 Err(error) => {
-                    verified.find(format!("intake segment {number}"), error.to_string());
+                    verified.find(what(), error.to_string());
                     break;
                 }
-            }
+            };
         }
     }
     Ok(())
@@ -187,6 +194,14 @@ async fn verify_quarantine(reader: &Reader, verified: &mut Verified) -> Result<(
         if key.ends_with(".json") && !known.contains(&key) {
             verified.find(key, "is not in the index; run tsunagu rebuild");
         }
+    }
+    Ok(())
+}
+
+/// Whatever a receipt says is stored is held.
+async fn verify_receipts(reader: &Reader, verified: &mut Verified) -> Result<()> {
+    for (batch, file) in reader.with_index(batches::stored_but_not_held).await? {
+        verified.find(format!("batch {batch}"), format!("{file} is on its receipt as stored and is not held"));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::intake::{Meta, Segments};
 use crate::objects::Objects;
 use crate::pack::{self, PackDirectory};
 use crate::quarantine::{self, QuarantineState, Quarantined};
+use crate::unfinished::{self, Left};
 use crate::{Batch, Body, TakeIn};
 
 /// Commands carried out together at the most.
@@ -200,7 +201,11 @@ impl Writer {
     /// When it could not be made durable.
     pub async fn quarantine(&self, record: Quarantined, body: &Body) -> Result<()> {
         let key = quarantine::record_key(&record.digest);
-        if !self.shared.objects.exists(&key).await? {
+        let left: Left<Quarantined> = unfinished::json(&self.shared.objects, &key).await?;
+        if matches!(left, Left::Torn) {
+            self.shared.objects.delete(&key).await?;
+        }
+        if !matches!(left, Left::Whole(_)) {
             put_body(&self.shared.objects, &quarantine::body_key(&record.digest), body).await?;
             let json = serde_json::to_vec_pretty(&record).map_err(|e| Error::damaged(&key, e.to_string()))?;
             match self.shared.objects.put_new(&key, json.into()).await {
@@ -226,42 +231,56 @@ impl Writer {
     /// When it could not be made durable.
     pub async fn amend(&self, at: &str, who: &str, why: &str, act: Act) -> Result<()> {
         let _one_at_a_time = self.shared.deciding.lock().await;
+        self.settle_amendment().await?;
         let number = self.next().amendment;
         let amendment = Amendment { number, at: at.into(), who: who.into(), why: why.into(), act };
         let json = serde_json::to_vec_pretty(&amendment).map_err(|e| Error::damaged("amendment", e.to_string()))?;
         self.shared.objects.put_new(&amendment::key(number), json.into()).await?;
-        self.next_mut(|next| next.amendment += 1);
+        self.apply_decision(amendment).await
+    }
+
+    /// Applies an amendment that is in place.
+    async fn apply_decision(&self, amendment: Amendment) -> Result<()> {
         let discarded = match &amendment.act {
             Act::QuarantineDiscarded { digest } => Some(quarantine::body_key(digest)),
             Act::QuarantineReleased { .. } => None,
         };
         self.ask(|reply| Command::Amend { amendment, reply }).await?;
+        self.next_mut(|next| next.amendment += 1);
         match discarded {
             Some(key) => self.shared.objects.delete(&key).await,
             None => Ok(()),
         }
     }
 
-    /// Begins a pack of one study. One is made at a time; the next call waits for it. Look at the study's backlog only
-    /// after this: what an earlier pack has taken is no longer in it.
+    /// An amendment whose writer was told that it failed may be there all the same: it holds then.
+    async fn settle_amendment(&self) -> Result<()> {
+        let key = amendment::key(self.next().amendment);
+        match unfinished::json::<Amendment>(&self.shared.objects, &key).await? {
+            Left::Nothing => Ok(()),
+            Left::Torn => self.shared.objects.delete(&key).await,
+            Left::Whole(amendment) => self.apply_decision(amendment).await,
+        }
+    }
+
+    /// Begins a pack of one study. One is made at a time; the next call waits for it. Read the backlog after this: an
+    /// earlier pack may only now be found to be in place, and has its instances then.
     ///
     /// # Errors
-    /// When the object cannot be begun.
+    /// When the store cannot be read or written.
     pub async fn begin_pack(&self, study_instance_uid: &str, created_at: &str) -> Result<crate::PackBuilder<'_>> {
         let turn = self.shared.packing.lock().await;
-        self.adopt_packs().await?;
+        self.settle_pack().await?;
         crate::PackBuilder::begin(self, turn, self.next().pack, study_instance_uid, created_at).await
     }
 
-    /// A pack whose object came into place though its writer was told otherwise is taken for what it is: finished.
-    async fn adopt_packs(&self) -> Result<()> {
-        loop {
-            let key = pack::key(self.next().pack);
-            if !self.shared.objects.exists(&key).await? {
-                return Ok(());
-            }
-            let directory = pack::read_directory(&self.shared.objects, &key).await?;
-            self.put_pack(Arc::new(directory)).await?;
+    /// As [`Writer::settle_amendment`], for the pack of the next number.
+    async fn settle_pack(&self) -> Result<()> {
+        let number = self.next().pack;
+        match unfinished::pack(&self.shared.objects, number).await? {
+            Left::Nothing => Ok(()),
+            Left::Torn => self.shared.objects.delete(&pack::key(number)).await,
+            Left::Whole(directory) => self.put_pack(Arc::new(directory)).await,
         }
     }
 
@@ -271,9 +290,10 @@ impl Writer {
 
     /// Moves the instances of a finished pack from intake to it.
     pub(crate) async fn put_pack(&self, directory: Arc<PackDirectory>) -> Result<()> {
-        // Its object is in place: the number is used up, whatever becomes of the index.
+        self.ask(|reply| Command::PutPack { directory, reply }).await?;
+        // Not before: a pack that the index would not take is found by the next call, not made again beside it.
         self.next_mut(|next| next.pack += 1);
-        self.ask(|reply| Command::PutPack { directory, reply }).await
+        Ok(())
     }
 
     fn next(&self) -> Next {
@@ -286,9 +306,12 @@ impl Writer {
 }
 
 async fn put_body(objects: &Objects, key: &str, body: &Body) -> Result<()> {
-    // Its name is its digest: what is there already is the same.
-    if objects.exists(key).await? {
-        return Ok(());
+    match objects.len(key).await {
+        // Its name is its digest: what is there already is the same, if it is all there.
+        Ok(bytes) if bytes == body.len() => return Ok(()),
+        Ok(_) => objects.delete(key).await?,
+        Err(Error::NotFound(_)) => {}
+        Err(error) => return Err(error),
     }
     let mut writer = objects.writer(key).await?;
     match body {
@@ -332,9 +355,11 @@ struct State {
 }
 
 /// Answers to give once the group is durable.
-type Answers = Vec<Box<dyn FnOnce(Option<&str>)>>;
+type Answers = Vec<Answer>;
+/// One of them; it is told why, if the group failed.
+type Answer = Box<dyn FnOnce(Option<&str>)>;
 
-fn later<T: 'static>(reply: Reply<T>, outcome: T) -> Box<dyn FnOnce(Option<&str>)> {
+fn later<T: 'static>(reply: Reply<T>, outcome: T) -> Answer {
     Box::new(move |failed| {
         let answer = match failed {
             None => Ok(outcome),
@@ -358,7 +383,10 @@ impl State {
         }
         for command in packs {
             if let Command::PutPack { directory, reply } = command {
-                let moved = self.move_to_pack(&directory);
+                let moved = match &self.poisoned {
+                    Some(why) => Err(Error::Poisoned(why.clone())),
+                    None => self.move_to_pack(&directory),
+                };
                 drop(reply.send(moved));
             }
         }
@@ -391,6 +419,8 @@ impl State {
         self.segments.sync()?;
         if let Some((number, length)) = self.segments.open_length() {
             index::set_replayed(&transaction, number, length)?;
+            // A number is never given twice, even if the index forgets that the segment was removed.
+            index::set_mark(&transaction, "segments_through", number)?;
         }
         if !events.is_empty() {
             let values = events.iter().map(batches::to_value).collect::<Result<Vec<_>>>()?;
@@ -405,9 +435,17 @@ impl State {
         // Synced: a segment may be deleted after this, and the index must not forget where its instances went.
         self.index.pragma_update(None, "synchronous", "FULL")?;
         let moved = apply_pack(&self.index, directory);
-        self.index.pragma_update(None, "synchronous", "NORMAL")?;
-        moved?;
-        self.remove_empty_segments()
+        let _ = self.index.pragma_update(None, "synchronous", "NORMAL"); // FULL is safe too
+        if let Err(error) = moved {
+            // The pack is in place and the index does not say so: only a start brings them together again.
+            self.poisoned = Some(error.to_string());
+            return Err(error);
+        }
+        if let Err(error) = self.remove_empty_segments() {
+            // The pack holds; the segments only take up room, and the next pack tries again.
+            tracing::warn!(%error, "an intake segment could not be removed");
+        }
+        Ok(())
     }
 
     fn remove_empty_segments(&mut self) -> Result<()> {

@@ -3,14 +3,20 @@
 //! Native pixels become codestreams and a recipe, **proven** before anything received is let go: the received file is
 //! rebuilt from what will be held and compared, byte for byte and by SHA-256. What cannot be rebuilt is kept as received.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use archive::{Form, FrameSpan, FrameTable, Held};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use transcode::data_set::rewrite::{self, Changes};
 use transcode::data_set::{self, Limits, Tag, VR, Value};
 use transcode::{Source, codec, recipe};
+
+/// Studies looked at before the backlog is asked again.
+const STUDIES_AHEAD: u32 = 256;
+/// Bytes hashed at a time.
+const READ_BYTES: u64 = 4 << 20;
 
 /// Bounds of packing; each is documented with its default.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +44,8 @@ pub struct Summary {
     pub modalities: BTreeMap<String, Counts>,
     /// Native-pixel files that were kept as received, each with its reason.
     pub exceptions: Vec<Exception>,
+    /// What could not be packed and stays in intake, each with its reason. It is tried again by the next run.
+    pub failures: Vec<Failure>,
 }
 
 /// Counts of one modality.
@@ -66,6 +74,15 @@ pub struct Exception {
     pub reason: String,
 }
 
+/// What could not be packed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its study.
+    pub study_instance_uid: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Turns backlog into packs.
 #[derive(Clone)]
 pub struct Packer {
@@ -82,54 +99,91 @@ impl Packer {
     }
 
     /// Packs every study for which nothing came since `quiet_since` (RFC 3339; all if `None`). `each` hears of every
-    /// file packed.
+    /// file packed. A study that fails is named in the summary and keeps no other from being packed.
     ///
     /// # Errors
-    /// When the archive could not be read or written. What was packed by then is packed.
+    /// When the backlog itself cannot be read.
     pub async fn pack_quiet(
         &self,
         quiet_since: Option<&str>,
         now: &(dyn Fn() -> String + Send + Sync),
         each: &(dyn Fn(&Held) + Send + Sync),
     ) -> archive::Result<Summary> {
-        let mut summary = Summary::default();
+        let (mut summary, mut stuck) = (Summary::default(), HashSet::new());
         loop {
-            let backlog = self.reader.backlog(256).await?;
-            let quiet: Vec<_> = backlog
-                .into_iter()
-                .filter(|study| quiet_since.is_none_or(|since| study.last_received_at.as_str() <= since))
-                .collect();
+            let ahead = u32::try_from(stuck.len()).unwrap_or(u32::MAX).saturating_add(STUDIES_AHEAD);
+            let backlog = self.reader.backlog(ahead).await?;
+            let is_quiet = |at: &str| quiet_since.is_none_or(|since| at <= since);
+            let quiet = backlog.into_iter().filter(|study| is_quiet(&study.last_received_at));
+            let quiet: Vec<String> =
+                quiet.map(|study| study.study_instance_uid).filter(|study| !stuck.contains(study)).collect();
             if quiet.is_empty() {
                 return Ok(summary);
             }
             for study in quiet {
-                self.pack_study(&study.study_instance_uid, &now(), each, &mut summary).await?;
+                match self.pack_study(&study, &now(), each, &mut summary).await {
+                    Ok(packed) if packed > 0 => {}
+                    Ok(_) => drop(stuck.insert(study)),
+                    Err(error) => {
+                        tracing::error!(study, %error, "a study could not be packed; it stays in intake");
+                        summary.failures.push(Failure { study_instance_uid: study.clone(), reason: error.to_string() });
+                        stuck.insert(study);
+                    }
+                }
             }
         }
     }
 
+
+    /// Answers how many instances were packed.
     async fn pack_study(
         &self,
         study_instance_uid: &str,
         now: &str,
         each: &(dyn Fn(&Held) + Send + Sync),
         summary: &mut Summary,
-    ) -> archive::Result<()> {
+    ) -> archive::Result<u64> {
+        // First the turn, then the backlog: what another has packed meanwhile is not packed twice.
         let mut pack = self.writer.begin_pack(study_instance_uid, now).await?;
         let instances = self.reader.backlog_of(study_instance_uid, self.settings.pack_bytes_max).await?;
-        if instances.is_empty() {
-            return Ok(());
-        }
         let json = self.reader.dicom_json(&instances).await?;
+        let mut done = Summary::default();
+        let mut packed = 0;
         for (held, json) in instances.iter().zip(json) {
+            if let Err(reason) = self.is_as_received(held).await? {
+                tracing::error!(study_instance_uid, reason, "an instance in intake is damaged; it stays there");
+                summary.failures.push(Failure { study_instance_uid: study_instance_uid.into(), reason });
+                continue;
+            }
             let made = self.make_form(held).await?;
             let held_bytes = pack.add(&self.reader, held, json, made.form).await?;
-            summary.count(held, made.kept, held_bytes);
+            done.count(held, made.kept, held_bytes);
+            packed += 1;
             each(held);
         }
-        pack.finish().await?;
-        summary.packs += 1;
-        Ok(())
+        if packed > 0 {
+            pack.finish().await?;
+            done.packs = 1;
+            summary.merge(done);
+        }
+        Ok(packed)
+    }
+
+    /// Whether the bytes in intake are still those that were acknowledged: nothing else may go into a pack, which is
+    /// where the last copy is from then on. Says what is wrong if they are not.
+    async fn is_as_received(&self, held: &Held) -> archive::Result<Result<(), String>> {
+        let (mut digest, mut at) = (Sha256::new(), 0);
+        while at < held.part10_bytes {
+            let chunk = self.reader.read(held, Some(at..at.saturating_add(READ_BYTES))).await?;
+            if chunk.is_empty() {
+                break;
+            }
+            at += chunk.len() as u64;
+            digest.update(&chunk);
+        }
+        let same = digest.finalize().as_slice() == held.record.digests.file;
+        let uid = &held.record.description.instance.sop_instance_uid;
+        Ok(if same { Ok(()) } else { Err(format!("instance {uid} has another SHA-256 than the file received")) })
     }
 
     async fn make_form(&self, held: &Held) -> archive::Result<Made> {
@@ -222,6 +276,9 @@ fn pack_native(
     digest: &[u8; 32],
     limits: &Limits,
 ) -> Result<Form, String> {
+    if overlay_in_pixels(&part10.data_set) {
+        return Err("an overlay lies in its pixels' bits above High Bit, where no codestream would show it".into());
+    }
     let frames = transcode::encode_frames(source).map_err(|e| e.to_string())?;
     let encapsulated = transcode::encapsulate(&frames);
     drop(frames);
@@ -244,6 +301,13 @@ fn pack_native(
         frames: FrameTable { frames: frames.collect() },
         transfer_syntax_uid: codec::TRANSFER_SYNTAX_UID.into(),
     })
+}
+
+/// Overlay Bits Allocated (60xx,0100) other than 1 says that an overlay has no Overlay Data of its own (PS3.5 §8.1.2,
+/// retired). The recipe could keep it, but what is held and shown would have lost it.
+fn overlay_in_pixels(data_set: &data_set::DataSet) -> bool {
+    let planes = (0x6000..=0x601E).step_by(2).map(|group| Tag(group, 0x0100));
+    planes.filter_map(|tag| data_set.int(tag)).any(|bits| bits > 1)
 }
 
 fn changes(source: &Source<'_>, encapsulated: &transcode::Encapsulated, limits: &Limits) -> Changes {
@@ -317,5 +381,6 @@ impl Summary {
             sum.held_bytes += counts.held_bytes;
         }
         self.exceptions.extend(other.exceptions);
+        self.failures.extend(other.failures);
     }
 }

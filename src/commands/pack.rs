@@ -15,7 +15,9 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let house = wiring::open(&cli.data).await?;
     let summary = pack_all(&house).await?;
     print(&summary);
-    Ok(output::finish(cli.json, to_json(&summary)))
+    let object = to_json(&summary);
+    let clean = summary.failures.is_empty();
+    Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
 }
 
 /// Packs everything in the backlog, with a bar.
@@ -55,7 +57,10 @@ pub fn print(summary: &Summary) {
         println!("{}", output::table(&head, &rows));
     }
     for exception in &summary.exceptions {
-        println!("kept as received: {} ({}): {}", exception.file, exception.modality, exception.reason);
+        println!("not rebuilt: {} ({}): {}", exception.file, exception.modality, exception.reason);
+    }
+    for failure in &summary.failures {
+        println!("NOT PACKED: study {}: {}", failure.study_instance_uid, failure.reason);
     }
 }
 
@@ -77,5 +82,9 @@ pub fn to_json(summary: &Summary) -> Value {
         .iter()
         .map(|e| json!({ "file": e.file, "modality": e.modality, "reason": e.reason }))
         .collect();
-    json!({ "packs": summary.packs, "modalities": modalities, "exceptions": exceptions })
+    let failures: Vec<Value> =
+        summary.failures.iter().map(|f| json!({ "study": f.study_instance_uid, "reason": f.reason })).collect();
+    json!({
+        "packs": summary.packs, "modalities": modalities, "exceptions": exceptions, "failures": failures,
+    })
 }

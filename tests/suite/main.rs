@@ -1,7 +1,13 @@
 //! The one integration-test binary: one link step on a small machine. Every file here is a module of it.
 
 mod browser;
+mod client;
 mod crash;
+mod faults;
+mod faulty_disk;
 mod house;
+mod killed;
+mod papers;
+mod program;
 mod recorder;
 mod sqlite_vfs;

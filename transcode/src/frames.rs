@@ -8,7 +8,7 @@ use crate::description::PixelDescription;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Order};
 use crate::samples::{self, SAMPLES_MAX, Samples, Values};
-use crate::{codec, jpeg, rle};
+use crate::{bits, codec, jpeg, rle};
 
 /// A frame as decoded, and what its numbers mean now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,8 +101,8 @@ fn native(uid: &str, d: &PixelDescription, bytes: &[u8], order: Order) -> Result
 /// PS3.5 §8.1.1: the first pixel is the least significant bit.
 fn single_bits(d: &PixelDescription, bytes: &[u8]) -> Result<Samples> {
     let count = usize::from(d.rows) * usize::from(d.columns);
-    let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1)).take(count);
-    Samples::new(d.columns.into(), d.rows.into(), 1, 1, Values::U8(bits.collect()))
+    let bits = bits::unpack(bytes, 0, count, false).unwrap_or_default();
+    Samples::new(d.columns.into(), d.rows.into(), 1, 1, Values::U8(bits))
 }
 
 /// PS3.3 C.7.6.3.1.2: Y0 Y1 Cb Cr for each two pixels of a row.

@@ -1,5 +1,8 @@
 //! How the samples of native Pixel Data lie in bytes (PS3.5 §8.1.1, Annex A; PS3.3 C.7.6.3.1.3).
 
+use std::borrow::Cow;
+
+use crate::bits;
 use crate::description::PixelDescription;
 use crate::error::{Error, Result};
 use crate::samples::{self, Samples, Values};
@@ -11,7 +14,7 @@ pub(crate) enum Order {
     Little,
     /// Big-endian words.
     Big,
-    /// Bytes in big-endian words: 8 bits allocated, Value Representation OW (PS3.5 Annex A.3, §8.1.1).
+    /// Bytes in big-endian words: 1 or 8 bits allocated, Value Representation OW (PS3.5 Annex A.3, §8.1.1).
     Swapped,
 }
 
@@ -22,6 +25,8 @@ pub(crate) enum Fill {
     Zero,
     /// The sign, repeated.
     Sign,
+    /// Something else: an overlay, a padding value out of range. It is kept beside the samples.
+    Beside,
 }
 
 /// The place of every bit of one native frame.
@@ -30,8 +35,10 @@ pub(crate) struct Layout {
     pub rows: u16,
     pub columns: u16,
     pub components: u8,
-    /// 1 or 2.
+    /// 1 or 2; 1 of single bits, once they are unpacked.
     pub bytes_a_sample: u8,
+    /// Eight samples lie in a byte, and frames without gaps ([`bits`]); a frame given or answered here is unpacked.
+    pub single_bits: bool,
     pub bits_stored: u8,
     /// Bits below the lowest stored one: High Bit + 1 - Bits Stored.
     pub shift: u8,
@@ -45,15 +52,16 @@ impl Layout {
     /// The layout that a description calls for; bits above High Bit are read as nothing and written as zeros.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the description contradicts itself or has not 8 or 16 bits allocated.
+    /// [`Error::Damaged`] when the description contradicts itself or has not 1, 8 or 16 bits allocated.
     pub fn new(description: &PixelDescription, order: Order) -> Result<Layout> {
         let d = description;
         let shift = d.high_bit.checked_add(1).and_then(|bits| bits.checked_sub(d.bits_stored));
-        let sound = matches!(d.bits_allocated, 8 | 16)
+        let sound = matches!(d.bits_allocated, 1 | 8 | 16)
             && (1..=d.bits_allocated).contains(&d.bits_stored)
             && d.high_bit < d.bits_allocated
             && matches!(d.samples_per_pixel, 1..=4)
-            && d.pixel_representation <= 1;
+            && d.pixel_representation <= 1
+            && (d.bits_allocated > 1 || (d.samples_per_pixel, d.pixel_representation) == (1, 0));
         let Some(shift) = shift.filter(|_| sound) else {
             let detail = format!(
                 "Bits Allocated {}, Bits Stored {}, High Bit {}, Samples per Pixel {}, Pixel Representation {} do not fit together",
@@ -66,7 +74,8 @@ impl Layout {
             rows: d.rows,
             columns: d.columns,
             components: d.samples_per_pixel as u8,
-            bytes_a_sample: (d.bits_allocated / 8) as u8,
+            bytes_a_sample: d.bits_allocated.div_ceil(8) as u8,
+            single_bits: d.bits_allocated == 1,
             bits_stored: d.bits_stored as u8,
             shift: shift as u8,
             signed: d.pixel_representation == 1,
@@ -81,14 +90,62 @@ impl Layout {
         usize::from(self.rows) * usize::from(self.columns) * usize::from(self.components)
     }
 
-    /// Bytes of one frame.
+    /// Bytes of one frame, unpacked.
     pub fn frame_bytes(&self) -> usize {
         self.frame_samples() * usize::from(self.bytes_a_sample)
     }
 
-    /// What fills the bits above High Bit in all of this frame, or `None` if it is neither zeros nor the sign.
-    pub fn fill_of(&self, frame: &[u8]) -> Option<Fill> {
-        [Fill::Zero, Fill::Sign].into_iter().find(|&fill| Layout { fill, ..self.clone() }.is_filled(frame))
+    /// Bytes of Pixel Data that `frames` frames are in, the last of single bits in part.
+    pub fn pixel_bytes(&self, frames: u32) -> u64 {
+        let bytes = self.frame_bytes() as u64 * u64::from(frames);
+        if self.single_bits { bytes.div_ceil(8 * self.bytes_a_unit()) * self.bytes_a_unit() } else { bytes }
+    }
+
+    /// Bytes of Pixel Data that `frames` frames fill: without the last byte of single bits, the last word of swapped
+    /// ones, if the last frame ends inside it.
+    pub fn filled_bytes(&self, frames: u32) -> u64 {
+        let bytes = self.frame_bytes() as u64 * u64::from(frames);
+        if self.single_bits { bytes / (8 * self.bytes_a_unit()) * self.bytes_a_unit() } else { bytes }
+    }
+
+    /// Bytes that single bits are put in together.
+    fn bytes_a_unit(&self) -> u64 {
+        if self.order == Order::Swapped { 2 } else { 1 }
+    }
+
+    /// The bytes of frame `index` of Pixel Data, single bits unpacked.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when `pixels` end before it does.
+    pub fn frame<'a>(&self, pixels: &'a [u8], index: u32) -> Result<Cow<'a, [u8]>> {
+        let count = self.frame_bytes();
+        let frame = if self.single_bits {
+            let first = count as u64 * u64::from(index);
+            bits::unpack(pixels, first, count, self.order == Order::Swapped).map(Cow::Owned)
+        } else {
+            let start = count.checked_mul(index as usize);
+            start.and_then(|start| pixels.get(start..)?.get(..count)).map(Cow::Borrowed)
+        };
+        let detail = || format!("{} bytes end before frame {} does", pixels.len(), u64::from(index) + 1);
+        frame.ok_or_else(|| Error::Damaged { coder: "native pixels", detail: detail() })
+    }
+
+    /// What lies above High Bit, zeros where the samples lie: as long as `frames`, which are of bytes that
+    /// [`Layout::bytes`] answers.
+    pub fn above(&self, frames: &[u8]) -> Vec<u8> {
+        let mask = !(((1u32 << self.bits_stored) - 1) as u16);
+        let mask = match (self.bytes_a_sample, self.order) {
+            (1, _) => [mask as u8; 2],
+            (_, Order::Big) => mask.to_be_bytes(),
+            (_, _) => mask.to_le_bytes(),
+        };
+        frames.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte & mask).collect()
+    }
+
+    /// What fills the bits above High Bit in all of this frame.
+    pub fn fill_of(&self, frame: &[u8]) -> Fill {
+        let fills = |&fill: &Fill| Layout { fill, ..self.clone() }.is_filled(frame);
+        [Fill::Zero, Fill::Sign].into_iter().find(fills).unwrap_or(Fill::Beside)
     }
 
     /// Whether nothing but `fill` lies above High Bit in all of this frame.
@@ -100,6 +157,7 @@ impl Layout {
         match self.fill {
             Fill::Zero => self.for_each(frame, |word| filled &= u32::from(word) >> self.bits_stored == 0),
             Fill::Sign => self.for_each(frame, |word| filled &= self.signed_word(self.extend(word)) == word),
+            Fill::Beside => return true,
         }
         filled && (self.signed || self.fill == Fill::Zero)
     }
@@ -123,7 +181,8 @@ impl Layout {
         Samples::new(self.columns.into(), self.rows.into(), self.components, self.bits_stored, values)
     }
 
-    /// The bytes of one frame: what [`Layout::samples`] was given, where that held nothing but `fill` above High Bit.
+    /// The bytes of one frame: what [`Layout::samples`] was given, where that held nothing but `fill` above High Bit;
+    /// zeros are there if [`Layout::above`] is kept beside them.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the samples are not of this layout.
@@ -167,6 +226,11 @@ impl Layout {
         if self.bytes_a_sample == 1 { u16::from(value as u8) } else { value as u16 }
     }
 
+    /// Whether samples stand swapped in a frame: single bits are put right where they are unpacked.
+    fn swaps(&self) -> bool {
+        self.order == Order::Swapped && !self.single_bits
+    }
+
     fn for_each(&self, bytes: &[u8], mut each: impl FnMut(u16)) {
         match (self.bytes_a_sample, self.order) {
             (1, _) => bytes.iter().for_each(|&byte| each(byte.into())),
@@ -179,7 +243,7 @@ impl Layout {
     fn gather<T: Copy + Default>(&self, bytes: &[u8], count: usize, value: impl Fn(u16) -> T) -> Vec<T> {
         let mut stored = Vec::with_capacity(count);
         self.for_each(bytes, |word| stored.push(value(word)));
-        if self.order == Order::Swapped {
+        if self.swaps() {
             stored.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.swap(0, 1));
         }
         if !self.planar {
@@ -211,7 +275,7 @@ impl Layout {
         } else {
             values.iter().for_each(|&value| put(value));
         }
-        if self.order == Order::Swapped {
+        if self.swaps() {
             out.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.swap(0, 1));
         }
         out
@@ -226,7 +290,20 @@ mod tests {
     fn layout(bits: (u8, u8), components: u8, signed: bool, order: Order) -> Layout {
         let (bytes_a_sample, bits_stored) = bits;
         let (planar, fill) = (components == 3, Fill::Zero);
-        Layout { rows: 3, columns: 2, components, bytes_a_sample, bits_stored, shift: 0, signed, planar, order, fill }
+        let (rows, columns, shift, single_bits) = (3, 2, 0, false);
+        Layout {
+            rows,
+            columns,
+            components,
+            bytes_a_sample,
+            single_bits,
+            bits_stored,
+            shift,
+            signed,
+            planar,
+            order,
+            fill,
+        }
     }
 
     proptest! {
@@ -244,14 +321,14 @@ mod tests {
             let mask = ((1u32 << bits.1) - 1) as u16;
             let stored = words.iter().take(layout.frame_samples()).map(|word| match layout.fill {
                 Fill::Sign => layout.signed_word(layout.extend(*word)),
-                Fill::Zero => word & mask,
+                Fill::Zero | Fill::Beside => word & mask,
             });
             let frame: Vec<u8> = stored.flat_map(|word| match (wide, order) {
                 (false, _) => vec![word as u8],
                 (true, Order::Big) => word.to_be_bytes().to_vec(),
                 (true, _) => word.to_le_bytes().to_vec(),
             }).collect();
-            prop_assert!(layout.fill_of(&frame).is_some());
+            prop_assert!(layout.fill_of(&frame) != Fill::Beside);
             let samples = layout.samples(&frame).unwrap();
             prop_assert_eq!(layout.bytes(&samples).unwrap(), frame);
         }
@@ -263,11 +340,11 @@ mod tests {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             assert_eq!(layout((2, 12), 1, signed, Order::Little).fill_of(&bytes), fill, "{words:x?}");
         };
-        check(false, &[0x0FFF, 0x0000], Some(Fill::Zero));
-        check(true, &[0xF800, 0x07FF], Some(Fill::Sign));
-        check(true, &[0x0800, 0x07FF], Some(Fill::Zero));
-        check(true, &[0xF800, 0x0800], None);
-        check(false, &[0xF800], None);
+        check(false, &[0x0FFF, 0x0000], Fill::Zero);
+        check(true, &[0xF800, 0x07FF], Fill::Sign);
+        check(true, &[0x0800, 0x07FF], Fill::Zero);
+        check(true, &[0xF800, 0x0800], Fill::Beside);
+        check(false, &[0xF800], Fill::Beside);
     }
 
     #[test]

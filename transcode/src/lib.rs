@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: storage, clock, network.
 
+mod bits;
 pub mod codec;
 pub mod data_set;
 mod description;

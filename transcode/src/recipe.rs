@@ -9,21 +9,26 @@
 //! │        │u16 = 1 │      │      │ u16  │  u16   │       │allocated │stored │       │ F, u32 │  u64   │  u64   │    numbers    │          │
 //! └────────┴────────┴──────┴──────┴──────┴────────┴───────┴──────────┴───────┴───────┴────────┴────────┴────────┴───────────────┴──────────┘
 //! order  0 little-endian words, or bytes · 1 big-endian words · 2 bytes swapped in big-endian words
-//! fill   of the bits above High Bit: 0 zeros · 1 the sign
+//! fill   of the bits above High Bit: 0 zeros · 1 the sign · 2 what `above` says
 //! flags  1 signed (Pixel Representation 1) · 2 planes (Planar Configuration 1)
-//! before, after   bytes of the received file before its first and behind its last frame, a pad byte among the latter
+//! bits allocated  16, 8 or 1: then eight samples a byte, the first lowest, no gap between frames (PS3.5 §8.1.1)
+//! before, after   bytes of the received file before its first and behind its last frame, a pad byte among the latter;
+//!                 with 1 bit allocated also the last byte (the last word of order 2) if the last frame does not fill it
 //! gap, length     of each codestream in N.dcm: bytes between the end of the one before (0 at first) and it; its own
-//! zstd            one frame with checksum of before ‖ after; its prefix (ZSTD_CCtx_refPrefix, raw content) is all of
+//! zstd            one frame with checksum of before ‖ above ‖ after; above, there with fill 2 only, is the bytes of all
+//!                 frames with zeros for the bits that are stored; the prefix (ZSTD_CCtx_refPrefix, raw content) is all of
 //!                 N.dcm before the first and behind the last codestream, so that what both files say costs next to nothing
 //! ```
 //!
-//! To rebuild: before, then every codestream decoded and laid out as the header says, then after.
+//! To rebuild: before, then every codestream decoded and laid out as the header says (with fill 2, or-ed with its piece of
+//! above), then after.
 
 use std::io::{Read, Write};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::bits;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::layout::{Fill, Layout, Order};
@@ -44,6 +49,9 @@ const MANY_BYTES: usize = 1 << 18;
 /// The window reaches over prefix and contents, up to 32 MiB.
 const WINDOW_LOG_MIN: u32 = 10;
 const WINDOW_LOG_MAX: u32 = 25;
+
+/// Samples decoded at once, where frames are so small that a frame for each thread is little work.
+const SAMPLES_AT_ONCE: usize = 1 << 20;
 
 /// A recipe, read.
 struct Recipe<'a> {
@@ -68,7 +76,8 @@ pub fn make(source: &Source, dcm: &[u8], frames: &[(u64, u64)]) -> Result<Vec<u8
     }
     let pixels = source.frames(&layout).ok_or(WhyNot::Truncated)?;
     let (before, rest) = source.received.split_at(source.pixel_offset as usize);
-    let after = &rest[pixels.len()..];
+    let after = &rest[layout.filled_bytes(source.description.number_of_frames) as usize..];
+    let above = if layout.fill == Fill::Beside { layout.above(pixels) } else { Vec::new() };
     let mut out = header(&layout, frames.len() as u32, before.len() as u64, after.len() as u64);
     let mut end = 0;
     for &(offset, length) in frames {
@@ -79,7 +88,7 @@ pub fn make(source: &Source, dcm: &[u8], frames: &[(u64, u64)]) -> Result<Vec<u8
         number(&mut out, length);
         end = offset + length;
     }
-    compress(out, before, after, &outside(dcm, frames)?)
+    compress(out, &[before, &above, after], &outside(dcm, frames)?)
 }
 
 /// Makes the received file again.
@@ -92,8 +101,8 @@ pub fn rebuild(dcm: &[u8], recipe: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Makes the received file again, in pieces: as many frames are in memory as rayon has threads. What was written before
-/// an error is worth nothing.
+/// Makes the received file again, in pieces: as many frames are in memory as rayon has threads, small ones up to 2^20
+/// samples together. What was written before an error is worth nothing.
 ///
 /// # Errors
 /// Those of [`rebuild`], and [`Error::Io`] of `out`.
@@ -103,14 +112,23 @@ pub fn rebuild_to(dcm: &[u8], recipe: &[u8], out: &mut impl Write) -> Result<()>
     let mut contents = zstd::stream::read::Decoder::with_ref_prefix(recipe.compressed, &prefix)?;
     contents.window_log_max(WINDOW_LOG_MAX)?;
     copy(&mut contents, recipe.before, out)?;
-    for spans in recipe.spans.chunks(rayon::current_num_threads().max(1)) {
+    let at_once = rayon::current_num_threads().max(SAMPLES_AT_ONCE / recipe.layout.frame_samples());
+    let mut packer = bits::Packer::new(recipe.layout.order == Order::Swapped);
+    for spans in recipe.spans.chunks(at_once.max(1)) {
         let frames: Result<Vec<Vec<u8>>> = spans.par_iter().map(|&span| recipe.frame(dcm, span)).collect();
-        frames?.iter().try_for_each(|frame| out.write_all(frame))?;
+        for mut frame in frames? {
+            match (recipe.layout.single_bits, recipe.layout.fill) {
+                (true, _) => frame = packer.push(&frame),
+                (false, Fill::Beside) => add_above(&mut frame, &mut contents)?,
+                (false, _) => {}
+            }
+            out.write_all(&frame)?;
+        }
     }
     copy(&mut contents, recipe.after, out)?;
     match contents.read(&mut [0]) {
         Ok(0) => Ok(()),
-        Ok(_) => damaged("more bytes than before and after together"),
+        Ok(_) => damaged("more bytes than its header says"),
         Err(error) => damaged(error.to_string()),
     }
 }
@@ -121,8 +139,8 @@ pub fn rebuild_to(dcm: &[u8], recipe: &[u8], out: &mut impl Write) -> Result<()>
 /// [`Error::Damaged`] or [`Error::TooLarge`] when the recipe is damaged.
 pub fn received_length(recipe: &[u8]) -> Result<u64> {
     let recipe = Recipe::read(recipe)?;
-    let pixels = (recipe.layout.frame_bytes() as u64).checked_mul(recipe.spans.len() as u64);
-    let length = pixels.and_then(|pixels| pixels.checked_add(recipe.before)?.checked_add(recipe.after));
+    let pixels = recipe.layout.filled_bytes(recipe.spans.len() as u32);
+    let length = pixels.checked_add(recipe.before).and_then(|length| length.checked_add(recipe.after));
     length.map_or_else(|| damaged("lengths beyond 64 bits"), Ok)
 }
 
@@ -204,11 +222,16 @@ fn header(layout: &Layout, frames: u32, before: u64, after: u64) -> Vec<u8> {
         Order::Big => 1,
         Order::Swapped => 2,
     });
-    out.push(u8::from(layout.fill == Fill::Sign));
+    out.push(match layout.fill {
+        Fill::Zero => 0,
+        Fill::Sign => 1,
+        Fill::Beside => 2,
+    });
     out.extend_from_slice(&layout.rows.to_le_bytes());
     out.extend_from_slice(&layout.columns.to_le_bytes());
     let flags = if layout.signed { SIGNED } else { 0 } | if layout.planar { PLANES } else { 0 };
-    out.extend_from_slice(&[layout.components, layout.bytes_a_sample * 8, layout.bits_stored, flags]);
+    let bits_allocated = if layout.single_bits { 1 } else { layout.bytes_a_sample * 8 };
+    out.extend_from_slice(&[layout.components, bits_allocated, layout.bits_stored, flags]);
     out.extend_from_slice(&frames.to_le_bytes());
     out.extend_from_slice(&before.to_le_bytes());
     out.extend_from_slice(&after.to_le_bytes());
@@ -222,20 +245,36 @@ fn layout(header: &[u8; HEADER_BYTES]) -> Result<Layout> {
         2 => Order::Swapped,
         other => return damaged(format!("byte order {other} at byte 6")),
     };
-    let [fill @ 0..=1, components @ (1 | 3), bits_allocated @ (8 | 16), bits_stored, flags @ 0..=3] =
+    let [fill @ 0..=2, components @ (1 | 3), bits_allocated @ (1 | 8 | 16), bits_stored, flags @ 0..=3] =
         [header[7], header[12], header[13], header[14], header[15]]
     else {
         return damaged("a sample layout that no recipe has at byte 7");
     };
+    let single_bits = bits_allocated == 1;
+    if single_bits && (order == Order::Big || (fill, components, flags) != (0, 1, 0)) {
+        return damaged("single bits that are no plain samples at byte 6");
+    }
     if !(1..=bits_allocated).contains(&bits_stored) {
         return damaged(format!("{bits_stored} bits stored of {bits_allocated} at byte 14"));
     }
     let (rows, columns) = (u16_at(header, 8), u16_at(header, 10));
     samples::count(columns.into(), rows.into(), components)?;
-    let fill = if fill == 1 { Fill::Sign } else { Fill::Zero };
+    let fill = [Fill::Zero, Fill::Sign, Fill::Beside][usize::from(fill)];
     let (signed, planar) = (flags & SIGNED != 0, flags & PLANES != 0);
-    let bytes_a_sample = bits_allocated / 8;
-    Ok(Layout { rows, columns, components, bytes_a_sample, bits_stored, shift: 0, signed, planar, order, fill })
+    let (bytes_a_sample, shift) = (bits_allocated.div_ceil(8), 0);
+    Ok(Layout {
+        rows,
+        columns,
+        components,
+        bytes_a_sample,
+        single_bits,
+        bits_stored,
+        shift,
+        signed,
+        planar,
+        order,
+        fill,
+    })
 }
 
 /// Reads `count` spans off the head of `bytes`. Each takes two bytes or more, so a lying count runs out of bytes, not of memory.
@@ -266,16 +305,23 @@ fn outside(dcm: &[u8], spans: &[(u64, u64)]) -> Result<Vec<u8>> {
     }
 }
 
-fn compress(out: Vec<u8>, before: &[u8], after: &[u8], prefix: &[u8]) -> Result<Vec<u8>> {
-    let bytes = before.len() + after.len();
+/// Adds what lay above High Bit in one frame. It is as long as the frame, which is there.
+fn add_above(frame: &mut [u8], contents: &mut impl Read) -> Result<()> {
+    let mut above = vec![0; frame.len()];
+    contents.read_exact(&mut above).or_else(|error| damaged(error.to_string()))?;
+    frame.iter_mut().zip(above).for_each(|(byte, above)| *byte |= above);
+    Ok(())
+}
+
+fn compress(out: Vec<u8>, contents: &[&[u8]], prefix: &[u8]) -> Result<Vec<u8>> {
+    let bytes: usize = contents.iter().map(|piece| piece.len()).sum();
     let level = if bytes + prefix.len() > MANY_BYTES { LEVEL_OF_MANY_BYTES } else { LEVEL };
     let mut zstd = zstd::stream::write::Encoder::with_ref_prefix(out, level, prefix)?;
     zstd.set_pledged_src_size(Some(bytes as u64))?;
     zstd.include_checksum(true)?;
     let window = (bytes + prefix.len()).max(1).next_power_of_two().ilog2();
     zstd.window_log(window.clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX))?;
-    zstd.write_all(before)?;
-    zstd.write_all(after)?;
+    contents.iter().try_for_each(|piece| zstd.write_all(piece))?;
     Ok(zstd.finish()?)
 }
 
@@ -387,6 +433,23 @@ mod tests {
         (file, length)
     }
 
+    /// Packs and rebuilds a file of these pixels; answers the length of N.dcm and of the recipe.
+    fn check_pixels(description: PixelDescription, vr: &[u8; 2], big_endian: bool, pixels: &[u8]) -> (usize, usize) {
+        let head = [BEFORE, vr, &[0; 6]].concat();
+        let received = [&head, pixels, AFTER].concat();
+        let (pixel_offset, pixel_length) = (head.len() as u64, pixels.len() as u64);
+        let source = Source { received: &received, pixel_offset, pixel_length, big_endian, description };
+        let (dcm, recipe) = pack(&source);
+        prove(&source, &dcm, &recipe, &Sha256::digest(&received).into()).unwrap();
+        assert_eq!(received_length(&recipe).unwrap(), received.len() as u64);
+        (dcm.len(), recipe.len())
+    }
+
+    fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+        let next = |state: &u64| Some(state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407));
+        std::iter::successors(Some(seed), next).skip(1).map(|state| (state >> 40) as u8).take(bytes).collect()
+    }
+
     /// N.dcm and recipe of a received file.
     fn pack(source: &Source) -> (Vec<u8>, Vec<u8>) {
         let packed = encapsulate(&encode_frames(source).unwrap());
@@ -422,6 +485,32 @@ mod tests {
             let kind = (stored, if colour { 3 } else { 1 }, planar && colour, signed && !colour, big_endian);
             let bytes = check(kind, rows, columns, frames, seed);
             prop_assert!(bytes < 160, "a recipe of {bytes} bytes");
+        }
+
+        /// So are single bits, whether frames begin inside a byte or not, with what lies behind the last pixel: the
+        /// rest of its byte or word, a pad byte.
+        #[test]
+        fn single_bits_are_rebuilt(
+            rows in 1u16..40, columns in 1u16..40, frames in 1u32..20, words: bool, pad: bool, seed: u64,
+        ) {
+            let bits = usize::from(rows) * usize::from(columns) * frames as usize;
+            let bytes = if words { 2 * bits.div_ceil(16) } else { bits.div_ceil(8) + usize::from(pad) };
+            let description = PixelDescription { bits_allocated: 1, ..description((1, 1, false, false, false), rows, columns, frames) };
+            check_pixels(description, if words { b"OW" } else { b"OB" }, words, &noise(bytes, seed));
+        }
+
+        /// And whatever lies above High Bit.
+        #[test]
+        fn data_above_high_bit_is_rebuilt(
+            stored in 1u16..=16, colour: bool, planar: bool, signed: bool, big_endian: bool,
+            rows in 1u16..20, columns in 1u16..20, frames in 1u32..4, seed: u64,
+        ) {
+            let stored = if colour { stored.max(4) } else { stored };
+            let kind = (stored, if colour { 3 } else { 1 }, planar && colour, signed && !colour, big_endian);
+            let description = description(kind, rows, columns, frames);
+            let samples = usize::from(rows) * usize::from(columns) * usize::from(kind.1) * frames as usize;
+            let pixels = noise(samples * usize::from(description.bits_allocated / 8), seed);
+            check_pixels(description, b"OB", big_endian, &pixels);
         }
 
         /// Damage anywhere in a recipe is an error or other bytes, never a panic, and never more than memory allows.

@@ -205,9 +205,14 @@ fn by_table(samples: &Samples, byte: impl Fn(i32) -> u8) -> Vec<u8> {
     }
 }
 
-/// The window between the 0.5th and the 99.5th percentile of the rescaled values that are no padding: what
-/// [`render`] takes where none is given.
+/// The window between the 0.5th and the 99.5th percentile of the rescaled values that are no padding: what [`render`]
+/// takes where none is given. Single bits are black and white, however few are set.
 pub fn found_window(samples: &Samples, rendering: &Rendering) -> Window {
+    if samples.bits() == 1 && !samples.signed() {
+        let (slope, intercept) = (rendering.rescale_slope, rendering.rescale_intercept);
+        let (center, width) = (0.5 * slope + intercept, slope.abs());
+        return Window { center, width, function: VoiLutFunction::LinearExact };
+    }
     let (low, count) = domain(samples);
     let mut histogram = vec![0u64; count];
     indices(samples).for_each(|index| histogram[index] += 1);
@@ -332,6 +337,17 @@ mod tests {
         let rescaled =
             Rendering { rescale_slope: 2.0, rescale_intercept: -1000.0, ..window(0.0, 201.0, VoiLutFunction::Linear) };
         check(Values::U16(vec![450, 500, 550]), 12, 1, &rescaled, &[1, 128, 255]);
+    }
+
+    #[test]
+    fn single_bits_are_black_and_white_even_if_one_of_a_thousand_is_set() {
+        let mut bits = vec![0; 1000];
+        bits[7] = 1;
+        let mut expected = bits.clone();
+        expected[7] = 255;
+        check(Values::U8(bits), 1, 1, &Rendering::default(), &expected);
+        check(Values::U8(vec![0; 3]), 1, 1, &Rendering::default(), &[0; 3]);
+        check(Values::U8(vec![1; 3]), 1, 1, &Rendering::default(), &[255; 3]);
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub struct Source<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WhyNot {
-    /// Neither 8 nor 16 bits allocated: 1-bit, 32-bit, floating point.
-    #[error("{0} bits are allocated, only 8 and 16 are packed")]
+    /// Neither 1 nor 8 nor 16 bits allocated: 32-bit, floating point.
+    #[error("{0} bits are allocated, only 1, 8 and 16 are packed")]
     BitsAllocated(u16),
     /// Bits Stored, High Bit or Pixel Representation are not what the codestream could say again.
     #[error("Bits Stored {stored} and High Bit {high} do not fit Bits Allocated {allocated}")]
@@ -67,24 +67,27 @@ pub enum WhyNot {
     /// A frame is larger than a coder is given.
     #[error("a frame has no samples, or more than {SAMPLES_MAX}")]
     Frame,
-    /// Something other than zeros or the sign lies above High Bit: an overlay, a padding value out of range.
-    #[error("there is data above High Bit")]
-    AboveHighBit,
+    /// More frames than are packed: the heads of that many codestreams would outgrow frames so small.
+    #[error("{0} frames, at most {FRAMES_MAX} are packed")]
+    Frames(u32),
     /// Bytes in big-endian words, and frames of an odd number of them.
     #[error("frames of an odd number of bytes lie in big-endian words")]
     OddWords,
 }
 
+/// Frames of one file: 1024 codestreams of a pixel each weigh about 150 KB, so that many 20 MB, whatever was received.
+pub(crate) const FRAMES_MAX: u32 = 1 << 17;
+
 impl Source<'_> {
-    /// The value of Pixel Data without what follows the last frame.
+    /// The value of Pixel Data without what follows the last frame; of single bits, the byte it ends in included.
     pub(crate) fn frames(&self, layout: &Layout) -> Option<&[u8]> {
         let at = usize::try_from(self.pixel_offset).ok()?;
-        let length = layout.frame_bytes().checked_mul(self.description.number_of_frames as usize)?;
+        let length = usize::try_from(layout.pixel_bytes(self.description.number_of_frames)).ok()?;
         self.received.get(at..at.checked_add(length)?)
     }
 
-    /// PS3.5 Annex A.3: with 8 bits allocated, big-endian words hold two swapped samples if the VR is OW, and none
-    /// are swapped if it is OB. The VR stands 8 bytes before the value (PS3.5 §7.1.2).
+    /// PS3.5 Annex A.3: with 1 or 8 bits allocated, bytes are swapped in big-endian words if the VR is OW, and not
+    /// if it is OB. The VR stands 8 bytes before the value (PS3.5 §7.1.2).
     fn order(&self) -> Order {
         let vr = self.pixel_offset.checked_sub(8).and_then(|at| self.received.get(at as usize..)?.get(..2));
         match (self.big_endian, self.description.bits_allocated, vr) {
@@ -101,20 +104,23 @@ impl Source<'_> {
         photometric(d)?;
         let mut layout = Layout::new(d, self.order()).map_err(|_| WhyNot::Frame)?;
         self.length(&layout)?;
-        if layout.order == Order::Swapped && layout.frame_bytes() % 2 == 1 {
+        if d.number_of_frames > FRAMES_MAX {
+            return Err(WhyNot::Frames(d.number_of_frames));
+        }
+        if layout.order == Order::Swapped && !layout.single_bits && layout.frame_bytes() % 2 == 1 {
             return Err(WhyNot::OddWords);
         }
         let frames = self.frames(&layout).ok_or(WhyNot::Truncated)?;
-        layout.fill = fill(&layout, frames).ok_or(WhyNot::AboveHighBit)?;
+        layout.fill = if layout.single_bits { Fill::Zero } else { fill(&layout, frames) };
         Ok(layout)
     }
 
     fn length(&self, layout: &Layout) -> Result<(), WhyNot> {
-        let expected = (layout.frame_bytes() as u64).saturating_mul(self.description.number_of_frames.into());
+        let expected = layout.pixel_bytes(self.description.number_of_frames);
         let found = self.pixel_length;
         // One byte more pads an odd length (PS3.5 §8.1.1), some senders add more; it is kept in the recipe. A whole frame
         // more is another picture, and Number of Frames is wrong.
-        if expected == 0 || found < expected || found - expected >= layout.frame_bytes().max(2) as u64 {
+        if expected == 0 || found < expected || found - expected >= layout.pixel_bytes(1).max(2) {
             return Err(WhyNot::Length { found, expected });
         }
         let end = self.pixel_offset.checked_add(found);
@@ -137,12 +143,13 @@ pub fn packable(source: &Source) -> Result<(), WhyNot> {
 pub fn encode_frames(source: &Source) -> Result<Vec<Vec<u8>>> {
     let layout = source.layout()?;
     let frames = source.frames(&layout).ok_or(WhyNot::Truncated)?;
-    frames.par_chunks_exact(layout.frame_bytes()).map(|frame| codec::encode(&layout.samples(frame)?)).collect()
+    let encode = |index| codec::encode(&layout.samples(&layout.frame(frames, index)?)?);
+    (0..source.description.number_of_frames).into_par_iter().map(encode).collect()
 }
 
 fn bits(d: &PixelDescription) -> Result<(), WhyNot> {
     let (allocated, stored, high) = (d.bits_allocated, d.bits_stored, d.high_bit);
-    if !matches!(allocated, 8 | 16) {
+    if !matches!(allocated, 1 | 8 | 16) {
         return Err(WhyNot::BitsAllocated(allocated));
     }
     if !(1..=allocated).contains(&stored) || high != stored - 1 {
@@ -151,8 +158,10 @@ fn bits(d: &PixelDescription) -> Result<(), WhyNot> {
     Ok(())
 }
 
-/// PS3.3 C.7.6.3.1.2: which interpretations have one sample, which three, and which may be signed.
+/// PS3.3 C.7.6.3.1.2: which interpretations have one sample, which three, and which may be signed. Single bits are one
+/// unsigned sample.
 fn photometric(d: &PixelDescription) -> Result<(), WhyNot> {
+    let single = d.bits_allocated == 1 && (d.samples_per_pixel, d.pixel_representation) != (1, 0);
     let known = match d.photometric_interpretation.as_str() {
         "MONOCHROME1" | "MONOCHROME2" => d.samples_per_pixel == 1 && d.pixel_representation <= 1,
         "PALETTE COLOR" => d.samples_per_pixel == 1 && d.pixel_representation == 0,
@@ -161,20 +170,26 @@ fn photometric(d: &PixelDescription) -> Result<(), WhyNot> {
     };
     let photometric = || d.photometric_interpretation.clone();
     let (samples, representation) = (d.samples_per_pixel, d.pixel_representation);
-    if known { Ok(()) } else { Err(WhyNot::Photometric { photometric: photometric(), samples, representation }) }
+    if known && !single {
+        Ok(())
+    } else {
+        Err(WhyNot::Photometric { photometric: photometric(), samples, representation })
+    }
 }
 
 /// What fills the bits above High Bit in all frames together.
-fn fill(layout: &Layout, frames: &[u8]) -> Option<Fill> {
-    let fills: Option<Vec<Fill>> =
-        frames.par_chunks_exact(layout.frame_bytes()).map(|frame| layout.fill_of(frame)).collect();
-    let fills = fills?;
+fn fill(layout: &Layout, frames: &[u8]) -> Fill {
+    let fills: Vec<Fill> = frames.par_chunks_exact(layout.frame_bytes()).map(|frame| layout.fill_of(frame)).collect();
+    if fills.contains(&Fill::Beside) {
+        return Fill::Beside;
+    }
     if !fills.contains(&Fill::Sign) {
-        return Some(Fill::Zero);
+        return Fill::Zero;
     }
     // A frame without negative values has zeros there either way; but zeros above a negative value are no sign.
     let sign = Layout { fill: Fill::Sign, ..layout.clone() };
-    frames.par_chunks_exact(layout.frame_bytes()).all(|frame| sign.is_filled(frame)).then_some(Fill::Sign)
+    let all = frames.par_chunks_exact(layout.frame_bytes()).all(|frame| sign.is_filled(frame));
+    if all { Fill::Sign } else { Fill::Beside }
 }
 
 #[cfg(test)]
@@ -196,6 +211,10 @@ mod tests {
         }
     }
 
+    fn single(rows: u16, columns: u16, frames: u32) -> PixelDescription {
+        PixelDescription { bits_allocated: 1, number_of_frames: frames, ..grey(rows, columns, 1) }
+    }
+
     fn check(description: PixelDescription, pixels: &[u8], expected: Result<(), WhyNot>) {
         let pixel_length = pixels.len() as u64;
         let source = Source { received: pixels, pixel_offset: 0, pixel_length, big_endian: false, description };
@@ -214,8 +233,10 @@ mod tests {
         check(grey(1, 3, 8), &[1, 2], Err(WhyNot::Length { found: 2, expected: 3 }));
         check(grey(1, 2, 8), &[1, 2, 3, 4], Err(WhyNot::Length { found: 4, expected: 2 }));
         check(grey(0, 2, 8), &[], Err(WhyNot::Frame));
-        check(grey(1, 1, 12), &[0, 0x10], Err(WhyNot::AboveHighBit));
-        check(PixelDescription { bits_allocated: 1, ..grey(1, 8, 1) }, &[1], Err(WhyNot::BitsAllocated(1)));
+        check(single(1, 9, 2), &[1; 2], Err(WhyNot::Length { found: 2, expected: 3 }));
+        let why = WhyNot::Photometric { photometric: "MONOCHROME2".into(), samples: 1, representation: 1 };
+        check(PixelDescription { pixel_representation: 1, ..single(1, 8, 1) }, &[1], Err(why));
+        check(single(1, 1, FRAMES_MAX + 1), &vec![0; 16385], Err(WhyNot::Frames(FRAMES_MAX + 1)));
         check(PixelDescription { bits_allocated: 32, ..grey(1, 1, 12) }, &[1; 4], Err(WhyNot::BitsAllocated(32)));
         let shifted = PixelDescription { high_bit: 15, ..grey(1, 1, 12) };
         check(shifted, &[1; 2], Err(WhyNot::Bits { allocated: 16, stored: 12, high: 15 }));
@@ -226,10 +247,24 @@ mod tests {
     }
 
     #[test]
-    fn one_frame_filled_with_zeros_and_one_with_the_sign_are_not_packed_together() {
+    fn single_bits_are_packed_also_where_frames_begin_inside_a_byte() {
+        check(single(1, 8, 1), &[1], Ok(()));
+        check(single(1, 8, 1), &[1, 0], Ok(()));
+        check(single(3, 3, 5), &[1; 6], Ok(()));
+        check(single(1, 1, FRAMES_MAX), &[0; 16384], Ok(()));
+    }
+
+    #[test]
+    fn what_lies_above_high_bit_is_told_for_all_frames_together() {
+        let check = |description: PixelDescription, pixels: &[u8], expected| {
+            let pixel_length = pixels.len() as u64;
+            let source = Source { received: pixels, pixel_offset: 0, pixel_length, big_endian: false, description };
+            assert_eq!(source.layout().unwrap().fill, expected, "{pixels:x?}");
+        };
         let signed = |frames| PixelDescription { pixel_representation: 1, number_of_frames: frames, ..grey(1, 1, 12) };
-        check(signed(2), &[0xFF, 0xFF, 0xFF, 0x07], Ok(()));
-        check(signed(2), &[0xFF, 0x0F, 0xFF, 0x07], Ok(()));
-        check(signed(2), &[0xFF, 0xFF, 0xFF, 0x0F], Err(WhyNot::AboveHighBit));
+        check(signed(2), &[0xFF, 0xFF, 0xFF, 0x07], Fill::Sign);
+        check(signed(2), &[0xFF, 0x0F, 0xFF, 0x07], Fill::Zero);
+        check(signed(2), &[0xFF, 0xFF, 0xFF, 0x0F], Fill::Beside);
+        check(grey(1, 1, 12), &[0, 0x10], Fill::Beside);
     }
 }

@@ -8,7 +8,9 @@ use std::time::Instant;
 use dicom_dictionary_std::tags;
 use dicom_object::{DefaultDicomObject, OpenFileOptions};
 use sha2::{Digest, Sha256};
-use transcode::{PixelDescription, Source, codec, decode_frame, encapsulate, encode_frames, packable, recipe};
+use transcode::{
+    PixelDescription, Rendering, Source, codec, decode_frame, encapsulate, encode_frames, packable, recipe, render,
+};
 
 fn datasets() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets");
@@ -192,6 +194,36 @@ fn compressed_twins_decode_to_the_samples_of_the_uncompressed_one() {
     }
     println!("equal to their uncompressed twin: {equal:?}");
     assert!(equal.len() >= 3, "{equal:?}");
+}
+
+/// The single bits of a segmentation, as received, as its compressed twin, and as our codestream, are the same zeros and
+/// ones, and shown black and white.
+#[test]
+fn single_bits_are_the_same_from_every_form_and_shown_black_and_white() {
+    let Some(root) = datasets() else { return };
+    for name in ["liver", "liver_nonbyte_aligned"] {
+        let find = |name: &str| open(&root.join(format!("other-objects/{name}.dcm"))).unwrap();
+        let (native, twin) = (find(name), find(&format!("{name}_j2k")));
+        let received = std::fs::read(&native.path).unwrap();
+        let length = native.object.get(tags::PIXEL_DATA).unwrap().header().len.0 as usize;
+        let pixel_offset = native_value(&received, &native.uid, length).unwrap() as u64;
+        let (pixel_length, description) = (length as u64, native.description.clone());
+        let source = Source { received: &received, pixel_offset, pixel_length, big_endian: false, description };
+        let fragments = twin.object.get(tags::PIXEL_DATA).unwrap().value().fragments().unwrap().to_vec();
+        for (ours, theirs) in encode_frames(&source).unwrap().iter().zip(&fragments) {
+            let ours = decode_frame(codec::TRANSFER_SYNTAX_UID, &native.description, ours).unwrap();
+            let theirs = decode_frame(&twin.uid, &twin.description, theirs).unwrap();
+            assert_eq!((ours.samples.bits(), &ours.samples), (1, &theirs.samples), "{name}");
+            let picture = render(&ours.samples, &Rendering::default()).unwrap();
+            let shown = |value: usize| ours.samples.values().at(value) * 255 == i32::from(picture.bytes[value]);
+            assert!((0..picture.bytes.len()).all(shown) && picture.bytes.contains(&255), "{name}");
+        }
+        assert_eq!(first_frame(&native).unwrap().samples, first_frame_of(&twin, &fragments), "{name}");
+    }
+}
+
+fn first_frame_of(real: &Real, fragments: &[Vec<u8>]) -> transcode::Samples {
+    decode_frame(&real.uid, &real.description, &fragments[0]).unwrap().samples
 }
 
 #[test]

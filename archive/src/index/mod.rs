@@ -340,6 +340,12 @@ pub(crate) fn set_replayed(connection: &Connection, segment: u64, bytes: u64) ->
     Ok(())
 }
 
+/// Says that a segment is damaged: it stays, whatever becomes of its instances.
+pub(crate) fn set_damaged(connection: &Connection, segment: u64) -> Result<()> {
+    connection.prepare_cached("UPDATE segment SET damaged = 1 WHERE number = ?1")?.execute([segment as i64])?;
+    Ok(())
+}
+
 /// Up to which byte the records of a segment are in the index.
 pub(crate) fn replayed(connection: &Connection, segment: u64) -> Result<u64> {
     let mut statement = connection.prepare_cached("SELECT replayed_bytes FROM segment WHERE number = ?1")?;
@@ -347,10 +353,10 @@ pub(crate) fn replayed(connection: &Connection, segment: u64) -> Result<u64> {
     Ok(bytes.unwrap_or(0) as u64)
 }
 
-/// Segments of which no instance is left to pack.
+/// Sound segments of which no instance is left to pack.
 pub(crate) fn empty_segments(connection: &Connection) -> Result<Vec<u64>> {
     let mut statement = connection.prepare_cached(
-        "SELECT number FROM segment WHERE NOT EXISTS
+        "SELECT number FROM segment WHERE damaged = 0 AND NOT EXISTS
             (SELECT 1 FROM instance WHERE container < 0 AND container = -segment.number)",
     )?;
     let numbers = statement.query_map([], |row| Ok(row.get::<_, i64>(0)? as u64))?;

@@ -70,7 +70,8 @@ CREATE INDEX instance_backlog ON instance (container, series) WHERE container < 
 
 CREATE TABLE segment (
   number INTEGER PRIMARY KEY,
-  replayed_bytes INTEGER NOT NULL        -- records below this offset are in the index
+  replayed_bytes INTEGER NOT NULL,       -- records below this offset are in the index
+  damaged INTEGER NOT NULL DEFAULT 0     -- 1: some of it could not be read; it is never removed
 ) STRICT;
 
 CREATE TABLE pack (

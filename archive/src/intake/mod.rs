@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, Result};
 use crate::{Body, FrameTable, TakeIn};
-pub(crate) use record::{HEADER_BYTES, Header, Meta, TRAILER_BYTES};
+pub(crate) use record::{HEADER_BYTES, Header, MAGIC, Meta, TRAILER_BYTES};
 
 /// Bytes read and written at a time when a body is not in memory.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -89,9 +89,11 @@ impl Segments {
     fn begin(&mut self) -> Result<Open> {
         let path = segment_path(&self.dir, self.next_number);
         let file = self.disk.create_new(&path).map_err(Error::io("creation of an intake segment", &path))?;
-        self.disk.sync_dir(&self.dir).map_err(Error::io("sync of the intake directory", &self.dir))?;
         let number = self.next_number;
         self.next_number += 1;
+        // Whether its name is durable is unknown after this failed: no later sync can prove that it is.
+        let unknown = |cause| Error::Poisoned(format!("sync of the intake directory {}: {cause}", self.dir.display()));
+        self.disk.sync_dir(&self.dir).map_err(unknown)?;
         Ok(Open { number, file, length: 0, unsynced: false })
     }
 
@@ -189,6 +191,18 @@ pub(crate) struct SegmentReader {
     length: u64,
 }
 
+/// What lies at a place in a segment.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A whole record, its checksum proven, and where it ends.
+    Record(Box<Front>, u64),
+    /// Bytes that were never written, or the beginning of a record that was cut off: never acknowledged. The next
+    /// record, if there is one, begins at this offset.
+    Unfinished(u64),
+    /// Bytes that are not as they were written; the next record, if there is one, begins at this offset.
+    Damaged(u64, String),
+}
+
 /// The front of a record: all but its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Front {
@@ -224,7 +238,12 @@ impl SegmentReader {
             return Err(self.damaged(offset, "ends before the record does"));
         }
         let mut out = vec![0; bytes as usize];
-        self.file.read_exact_at(&mut out, offset).map_err(|e| self.damaged(offset, &e.to_string()))?;
+        let read = self.file.read_exact_at(&mut out, offset);
+        read.map_err(|source| Error::Io {
+            what: "reading an intake segment",
+            path: format!("segment {} at byte {offset}", self.number),
+            source,
+        })?;
         Ok(out)
     }
 
@@ -253,6 +272,45 @@ impl SegmentReader {
             return Err(self.damaged(offset, "a range past the end of the body was asked for"));
         }
         Ok(self.read(offset + header.body_offset() + range.start, range.end - range.start)?.into())
+    }
+
+    /// What lies at `offset`: a record, the end of what was written, or damage.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the disk cannot be read: nothing is known of the bytes then.
+    pub fn at(&self, offset: u64) -> Result<Found> {
+        let detail = match self.proven(offset) {
+            Ok((front, end)) => return Ok(Found::Record(Box::new(front), end)),
+            Err(Error::Damaged { detail, .. }) => detail,
+            Err(error) => return Err(error),
+        };
+        let head = self.read(offset, (self.length - offset).min(HEADER_BYTES as u64))?;
+        let header = <&[u8; HEADER_BYTES]>::try_from(&head[..]).ok().and_then(Header::from_bytes);
+        match header.and_then(|header| offset.checked_add(header.record_bytes()?)) {
+            Some(end) if end <= self.length => Ok(Found::Damaged(end, detail)),
+            Some(_) => Ok(Found::Unfinished(self.length)),
+            None if head.len() < HEADER_BYTES => Ok(Found::Unfinished(self.length)),
+            None if head.iter().all(|byte| *byte == 0) => Ok(Found::Unfinished(self.next_record(offset)?)),
+            None => Ok(Found::Damaged(self.next_record(offset)?, detail)),
+        }
+    }
+
+    /// Where the next whole record after `offset` begins; the segment's end if there is none.
+    fn next_record(&self, offset: u64) -> Result<u64> {
+        let mut at = offset + 1;
+        while at < self.length {
+            // Overlapping by three, so that a mark across two chunks is seen.
+            let chunk = self.read(at, (self.length - at).min(CHUNK_BYTES as u64 + 3))?;
+            for found in chunk.windows(MAGIC.len()).enumerate().filter(|(_, window)| window == MAGIC).map(|(i, _)| i) {
+                match self.proven(at + found as u64) {
+                    Ok(_) => return Ok(at + found as u64),
+                    Err(Error::Damaged { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            at += CHUNK_BYTES as u64;
+        }
+        Ok(self.length)
     }
 
     /// The front of the record at `offset` and the offset of the next one, its checksum proven.

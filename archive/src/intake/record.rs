@@ -22,7 +22,7 @@ use crate::{Description, Digests, Origin};
 
 pub(crate) const HEADER_BYTES: usize = 72;
 pub(crate) const TRAILER_BYTES: usize = 4;
-const MAGIC: &[u8; 4] = b"TSGR";
+pub(crate) const MAGIC: &[u8; 4] = b"TSGR";
 const VERSION: u16 = 1;
 
 /// What a record says of its body.

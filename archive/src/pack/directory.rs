@@ -90,6 +90,13 @@ pub async fn read_directory(objects: &Objects, key: &str) -> Result<PackDirector
     PackDirectory::new(key, object_bytes, zip, manifest)
 }
 
+/// Whether the object does not end as a pack does: only its first bytes are there.
+pub(crate) async fn is_cut_off(objects: &Objects, key: &str) -> Result<bool> {
+    let object_bytes = objects.len(key).await?;
+    let end = object_bytes - object_bytes.min(END_BYTES_MAX as u64);
+    Ok(End::read(&objects.get_range(key, end..object_bytes).await?, object_bytes).is_none())
+}
+
 impl PackDirectory {
     /// Joins what `pack.json` says with what the ZIP holds; nothing may be missing on either side.
     pub(super) fn new(key: &str, object_bytes: u64, zip: ZipLayout, manifest: Manifest) -> Result<PackDirectory> {

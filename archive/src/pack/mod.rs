@@ -12,6 +12,7 @@ mod zip;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::directory::is_cut_off;
 pub use self::directory::{PackDirectory, PackInstance, read_directory};
 pub use self::writer::{NewInstance, PackData, PackWriter, ReadRange};
 pub use self::zip::{ZipEntry, ZipLayout};

@@ -16,14 +16,13 @@ const MEDIA_STORAGE_DIRECTORY: &str = "1.2.840.10008.1.3.10";
 /// [`Verdict::Dicomdir`], or a UID that is missing or cannot be a key.
 pub fn describe(part10: &Part10, set: &CharacterSet) -> Result<Description, Verdict> {
     let data_set = &part10.data_set;
-    let class = data_set.uid(tags::SOP_CLASS_UID).or_else(|| part10.meta.uid(tags::MEDIA_STORAGE_SOP_CLASS_UID));
+    // The Data Set's own UIDs, not the meta group's: its metadata and every copy of it are found by them.
+    let class = data_set.uid(tags::SOP_CLASS_UID);
     if class == Some(MEDIA_STORAGE_DIRECTORY) || data_set.get(tags::DIRECTORY_RECORD_SEQUENCE).is_some() {
         return Err(Verdict::Dicomdir);
     }
-    let instance_uid =
-        data_set.uid(tags::SOP_INSTANCE_UID).or_else(|| part10.meta.uid(tags::MEDIA_STORAGE_SOP_INSTANCE_UID));
     let texts = Texts { data_set, set };
-    let sop_instance_uid = key("SOPInstanceUID", instance_uid)?;
+    let sop_instance_uid = key("SOPInstanceUID", data_set.uid(tags::SOP_INSTANCE_UID))?;
     let sop_class_uid = key("SOPClassUID", class)?;
     Ok(Description {
         study: study(&texts)?,

@@ -37,6 +37,11 @@ impl MediaRange {
         self.parameter("transfer-syntax").filter(|uid| *uid != "*")
     }
 
+    /// Whether any transfer syntax was asked for by name (`transfer-syntax=*`): as held, whatever that is.
+    pub(crate) fn takes_any_transfer_syntax(&self) -> bool {
+        self.parameter("transfer-syntax") == Some("*")
+    }
+
     /// Whether any type will do.
     pub(crate) fn is_any(&self) -> bool {
         self.essence == "*/*"

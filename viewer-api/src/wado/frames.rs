@@ -160,11 +160,19 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
     }
     let place = metadata::place(&caller.base, &source.held);
     let root = content_type.split(';').next().unwrap_or(OCTETS).to_owned();
+    // The first frame is read before the status is said: what cannot be decoded is an answer, not a broken body.
+    let mut first = match numbers.first() {
+        Some(number) => Some(frame(&state, &shown, *number, form, &access).await?),
+        None => None,
+    };
     let parts = stream::iter(numbers).then(move |number| {
-        let (state, shown, access) = (state.clone(), Arc::clone(&shown), access.clone());
+        let (state, shown, access, ready) = (state.clone(), Arc::clone(&shown), access.clone(), first.take());
         let (content_type, location) = (content_type.clone(), format!("{place}/frames/{number}"));
         async move {
-            let bytes = frame(&state, &shown, number, form, &access).await?;
+            let bytes = match ready {
+                Some(bytes) => bytes,
+                None => frame(&state, &shown, number, form, &access).await?,
+            };
             let content_length = Some(bytes.len() as u64);
             Ok(Part { content_type, content_location: Some(location), content_length, body: whole(bytes) })
         }
@@ -250,6 +258,9 @@ fn choose(accept: &[MediaRange], held: &Held, count: usize, address: &Address) -
             continue;
         }
         let asked = range.transfer_syntax();
+        if range.takes_any_transfer_syntax() && range.covers(OCTETS) {
+            return Ok((Form::AsHeld, in_parts));
+        }
         let is_held = asked.is_none_or(|uid| uid == syntax || (native && uid == EXPLICIT_LITTLE));
         let big_endian = syntax == "1.2.840.10008.1.2.2";
         if range.covers(media_type(syntax)) && is_held && !big_endian {

@@ -1,0 +1,164 @@
+//! The program as its users have it: a child process, spoken to by its command line and over HTTP.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The built program.
+pub fn program(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
+    command.arg("--data").arg(data).env_remove("TSUNAGU_TOKEN").env_remove("TSUNAGU_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Real files of every kind, outside the tree; says so where they are not.
+pub fn real_files() -> Option<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets");
+    if dir.is_dir() {
+        return Some(dir);
+    }
+    println!("skipped: ../shared/datasets is not here");
+    None
+}
+
+/// What a finished command said.
+pub struct Said {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its last line, the JSON object.
+    pub json: Value,
+    /// All of its standard output.
+    pub text: String,
+    /// The most memory it held at once, bytes.
+    pub rss_bytes_max: u64,
+}
+
+/// Runs a sub-command with `--json` to its end. Its output is bounded, so the pipe is read after each line.
+pub fn run(data: &Path, arguments: &[&str]) -> Said {
+    let mut child = program(data).arg("--json").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut text).unwrap();
+    let (status, rss_bytes_max) = wait(child);
+    let json = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    let json = json.unwrap_or_else(|| panic!("{arguments:?} ended with {status} and no JSON object:\n{text}"));
+    Said { status, json, text, rss_bytes_max }
+}
+
+/// As [`run`], for a command that must find nothing wrong.
+pub fn run_clean(data: &Path, arguments: &[&str]) -> Said {
+    let said = run(data, arguments);
+    assert!(said.status.success(), "{arguments:?} ended with {}:\n{}", said.status, said.text);
+    said
+}
+
+/// Verifies the archive; nothing may be wrong.
+pub fn verify(data: &Path) -> Value {
+    let said = run(data, &["verify"]);
+    assert_eq!(said.json["findings"], serde_json::json!([]), "verify is not clean");
+    assert!(said.status.success());
+    said.json
+}
+
+/// Issues a token.
+pub fn token(data: &Path, role: &str, centre: &str) -> String {
+    let arguments = ["token", "issue", "suite", "--role", role, "--centre", centre, "--original"];
+    let said = run_clean(data, &arguments);
+    said.json["token"].as_str().unwrap().to_owned()
+}
+
+/// Waits for a child and asks the system for the most memory it ever held.
+#[allow(unsafe_code, reason = "the standard library's wait does not tell a child's peak memory")]
+pub fn wait(child: Child) -> (ExitStatus, u64) {
+    use std::os::unix::process::ExitStatusExt;
+    let (mut status, pid) = (0, child.id() as libc::pid_t);
+    // SAFETY: plain data that wait4 fills in; the child is ours, and not waited for anywhere else.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::wait4(pid, &mut status, 0, &mut usage), pid, "wait4 failed");
+        usage
+    };
+    // Linux counts in KiB, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    (ExitStatus::from_raw(status), usage.ru_maxrss as u64 * unit)
+}
+
+/// A running `tsunagu serve`; killed when dropped.
+pub struct Server {
+    child: Option<Child>,
+    /// Kept open: a program whose standard output is gone ends at its next line.
+    output: Option<BufReader<ChildStdout>>,
+    /// `http://127.0.0.1:PORT/dicom-web`
+    pub url: String,
+}
+
+impl Server {
+    /// Starts one on a free port and waits until it listens.
+    pub fn start(data: &Path, arguments: &[&str]) -> Server {
+        let mut starting = Server::spawn(data, arguments);
+        let lines = starting.child.as_mut().and_then(|child| child.stdout.take()).unwrap();
+        let output = starting.output.insert(BufReader::new(lines));
+        let mut line = String::new();
+        while output.read_line(&mut line).unwrap() > 0 {
+            if let Some(url) = line.strip_prefix("DICOMweb") {
+                starting.url = url.trim().to_owned();
+                return starting;
+            }
+            line.clear();
+        }
+        panic!("tsunagu serve ended before it listened");
+    }
+
+    /// Starts one and does not wait.
+    pub fn spawn(data: &Path, arguments: &[&str]) -> Server {
+        let mut command = program(data);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
+        Server { child: Some(command.spawn().unwrap()), output: None, url: String::new() }
+    }
+
+    /// SIGKILL, and its peak memory by then.
+    pub fn kill(mut self) -> u64 {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        wait(child).1
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub fn sha256(bytes: &[u8]) -> String {
+    archive::hex(&Sha256::digest(bytes))
+}
+
+/// Numbers from a seed (SplitMix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let n = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (n ^ (n >> 31)) % bound
+    }
+}
+
+/// Every file below a folder.
+pub fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
