@@ -41,11 +41,14 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     if !verified.findings.is_empty() {
         return Err(format!("verification found {} faults: {:?}", verified.findings.len(), verified.findings).into());
     }
-    println!("Verified: {} of {} instances rebuilt, all equal to what was sent", verified.rebuilt, verified.instances);
+    println!(
+        "Verified: all {} instances given back equal to what was sent, {} of them rebuilt from pack and recipe",
+        verified.instances, verified.rebuilt
+    );
     let object = json!({
         "studies": studies, "instances": receipt.stored, "received_bytes": figures.received_bytes,
         "held_bytes": figures.held_bytes, "quarantined": receipt.quarantined.len(), "seconds": seconds,
-        "rebuilt_identical": verified.rebuilt,
+        "rebuilt_identical": verified.instances, "from_recipe": verified.rebuilt,
     });
     if !args.exit {
         let reader = Principal { name: "demo".into(), centre: CENTRE.into(), permissions: everything() };
