@@ -20,8 +20,8 @@ use crate::pack::{self, HeldForm, InstanceRecord, PackDirectory};
 use crate::quarantine::{self, QuarantineState, Quarantined};
 use crate::{FrameTable, Receipt};
 
-/// Directories of packs kept in memory at the most.
-const DIRECTORIES_MAX: usize = 512;
+/// Instances whose pack directories are kept in memory at the most (one pack may have more): about 1.5 kB each.
+const DIRECTORY_INSTANCES_MAX: usize = 50_000;
 
 /// Finds and reads. Clones share their caches.
 #[derive(Clone, Debug)]
@@ -42,6 +42,20 @@ struct Shared {
 struct Directories {
     by_number: HashMap<u64, Arc<PackDirectory>>,
     order: VecDeque<u64>,
+    instances: usize,
+}
+
+impl Directories {
+    fn keep(&mut self, number: u64, directory: &Arc<PackDirectory>) {
+        if self.by_number.insert(number, Arc::clone(directory)).is_none() {
+            self.order.push_back(number);
+            self.instances += directory.instances.len();
+        }
+        while self.instances > DIRECTORY_INSTANCES_MAX && self.order.len() > 1 {
+            let oldest = self.order.pop_front().and_then(|oldest| self.by_number.remove(&oldest));
+            self.instances -= oldest.map_or(0, |oldest| oldest.instances.len());
+        }
+    }
 }
 
 /// One instance as it is held now, with what is needed to read it. Stays readable while it is held, even if the
@@ -416,14 +430,7 @@ impl Reader {
             return Ok(Arc::clone(found));
         }
         let directory = Arc::new(pack::read_directory(&self.shared.objects, &pack::key(number)).await?);
-        let mut cache = lock(&self.shared.directories);
-        if cache.by_number.insert(number, Arc::clone(&directory)).is_none() {
-            cache.order.push_back(number);
-        }
-        while cache.order.len() > DIRECTORIES_MAX {
-            let oldest = cache.order.pop_front();
-            oldest.map(|number| cache.by_number.remove(&number));
-        }
+        lock(&self.shared.directories).keep(number, &directory);
         Ok(directory)
     }
 }
