@@ -24,7 +24,8 @@ async fn take_in(intake: &Intake) -> usize {
     let mut held = 0;
     for study in datasets::night(4, 5, Scale::Small) {
         for file in study.files().take(3) {
-            let origin = Origin { centre: "c".into(), file: file.path.clone(), received_at: now(), ..Origin::default() };
+            let origin =
+                Origin { centre: "c".into(), file: file.path.clone(), received_at: now(), ..Origin::default() };
             let file_digest = sha2::Sha256::digest(&file.bytes).into();
             let received = Received { body: file.bytes.into(), file_digest, expected_study: None };
             held += usize::from(matches!(intake.take_in(origin, received).await.unwrap(), Taken::Stored(_)));
