@@ -134,7 +134,6 @@ impl Packer {
         }
     }
 
-
     /// Answers how many instances were packed.
     async fn pack_study(
         &self,

@@ -88,7 +88,7 @@ export class FrameLoader {
 
   /** Whether the present rendering of `index` is still on its way. */
   pending(index) {
-    return this.cache.held.get(index)?.rendering !== this.rendering?.key;
+    return this.refused.get(index)?.key !== this.rendering?.key && this.cache.held.get(index)?.rendering !== this.rendering?.key;
   }
 
   pump() {

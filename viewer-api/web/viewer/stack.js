@@ -292,6 +292,7 @@ export class Stack {
 function reasonOf(error) {
   if (error.bitmap) return t("reasonBitmap");
   if (error.status === 0) return t("reasonNetwork");
-  if (error.status === undefined || [403, 404, 410, 429, 503].includes(error.status)) return problem(error);
+  if (error.status === 404) return t("reasonNoFrame");
+  if (error.status === undefined || [403, 410, 429, 503].includes(error.status)) return problem(error);
   return error.message ? t("reasonServer", { status: error.status, detail: error.message }) : t("reasonNotImage", { status: error.status });
 }
