@@ -80,9 +80,9 @@ impl Intake {
         let held = self.reader.find_all(&uids.sop_instance_uid).await.map_err(refusal)?;
         let mut difference = "another file is held under its SOP Instance UID".to_owned();
         for one in &held {
-            let bytes = crate::received_bytes(&self.reader, one).await.map_err(refusal)?;
+            let old = crate::original::received_body(&self.reader, one).await.map_err(refusal)?;
             let (new, limits) = (take_in.body.clone(), Arc::clone(&self.limits));
-            let compare = move || compare::difference(&Body::Memory(bytes), &new, &limits);
+            let compare = move || compare::difference(&old, &new, &limits);
             match blocking(compare).await? {
                 None => {
                     let digest = take_in.digests.file;

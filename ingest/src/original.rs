@@ -1,7 +1,15 @@
 //! The received file, byte for byte, in whatever form it is held.
 
-use archive::{Body, FrameTable, Held, Reader};
+use std::io::Write;
+
+use archive::{Body, FrameTable, Held, HeldForm, Reader};
 use bytes::Bytes;
+use tempfile::NamedTempFile;
+
+/// A received file of more is spooled where it need not be rebuilt.
+const MEMORY_BYTES_MAX: u64 = 32 << 20;
+/// Bytes copied at a time.
+const CHUNK_BYTES: u64 = 4 << 20;
 
 /// The received file: as held, or rebuilt from pack and recipe. All of it in memory.
 ///
@@ -15,6 +23,25 @@ pub async fn received_bytes(reader: &Reader, held: &Held) -> archive::Result<Byt
     let rebuilt = tokio::task::spawn_blocking(rebuild).await.map_err(|e| e.to_string());
     let rebuilt = rebuilt.and_then(|rebuilt| rebuilt.map_err(|e| e.to_string()));
     rebuilt.map(Bytes::from).map_err(|detail| archive::Error::Damaged { what: format!("instance {name}"), detail })
+}
+
+/// As [`received_bytes`], in a file of its own where it is long and can be copied as it is held.
+pub(crate) async fn received_body(reader: &Reader, held: &Held) -> archive::Result<Body> {
+    let as_received = matches!(held.form, HeldForm::Intake | HeldForm::Received);
+    if !as_received || held.part10_bytes <= MEMORY_BYTES_MAX {
+        return received_bytes(reader, held).await.map(Body::Memory);
+    }
+    let dir = reader.layout().spool();
+    let failed = |source| archive::Error::Io { what: "copying a held file", path: dir.display().to_string(), source };
+    let mut file = NamedTempFile::new_in(&dir).map_err(failed)?;
+    let mut at = 0;
+    while at < held.part10_bytes {
+        let chunk = reader.read(held, Some(at..at + CHUNK_BYTES)).await?;
+        at += chunk.len() as u64;
+        let write = move || file.write_all(&chunk).map(|()| file);
+        file = tokio::task::spawn_blocking(write).await.unwrap_or_else(|e| Err(e.into())).map_err(failed)?;
+    }
+    Body::spooled(file).map_err(failed)
 }
 
 /// The bytes of one frame of a received file, item headers left out where it has several fragments.

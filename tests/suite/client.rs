@@ -1,6 +1,7 @@
 //! A plain DICOMweb client for tests: STOW-RS, QIDO-RS and the received file, with nothing of `ingest` in it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use archive::Receipt;
 use reqwest::{Client, Response, StatusCode};
@@ -29,7 +30,8 @@ pub struct Answered {
 
 impl Dicomweb {
     pub fn new(url: &str, token: &str) -> Dicomweb {
-        Dicomweb { client: Client::new(), url: url.into(), token: token.into() }
+        let client = Client::builder().timeout(Duration::from_secs(300)).build().unwrap();
+        Dicomweb { client, url: url.into(), token: token.into() }
     }
 
     /// One store request; `None` when the connection broke or the answer is no answer.

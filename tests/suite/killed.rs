@@ -136,7 +136,7 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged_and_double_nothing() {
     }
 
     let Ledger { acknowledged, digests, sent, .. } = std::mem::take(&mut *ledger.lock().unwrap());
-    println!("{} files, {} acknowledged, {unanswered} sent again", sent.len(), acknowledged.len());
+    println!("{} files, {} acknowledged, {unanswered} left unanswered by kills", sent.len(), acknowledged.len());
     assert!(acknowledged.len() as u64 > ROUNDS && unanswered > 0, "too little happened to prove anything");
     let server = Server::start(data, SERVE);
     let client = Dicomweb::new(&server.url, &admin);

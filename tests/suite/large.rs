@@ -1,10 +1,12 @@
 //! One instance larger than the memory it may take.
 //!
 //! Proves: 420 MB through STOW-RS and through `import` are never held at once (300 MB at the most, all of the program
-//! counted), and come out bit-exactly: from intake, from a pack, by `export`. Not 16 GiB, which is the limit of one file,
+//! counted), and come out bit-exactly: from intake, from a pack, by `export`. The same when it is compared with what is
+//! held, and set aside. Not 16 GiB, which is the limit of one file,
 //! for the time it takes: what grows with the length is on disk, or these 420 MB would not fit either.
 
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use futures::stream;
@@ -139,6 +141,21 @@ async fn an_instance_larger_than_memory_allows_streams_through() {
     let client = Dicomweb::new(&server.url, &admin);
     assert!(digest(&client, &original).await == sent, "it came out of intake changed");
     check_rss("a server that took it in by STOW-RS and sent it", server.kill());
+    // Another person's name under the same SOP Instance UID: compared with what is held, and set aside.
+    let changed = work.path().join("changed.dcm");
+    std::fs::copy(&path, &changed).unwrap();
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(&changed).unwrap();
+    let mut head = [0; 1024];
+    file.read_exact_at(&mut head, 0).unwrap();
+    let at = head.windows(9).position(|bytes| bytes == b"Synthetic").unwrap() as u64;
+    file.write_all_at(b"Different", at).unwrap();
+    let said = run_clean(dir.path(), &["import", "--centre", CENTRE, "--no-pack", changed.to_str().unwrap()]);
+    assert_eq!(said.json["quarantined"].as_array().map(Vec::len), Some(1), "{}", said.json);
+    check_rss("an import that set it aside", said.rss_bytes_max);
+    std::fs::remove_file(&changed).unwrap();
+    let said = run_clean(dir.path(), &["verify"]);
+    assert_eq!((&said.json["instances"], &said.json["quarantined"]), (&1.into(), &1.into()));
+    check_rss("a verification of both", said.rss_bytes_max);
     drop(dir);
 
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! The program as its users have it: a child process, spoken to by its command line and over HTTP.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// The built program.
 pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
-    command.arg("--data").arg(data).env_remove("TSUNAGU_TOKEN").env_remove("TSUNAGU_LOG").stdin(Stdio::null());
+    command.arg("--data").arg(data).env_remove("TSUNAGU_TOKEN").env("TSUNAGU_LOG", "warn").stdin(Stdio::null());
     command
 }
 
@@ -40,12 +40,19 @@ pub struct Said {
 
 /// Runs a sub-command with `--json` to its end.
 pub fn run(data: &Path, arguments: &[&str]) -> Said {
-    let mut child = program(data).arg("--json").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut errors = tempfile::tempfile().unwrap();
+    let mut command = program(data);
+    command.arg("--json").args(arguments).stdout(Stdio::piped()).stderr(errors.try_clone().unwrap());
+    let mut child = command.spawn().unwrap();
     let (watching, mut text) = (watch(child.id()), String::new());
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     let status = child.wait().unwrap();
     let rss_bytes_max = watching.join().unwrap();
-    let json = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    if !status.success() {
+        errors.rewind().unwrap();
+        errors.read_to_string(&mut text).unwrap();
+    }
+    let json = text.lines().rev().find_map(|line| serde_json::from_str(line).ok());
     let json = json.unwrap_or_else(|| panic!("{arguments:?} ended with {status} and no JSON object:\n{text}"));
     Said { status, json, text, rss_bytes_max }
 }
