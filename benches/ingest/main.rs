@@ -1,7 +1,8 @@
 //! How fast does the archive take studies in, at what cost of CPU, and how does Orthanc do on the same machine?
 //!
 //! `cargo bench --bench ingest -- [--runs 3] [--mb 400] [--clients 1,2,4,8] [--what stow,cstore,pack] [--seed 1]
-//! [--dir DIR] [--no-orthanc] [--json]`
+//! [--dir DIR] [--program FILE] [--no-orthanc] [--json]`
+//! (`--program`: another build of tsunagu than this one, for before and after)
 //!
 //! Each measurement has a fresh server on a fresh archive, takes the whole corpus, and counts only what was
 //! acknowledged; one instance that is not ends the bench. Ours and Orthanc (Debian packages `orthanc` and
@@ -143,6 +144,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--runs" => options.runs = value()?.parse()?,
             "--mb" => options.corpus_mb = value()?.parse()?,
             "--seed" => options.seed = value()?.parse()?,
+            "--program" => server::use_program(value()?.into()),
             "--dir" => options.dir = value()?.into(),
             "--clients" => {
                 options.clients = value()?.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -34,9 +35,16 @@ pub struct Running {
     dir: TempDir,
 }
 
-/// The program under test, as this bench was built with it.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes another build of our program than the one this bench was built with.
+pub fn use_program(program: PathBuf) {
+    PROGRAM.get_or_init(|| program);
+}
+
+/// The program under test.
 pub fn tsunagu() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_tsunagu"))
+    Command::new(PROGRAM.get_or_init(|| env!("CARGO_BIN_EXE_tsunagu").into()))
 }
 
 /// Name and version of Orthanc, if it and its DICOMweb plugin are installed.
