@@ -1,6 +1,6 @@
 //! How fast does the archive take studies in, at what cost of CPU, and how does Orthanc do on the same machine?
 //!
-//! `cargo bench --bench ingest -- [--runs 3] [--mb 400] [--clients 1,2,4,8] [--doors stow,cstore] [--seed 1]
+//! `cargo bench --bench ingest -- [--runs 3] [--mb 400] [--clients 1,2,4,8] [--what stow,cstore,pack] [--seed 1]
 //! [--dir DIR] [--no-orthanc] [--json]`
 //!
 //! Each measurement has a fresh server on a fresh archive, takes the whole corpus, and counts only what was
@@ -46,6 +46,7 @@ struct Options {
     corpus_mb: u64,
     clients: Vec<usize>,
     doors: Vec<Door>,
+    pack: bool,
     seed: u64,
     dir: PathBuf,
     orthanc: bool,
@@ -79,11 +80,11 @@ fn main() -> Result<()> {
             rows.push(row);
         }
     }
-    let packed = packing::measure(&options.dir, &corpus, options.runs)?;
-    packed.print();
+    let packed = options.pack.then(|| packing::measure(&options.dir, &corpus, options.runs)).transpose()?;
+    packed.iter().for_each(packing::Packed::print);
     println!("Load of the machine after: {}", process::load());
     if options.json {
-        println!("{}", report::json(&corpus, &rows, &packed));
+        println!("{}", report::json(&corpus, &rows, packed.as_ref()));
     }
     Ok(())
 }
@@ -127,6 +128,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
         corpus_mb: 400,
         clients: vec![1, 2, 4, 8],
         doors: vec![Door::Stow, Door::CStore],
+        pack: true,
         seed: 1,
         dir: std::env::temp_dir(),
         orthanc: true,
@@ -145,17 +147,22 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--clients" => {
                 options.clients = value()?.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?
             }
-            "--doors" => options.doors = value()?.split(',').map(door).collect::<Result<_>>()?,
+            "--what" => what(&value()?, &mut options)?,
             other => return Err(format!("{other} is no option of this bench").into()),
         }
     }
     Ok(options)
 }
 
-fn door(name: &str) -> Result<Door> {
-    match name {
-        "stow" => Ok(Door::Stow),
-        "cstore" => Ok(Door::CStore),
-        other => Err(format!("{other} is no door: stow, cstore").into()),
+fn what(names: &str, options: &mut Options) -> Result<()> {
+    (options.doors, options.pack) = (Vec::new(), false);
+    for name in names.split(',') {
+        match name {
+            "stow" => options.doors.push(Door::Stow),
+            "cstore" => options.doors.push(Door::CStore),
+            "pack" => options.pack = true,
+            other => return Err(format!("{other} is not measured here: stow, cstore, pack").into()),
+        }
     }
+    Ok(())
 }

@@ -128,7 +128,7 @@ impl Row {
 }
 
 /// The last line.
-pub fn json(corpus: &Corpus, rows: &[Row], packed: &Packed) -> Value {
+pub fn json(corpus: &Corpus, rows: &[Row], packed: Option<&Packed>) -> Value {
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
@@ -139,7 +139,7 @@ pub fn json(corpus: &Corpus, rows: &[Row], packed: &Packed) -> Value {
         })
         .collect();
     json!({
-        "corpus_bytes": corpus.bytes(), "corpus_instances": corpus.instances(), "rows": rows, "packing": packed.json(),
+        "corpus_bytes": corpus.bytes(), "corpus_instances": corpus.instances(), "rows": rows, "packing": packed.map(Packed::json),
     })
 }
 

@@ -39,11 +39,13 @@ pub fn tsunagu() -> Command {
     Command::new(env!("CARGO_BIN_EXE_tsunagu"))
 }
 
-/// The first line of `Orthanc --version`, if it and its DICOMweb plugin are installed.
+/// Name and version of Orthanc, if it and its DICOMweb plugin are installed.
 pub fn orthanc_version() -> Option<String> {
     let output = Command::new(orthanc_program()?).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().next().filter(|_| Path::new(ORTHANC_PLUGIN).exists()).map(str::to_owned)
+    // It says the path it was called by, then its version.
+    let version = text.lines().next()?.rsplit(' ').next()?;
+    Path::new(ORTHANC_PLUGIN).exists().then(|| format!("Orthanc {version}"))
 }
 
 fn orthanc_program() -> Option<PathBuf> {

@@ -126,14 +126,13 @@ impl Packer {
                     Ok(_) => drop(stuck.insert(study)),
                     Err(error) => {
                         tracing::error!(study, %error, "a study could not be packed; it stays in intake");
-                        summary.failures.push(Failure { study_instance_uid: study.clone(), reason: error.to_string() });
+                        summary.fail(&study, error.to_string());
                         stuck.insert(study);
                     }
                 }
             }
         }
     }
-
 
     /// Answers how many instances were packed.
     async fn pack_study(
@@ -152,7 +151,7 @@ impl Packer {
         for (held, json) in instances.iter().zip(json) {
             if let Err(reason) = self.is_as_received(held).await? {
                 tracing::error!(study_instance_uid, reason, "an instance in intake is damaged; it stays there");
-                summary.failures.push(Failure { study_instance_uid: study_instance_uid.into(), reason });
+                summary.fail(study_instance_uid, reason);
                 continue;
             }
             let made = self.make_form(held).await?;
@@ -367,6 +366,14 @@ impl Summary {
         counts.native_as_received += 1;
         let file = held.record.origin.file.clone();
         self.exceptions.push(Exception { file, modality: modality.to_owned(), reason });
+    }
+
+    /// A study is looked at until nothing more of it can be packed: the same reason is named once.
+    fn fail(&mut self, study_instance_uid: &str, reason: String) {
+        let failure = Failure { study_instance_uid: study_instance_uid.to_owned(), reason };
+        if !self.failures.contains(&failure) {
+            self.failures.push(failure);
+        }
     }
 
     /// Adds what another run did.

@@ -1,9 +1,10 @@
 //! `tsunagu export`: writes files out, as held or as they were received.
 
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use archive::{EventLog, Held, Reader};
+use archive::{EventLog, Held, HeldForm, Reader};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,9 @@ use crate::cli::{Cli, Export};
 use crate::output;
 use crate::progress::Bar;
 use crate::wiring::Result;
+
+/// Bytes read and written at a time.
+const CHUNK_BYTES: u64 = 8 << 20;
 
 /// Exports everything, or one study. Each act is audited before the first byte is written.
 pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
@@ -26,21 +30,16 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
         let Some(last) = page.last() else { break };
         after = last.record.sequence;
         for held in page.iter().filter(|held| wanted(held, args)) {
-            let bytes = if args.original {
-                ingest::received_bytes(&reader, held).await?
-            } else {
-                reader.read(held, None).await?
-            };
-            if args.original && <[u8; 32]>::from(Sha256::digest(&bytes)) != held.record.digests.file {
-                different.push(held.record.origin.file.clone());
-            }
             let path = args.to.join(path_of(held));
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent)?;
             }
-            std::fs::write(&path, &bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+            let (bytes, digest) = write(&reader, held, args.original, &path).await?;
+            if args.original && digest != held.record.digests.file {
+                different.push(held.record.origin.file.clone());
+            }
             files += 1;
-            written += bytes.len() as u64;
+            written += bytes;
             bar.add_bytes(held.record.received_bytes);
             bar.add_file();
         }
@@ -53,6 +52,31 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
     let clean = different.is_empty();
     let object = json!({ "files": files, "bytes": written, "different": different });
     Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
+}
+
+/// Writes one file and answers its length and SHA-256. Only what has to be rebuilt is in memory whole.
+async fn write(reader: &Reader, held: &Held, original: bool, path: &Path) -> Result<(u64, [u8; 32])> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = std::fs::File::create(path).map_err(failed)?;
+    let (mut at, mut digest) = (0, Sha256::new());
+    let mut put = |chunk: &[u8]| {
+        digest.update(chunk);
+        file.write_all(chunk).map_err(failed)
+    };
+    if original && held.form == HeldForm::Packed {
+        let bytes = ingest::received_bytes(reader, held).await?;
+        put(&bytes)?;
+        at = bytes.len() as u64;
+    } else {
+        // Compressed files are not long, and a part of one costs as much as all of it.
+        let step = if held.form == HeldForm::ReceivedZstd { held.part10_bytes } else { CHUNK_BYTES };
+        while at < held.part10_bytes {
+            let chunk = reader.read(held, Some(at..at + step)).await?;
+            put(&chunk)?;
+            at += chunk.len() as u64;
+        }
+    }
+    Ok((at, digest.finalize().into()))
 }
 
 fn wanted(held: &Held, args: &Export) -> bool {

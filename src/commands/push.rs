@@ -14,7 +14,7 @@ use crate::wiring::Result;
 
 /// Pushes. The same command again after a break goes on where it ended.
 pub async fn run(cli: &Cli, args: &Push) -> Result<ExitCode> {
-    let batch = import::batch(&args.batch, "", 0);
+    let batch = archive::Batch { expected: args.batch.expected, ..import::batch(&args.batch, "", 0) };
     let mut options = PushOptions::new(dicom_web(&args.to), batch.id.clone(), batch.programme.clone());
     options.token = Some(args.token.clone());
     options.parallel = args.parallel;

@@ -31,7 +31,8 @@ pub fn save(receipt: &Receipt, page: Option<&Path>) -> Result<()> {
 /// The receipt for people.
 pub fn print(receipt: &Receipt) {
     let batch = &receipt.batch;
-    println!("Receipt of batch {} of {} ({})", batch.id, batch.centre, batch.programme);
+    let of = if batch.centre.is_empty() { String::new() } else { format!(" of {}", batch.centre) };
+    println!("Receipt of batch {}{of} ({})", batch.id, batch.programme);
     println!(
         "  sent {} = stored {} + already held {} + quarantined {}",
         receipt.sent,

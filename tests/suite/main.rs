@@ -3,11 +3,15 @@
 mod browser;
 mod client;
 mod crash;
+mod damage;
 mod faults;
 mod faulty_disk;
 mod house;
 mod killed;
+mod large;
+mod outside;
 mod papers;
 mod program;
 mod recorder;
 mod sqlite_vfs;
+mod whole_corpus;

@@ -1,8 +1,10 @@
 //! The program as its users have it: a child process, spoken to by its command line and over HTTP.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -36,12 +38,13 @@ pub struct Said {
     pub rss_bytes_max: u64,
 }
 
-/// Runs a sub-command with `--json` to its end. Its output is bounded, so the pipe is read after each line.
+/// Runs a sub-command with `--json` to its end.
 pub fn run(data: &Path, arguments: &[&str]) -> Said {
     let mut child = program(data).arg("--json").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut text).unwrap();
-    let (status, rss_bytes_max) = wait(child);
+    let (watching, mut text) = (watch(child.id()), String::new());
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    let status = child.wait().unwrap();
+    let rss_bytes_max = watching.join().unwrap();
     let json = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
     let json = json.unwrap_or_else(|| panic!("{arguments:?} ended with {status} and no JSON object:\n{text}"));
     Said { status, json, text, rss_bytes_max }
@@ -69,20 +72,27 @@ pub fn token(data: &Path, role: &str, centre: &str) -> String {
     said.json["token"].as_str().unwrap().to_owned()
 }
 
-/// Waits for a child and asks the system for the most memory it ever held.
-#[allow(unsafe_code, reason = "the standard library's wait does not tell a child's peak memory")]
-pub fn wait(child: Child) -> (ExitStatus, u64) {
-    use std::os::unix::process::ExitStatusExt;
-    let (mut status, pid) = (0, child.id() as libc::pid_t);
-    // SAFETY: plain data that wait4 fills in; the child is ours, and not waited for anywhere else.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        assert_eq!(libc::wait4(pid, &mut status, 0, &mut usage), pid, "wait4 failed");
-        usage
-    };
-    // Linux counts in KiB, macOS in bytes.
-    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    (ExitStatus::from_raw(status), usage.ru_maxrss as u64 * unit)
+/// The most memory that a running program has held at once, bytes; 0 where the system does not say. What wait4 tells
+/// cannot be used: on Linux it counts what the parent held when it forked.
+fn rss_bytes_max(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// Looks again and again until the program has ended: its peak can only grow.
+fn watch(pid: u32) -> JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut peak = 0;
+        loop {
+            match rss_bytes_max(pid) {
+                0 => return peak,
+                now => peak = now,
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    })
 }
 
 /// A running `tsunagu serve`; killed when dropped.
@@ -121,8 +131,10 @@ impl Server {
     /// SIGKILL, and its peak memory by then.
     pub fn kill(mut self) -> u64 {
         let mut child = self.child.take().unwrap();
+        let peak = rss_bytes_max(child.id());
         child.kill().unwrap();
-        wait(child).1
+        child.wait().unwrap();
+        peak
     }
 }
 

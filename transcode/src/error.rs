@@ -43,7 +43,7 @@ pub enum Error {
         limit: u64,
     },
     /// These pixels are kept as received.
-    #[error("kept as received: {0}")]
+    #[error("{0}")]
     Kept(#[from] WhyNot),
     /// What was rebuilt is not what was received.
     #[error("the rebuilt file is not the received one: {detail}")]

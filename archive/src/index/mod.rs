@@ -23,7 +23,7 @@ use crate::intake::Meta;
 use crate::{Digests, fold};
 
 /// Version of the tables; another one found on disk is dropped and built anew.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// Where one instance is, as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,7 +58,7 @@ pub(crate) fn backlog(connection: &Connection, limit: u32) -> Result<Vec<Backlog
     let mut statement = connection.prepare_cached(
         "SELECT StudyInstanceUID, count(*), sum(instance.received_bytes), LastReceivedAt
          FROM instance JOIN series ON series.id = instance.series JOIN study ON study.id = series.study
-         WHERE instance.container < 0 GROUP BY study.id ORDER BY LastReceivedAt, study.id LIMIT ?1",
+         WHERE instance.container < 0 GROUP BY study.id ORDER BY LastReceivedAt, study.FirstSequence LIMIT ?1",
     )?;
     let rows = statement.query_map([limit], |row| {
         Ok(BacklogStudy {

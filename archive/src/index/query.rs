@@ -196,8 +196,8 @@ fn page(limit: u32, offset: u32) -> String {
 
 fn order(order: Order) -> &'static str {
     match order {
-        Order::Newest => "study.StudyDate DESC, study.id DESC",
-        Order::TakenIn => "study.id",
+        Order::Newest => "study.StudyDate DESC, study.FirstSequence DESC",
+        Order::TakenIn => "study.FirstSequence",
     }
 }
 
@@ -234,7 +234,7 @@ pub(crate) fn search_series(connection: &Connection, query: &SeriesQuery) -> Res
     clause.within("series.PerformedProcedureStepStartTime", &query.performed_procedure_step_start_time);
     let sql = format!(
         "SELECT {SERIES_COLUMNS} FROM series JOIN study ON study.id = series.study{}
-         ORDER BY {}, series.SeriesNumber, series.id{}",
+         ORDER BY {}, series.SeriesNumber, series.FirstSequence{}",
         clause.sql(),
         order(query.study.order),
         page(query.limit, query.offset)

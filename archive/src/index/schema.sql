@@ -29,7 +29,7 @@ CREATE TABLE study (
   NumberOfStudyRelatedInstances INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX study_patient ON study (PatientID);
-CREATE INDEX study_date ON study (StudyDate, id);
+CREATE INDEX study_date ON study (StudyDate, FirstSequence);
 CREATE INDEX study_accession ON study (AccessionNumber);
 
 CREATE TABLE series (

@@ -30,7 +30,7 @@ pub enum Verdict {
 }
 
 const SEND_AGAIN: &str = "Send the file again from its source; if it is the same there, ask the maker of the device.";
-const LOOK_AT_IT: &str = "Have it looked at: it can be released by hand or sent again after correction.";
+const LOOK_AT_IT: &str = "Have it looked at: its bytes are kept; send it again after correction.";
 
 impl Verdict {
     /// The short word for programs.
