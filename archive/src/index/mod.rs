@@ -4,6 +4,7 @@
 //! commit: what it forgets in a power cut is replayed from the intake segments, the packs and the event logs, which are
 //! (docs/decisions/0003-one-sync-a-group.md).
 
+mod insert;
 mod places;
 mod query;
 mod rows;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+pub(crate) use insert::insert;
 pub(crate) use places::{Which, backlog, by_sequence, instances_by_pack, instances_of, packs_of, totals, walk};
 pub use query::{Match, Order, Range, SeriesQuery, StudyQuery};
 pub(crate) use query::{search_series, search_studies};
@@ -132,166 +134,6 @@ pub(crate) fn person_of_study(connection: &Connection, study_instance_uid: &str)
     let mut statement =
         connection.prepare_cached("SELECT IssuerOfPatientID, PatientID FROM study WHERE StudyInstanceUID = ?1")?;
     Ok(statement.query_row([study_instance_uid], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-}
-
-/// Adds one instance with its series and study. The order of calls does not matter: a study's and a series' attributes
-/// are always those of the instance taken in first.
-pub(crate) fn insert(connection: &Connection, sequence: u64, meta: &Meta, bytes: u64, place: Place) -> Result<()> {
-    let study = upsert_study(connection, sequence, meta, bytes)?;
-    let series = upsert_series(connection, sequence, meta, study)?;
-    let Digests { file, data_set } = &meta.digests;
-    let (container, position) = place.columns();
-    connection
-        .prepare_cached(
-            "INSERT INTO instance (sequence, sop, series, file, data_set, received_bytes, variant, container, position)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            sequence as i64,
-            sop_key(&meta.description.instance.sop_instance_uid),
-            series,
-            short(file),
-            short(data_set),
-            bytes as i64,
-            meta.variant,
-            container,
-            position,
-        ])?;
-    Ok(())
-}
-
-fn upsert_study(connection: &Connection, sequence: u64, meta: &Meta, bytes: u64) -> Result<i64> {
-    let study = &meta.description.study;
-    let patient = &study.patient;
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO study (StudyInstanceUID, PatientID, IssuerOfPatientID, PatientName, PatientNameKey,
-            PatientBirthDate, PatientSex, StudyDate, StudyTime, AccessionNumber, StudyID, StudyDescription,
-            ReferringPhysicianName, Centre, FirstSequence, LastReceivedAt, ReceivedBytes, NumberOfStudyRelatedInstances)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-         ON CONFLICT (StudyInstanceUID) DO UPDATE SET
-            LastReceivedAt = max(LastReceivedAt, excluded.LastReceivedAt),
-            ReceivedBytes = ReceivedBytes + excluded.ReceivedBytes,
-            NumberOfStudyRelatedInstances = NumberOfStudyRelatedInstances + excluded.NumberOfStudyRelatedInstances
-         RETURNING id, FirstSequence",
-    )?;
-    let (id, first): (i64, i64) = statement.query_row(
-        params![
-            study.study_instance_uid,
-            patient.patient_id,
-            patient.issuer_of_patient_id,
-            patient.patient_name,
-            format!("={}=", fold::key(&patient.patient_name)),
-            patient.patient_birth_date,
-            patient.patient_sex,
-            study.study_date,
-            study.study_time,
-            study.accession_number,
-            study.study_id,
-            study.study_description,
-            study.referring_physician_name,
-            meta.origin.centre,
-            sequence as i64,
-            meta.origin.received_at,
-            bytes as i64,
-            !meta.variant,
-        ],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    if (sequence as i64) < first {
-        set_study_attributes(connection, id, sequence, meta)?;
-    }
-    Ok(id)
-}
-
-/// A rebuild may meet a study's first instance late: its attributes win then.
-fn set_study_attributes(connection: &Connection, id: i64, sequence: u64, meta: &Meta) -> Result<()> {
-    let study = &meta.description.study;
-    let patient = &study.patient;
-    connection
-        .prepare_cached(
-            "UPDATE study SET PatientID = ?2, IssuerOfPatientID = ?3, PatientName = ?4, PatientNameKey = ?5,
-                PatientBirthDate = ?6, PatientSex = ?7, StudyDate = ?8, StudyTime = ?9, AccessionNumber = ?10,
-                StudyID = ?11, StudyDescription = ?12, ReferringPhysicianName = ?13, Centre = ?14, FirstSequence = ?15
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            id,
-            patient.patient_id,
-            patient.issuer_of_patient_id,
-            patient.patient_name,
-            format!("={}=", fold::key(&patient.patient_name)),
-            patient.patient_birth_date,
-            patient.patient_sex,
-            study.study_date,
-            study.study_time,
-            study.accession_number,
-            study.study_id,
-            study.study_description,
-            study.referring_physician_name,
-            meta.origin.centre,
-            sequence as i64,
-        ])?;
-    Ok(())
-}
-
-fn upsert_series(connection: &Connection, sequence: u64, meta: &Meta, study: i64) -> Result<i64> {
-    let series = &meta.description.series;
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO series (study, SeriesInstanceUID, Modality, SeriesNumber, SeriesDescription, BodyPartExamined,
-            Laterality, PerformedProcedureStepStartDate, PerformedProcedureStepStartTime, Manufacturer,
-            ManufacturerModelName, FirstSequence, NumberOfSeriesRelatedInstances)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-         ON CONFLICT (study, SeriesInstanceUID) DO UPDATE SET
-            NumberOfSeriesRelatedInstances = NumberOfSeriesRelatedInstances + excluded.NumberOfSeriesRelatedInstances
-         RETURNING id, FirstSequence",
-    )?;
-    let (id, first): (i64, i64) = statement.query_row(
-        params![
-            study,
-            series.series_instance_uid,
-            series.modality,
-            series.series_number,
-            series.series_description,
-            series.body_part_examined,
-            series.laterality,
-            series.performed_procedure_step_start_date,
-            series.performed_procedure_step_start_time,
-            series.manufacturer,
-            series.manufacturer_model_name,
-            sequence as i64,
-            !meta.variant,
-        ],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    if (sequence as i64) < first {
-        set_series_attributes(connection, id, sequence, meta)?;
-    }
-    Ok(id)
-}
-
-fn set_series_attributes(connection: &Connection, id: i64, sequence: u64, meta: &Meta) -> Result<()> {
-    let series = &meta.description.series;
-    connection
-        .prepare_cached(
-            "UPDATE series SET Modality = ?2, SeriesNumber = ?3, SeriesDescription = ?4, BodyPartExamined = ?5,
-                Laterality = ?6, PerformedProcedureStepStartDate = ?7, PerformedProcedureStepStartTime = ?8,
-                Manufacturer = ?9, ManufacturerModelName = ?10, FirstSequence = ?11
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            id,
-            series.modality,
-            series.series_number,
-            series.series_description,
-            series.body_part_examined,
-            series.laterality,
-            series.performed_procedure_step_start_date,
-            series.performed_procedure_step_start_time,
-            series.manufacturer,
-            series.manufacturer_model_name,
-            sequence as i64,
-        ])?;
-    Ok(())
 }
 
 /// Moves one instance to the pack that holds it now. Answers whether its row was there to be moved.
