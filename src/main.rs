@@ -1,9 +1,11 @@
 //! Tsunagu, the program: sub-commands and wiring, nothing else.
 
+#[macro_use]
+mod output;
+
 mod cli;
 mod clock;
 mod commands;
-mod output;
 mod progress;
 mod server;
 mod wiring;

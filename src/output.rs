@@ -2,12 +2,20 @@
 
 use std::process::ExitCode;
 
+/// Prints a line on standard output. That nobody reads it any more (`tsunagu serve | head`) stops nothing.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 use serde_json::{Value, json};
 
 /// Prints the JSON object that ends a command's output, where it was asked for.
 pub fn finish(as_json: bool, object: Value) -> ExitCode {
     if as_json {
-        println!("{object}");
+        say!("{object}");
     }
     ExitCode::SUCCESS
 }
@@ -22,7 +30,7 @@ pub fn finish_with_findings(as_json: bool, object: Value) -> ExitCode {
 pub fn fail(as_json: bool, sentence: &str) -> ExitCode {
     eprintln!("tsunagu: {sentence}");
     if as_json {
-        println!("{}", json!({ "error": sentence }));
+        say!("{}", json!({ "error": sentence }));
     }
     ExitCode::FAILURE
 }

@@ -31,12 +31,12 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         match EventLog::verify(&path) {
             Ok(log) => {
                 let head = archive::hex(&log.head_hash);
-                println!("{name}: {} events, whole, head {head}", log.events);
+                say!("{name}: {} events, whole, head {head}", log.events);
                 logs.push(json!({ "log": name, "events": log.events, "head": head }));
             }
             Err(error) => {
                 clean = false;
-                println!("{name}: BROKEN: {error}");
+                say!("{name}: BROKEN: {error}");
                 logs.push(json!({ "log": name, "broken": error.to_string() }));
             }
         }

@@ -41,9 +41,10 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     if !verified.findings.is_empty() {
         return Err(format!("verification found {} faults: {:?}", verified.findings.len(), verified.findings).into());
     }
-    println!(
+    say!(
         "Verified: all {} instances given back equal to what was sent, {} of them rebuilt from pack and recipe",
-        verified.instances, verified.rebuilt
+        verified.instances,
+        verified.rebuilt
     );
     let object = json!({
         "studies": studies, "instances": receipt.stored, "received_bytes": figures.received_bytes,
@@ -52,8 +53,8 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     });
     if !args.exit {
         let reader = Principal { name: "demo".into(), centre: CENTRE.into(), permissions: everything() };
-        println!("\nOpen the viewer: http://{}{}", server.http, server.viewer.sign_in_path(reader));
-        println!("The link works once. Ctrl-C ends the demo and deletes its archive.");
+        say!("\nOpen the viewer: http://{}{}", server.http, server.viewer.sign_in_path(reader));
+        say!("The link works once. Ctrl-C ends the demo and deletes its archive.");
         serve::until_stopped().await;
     }
     server.stop().await?;
@@ -133,7 +134,7 @@ impl Figures {
     }
 
     fn print(&self) {
-        println!(
+        say!(
             "Received {} MB, held {} MB; acknowledged at {:.0} MB/s; received, packed and proven: {:.0} studies/h",
             megabytes(self.received_bytes),
             megabytes(self.held_bytes),

@@ -45,9 +45,9 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
         }
     }
     bar.finish();
-    println!("Exported {files} files, {} MB, to {}", output::megabytes(written), args.to.display());
+    say!("Exported {files} files, {} MB, to {}", output::megabytes(written), args.to.display());
     for file in &different {
-        println!("WRONG: {file} is not what was received");
+        say!("WRONG: {file} is not what was received");
     }
     let clean = different.is_empty();
     let object = json!({ "files": files, "bytes": written, "different": different });

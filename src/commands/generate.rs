@@ -29,7 +29,7 @@ pub async fn run(cli: &Cli, args: &Generate) -> Result<ExitCode> {
         summary
     };
     let summary = tokio::task::spawn_blocking(write).await??;
-    println!(
+    say!(
         "Generated {} studies: {} files ({} broken on purpose), {} MB, in {}",
         summary.studies,
         summary.files,
@@ -48,7 +48,7 @@ fn broken(cli: &Cli, args: &Generate) -> Result<ExitCode> {
             std::fs::create_dir_all(parent)?;
         }
         std::fs::write(&path, &file.bytes)?;
-        println!("{}: {}", file.path, file.broken.unwrap_or("whole"));
+        say!("{}: {}", file.path, file.broken.unwrap_or("whole"));
     }
     Ok(output::finish(cli.json, json!({ "files": files.len() })))
 }

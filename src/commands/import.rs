@@ -53,7 +53,7 @@ pub fn batch(args: &BatchArgs, centre: &str, files: u64) -> Batch {
 /// Names every file that was not taken in.
 pub fn print_failed(failed: &[Failed]) {
     for one in failed {
-        println!("NOT TAKEN IN: {}: {}", one.file, one.why);
+        say!("NOT TAKEN IN: {}: {}", one.file, one.why);
     }
 }
 

@@ -54,13 +54,13 @@ pub fn print(summary: &Summary) {
         })
         .collect();
     if !rows.is_empty() {
-        println!("{}", output::table(&head, &rows));
+        say!("{}", output::table(&head, &rows));
     }
     for exception in &summary.exceptions {
-        println!("not rebuilt: {} ({}): {}", exception.file, exception.modality, exception.reason);
+        say!("not rebuilt: {} ({}): {}", exception.file, exception.modality, exception.reason);
     }
     for failure in &summary.failures {
-        println!("NOT PACKED: study {}: {}", failure.study_instance_uid, failure.reason);
+        say!("NOT PACKED: study {}: {}", failure.study_instance_uid, failure.reason);
     }
 }
 

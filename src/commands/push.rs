@@ -20,7 +20,7 @@ pub async fn run(cli: &Cli, args: &Push) -> Result<ExitCode> {
     options.parallel = args.parallel;
     options.expected = args.batch.expected;
     options.resume = Some(journal(&batch.id));
-    println!("Batch {}: to go on after a break, run the same command with --batch {}", batch.id, batch.id);
+    say!("Batch {}: to go on after a break, run the same command with --batch {}", batch.id, batch.id);
     let bar = Bar::bytes("push");
     let result = ingest::push(args.paths.clone(), &options, &bar).await?;
     bar.finish();

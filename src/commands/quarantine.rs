@@ -46,7 +46,7 @@ async fn list(cli: &Cli, all: bool) -> Result<ExitCode> {
             ]
         })
         .collect();
-    println!("{}", output::table(&["digest", "state", "reason", "bytes", "file"], &rows));
+    say!("{}", output::table(&["digest", "state", "reason", "bytes", "file"], &rows));
     let items: Vec<Value> = records.iter().map(|(record, state)| to_json(record, *state)).collect();
     Ok(output::finish(cli.json, json!({ "quarantined": items })))
 }
@@ -57,9 +57,9 @@ async fn show(cli: &Cli, digest: &str, save: Option<&std::path::Path>) -> Result
     if let Some(path) = save {
         std::fs::write(path, reader.quarantined_body(&record.digest).await?)?;
     }
-    println!("{} ({}), {} bytes", record.origin.file, state.name(), record.bytes);
-    println!("  from {} at {}", record.origin.centre, record.origin.received_at);
-    println!("  {}: {}\n  next: {}", record.reason.code, record.reason.text, record.reason.next_step);
+    say!("{} ({}), {} bytes", record.origin.file, state.name(), record.bytes);
+    say!("  from {} at {}", record.origin.centre, record.origin.received_at);
+    say!("  {}: {}\n  next: {}", record.reason.code, record.reason.text, record.reason.next_step);
     Ok(output::finish(cli.json, to_json(&record, state)))
 }
 
@@ -80,13 +80,13 @@ async fn retry(cli: &Cli, digest: Option<&str>) -> Result<ExitCode> {
         match house.intake.retry(&record, body).await {
             Ok(Taken::Quarantined { reason, .. }) => {
                 kept += 1;
-                println!("stays: {}: {}", record.origin.file, reason.text);
+                say!("stays: {}: {}", record.origin.file, reason.text);
             }
             Ok(_) => {
                 amend(&house, Act::QuarantineReleased { digest: record.digest.clone() }, "retry", "admissible now")
                     .await?;
                 released += 1;
-                println!("taken in: {}", record.origin.file);
+                say!("taken in: {}", record.origin.file);
             }
             Err(refusal) => return Err(refusal.into()),
         }
@@ -106,7 +106,7 @@ async fn release(cli: &Cli, digest: &str, why: &str, who: &str) -> Result<ExitCo
         .into()),
         Ok(_) => {
             amend(&house, Act::QuarantineReleased { digest: record.digest.clone() }, who, why).await?;
-            println!("taken in: {}", record.origin.file);
+            say!("taken in: {}", record.origin.file);
             Ok(output::finish(cli.json, json!({ "released": record.digest })))
         }
         Err(refusal @ Refusal::Busy { .. }) | Err(refusal) => Err(refusal.into()),
@@ -117,7 +117,7 @@ async fn discard(cli: &Cli, digest: &str, why: &str, who: &str) -> Result<ExitCo
     let house = wiring::open(&cli.data).await?;
     let record = find_held(&house, digest).await?;
     amend(&house, Act::QuarantineDiscarded { digest: record.digest.clone() }, who, why).await?;
-    println!("discarded: {}", record.origin.file);
+    say!("discarded: {}", record.origin.file);
     Ok(output::finish(cli.json, json!({ "discarded": record.digest })))
 }
 

@@ -19,7 +19,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     tokio::task::spawn_blocking(move || archive::catalogue::Catalogue::delete_all(&objects)).await??;
     house.fill_catalogue().await?;
     let [studies, series, instances, received_bytes] = house.reader.totals().await?;
-    println!("Rebuilt: {studies} studies, {series} series, {instances} instances");
+    say!("Rebuilt: {studies} studies, {series} series, {instances} instances");
     let object =
         json!({ "studies": studies, "series": series, "instances": instances, "received_bytes": received_bytes });
     Ok(output::finish(cli.json, object))

@@ -32,8 +32,8 @@ pub fn save(receipt: &Receipt, page: Option<&Path>) -> Result<()> {
 pub fn print(receipt: &Receipt) {
     let batch = &receipt.batch;
     let of = if batch.centre.is_empty() { String::new() } else { format!(" of {}", batch.centre) };
-    println!("Receipt of batch {}{of} ({})", batch.id, batch.programme);
-    println!(
+    say!("Receipt of batch {}{of} ({})", batch.id, batch.programme);
+    say!(
         "  sent {} = stored {} + already held {} + quarantined {}",
         receipt.sent,
         receipt.stored,
@@ -41,13 +41,13 @@ pub fn print(receipt: &Receipt) {
         receipt.quarantined.len()
     );
     if let Some(expected) = batch.expected.filter(|expected| *expected != receipt.sent) {
-        println!("  {expected} files were expected");
+        say!("  {expected} files were expected");
     }
     for variant in &receipt.variants {
-        println!("  variant: {variant}");
+        say!("  variant: {variant}");
     }
     for one in &receipt.quarantined {
-        println!("  quarantined: {}\n    {}\n    next: {}", one.file, one.reason, one.next_step);
+        say!("  quarantined: {}\n    {}\n    next: {}", one.file, one.reason, one.next_step);
     }
 }
 

@@ -22,12 +22,12 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
     };
     let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
     let server = Server::start(house, args.listen, dimse, pack_after_s).await?;
-    println!("Viewer    http://{}/", server.http);
-    println!("DICOMweb  http://{}{DICOM_WEB}", server.http);
+    say!("Viewer    http://{}/", server.http);
+    say!("DICOMweb  http://{}{DICOM_WEB}", server.http);
     if let Some(listen) = args.dimse {
-        println!("DICOM     {}@{listen}", args.aet);
+        say!("DICOM     {}@{listen}", args.aet);
     }
-    println!("Tokens    tsunagu --data {} token issue NAME --role reader", cli.data.display());
+    say!("Tokens    tsunagu --data {} token issue NAME --role reader", cli.data.display());
     until_stopped().await;
     server.stop().await?;
     Ok(output::finish(cli.json, json!({ "stopped": true })))

@@ -25,7 +25,7 @@ pub async fn run(cli: &Cli, args: &cli::Token) -> Result<ExitCode> {
                 expires_at: days.map(expiry).transpose()?,
             };
             let token = tokens.issue(&new, jiff::Timestamp::now())?;
-            println!("{token}");
+            say!("{token}");
             eprintln!("This is shown once: only its SHA-256 is kept.");
             Ok(output::finish(cli.json, json!({ "token": token, "name": name, "role": new.role.word() })))
         }
@@ -34,7 +34,7 @@ pub async fn run(cli: &Cli, args: &cli::Token) -> Result<ExitCode> {
             if !tokens.revoke(id, jiff::Timestamp::now())? {
                 return Err(format!("there is no valid token {id}; see tsunagu token list").into());
             }
-            println!("revoked {id}");
+            say!("revoked {id}");
             Ok(output::finish(cli.json, json!({ "revoked": id })))
         }
     }
@@ -70,7 +70,7 @@ fn list(cli: &Cli, tokens: &Tokens) -> Result<ExitCode> {
             ]
         })
         .collect();
-    println!("{}", output::table(&["id", "name", "role", "centre", "expires", "state"], &rows));
+    say!("{}", output::table(&["id", "name", "role", "centre", "expires", "state"], &rows));
     let items: Vec<Value> = issued
         .iter()
         .map(|t| {

@@ -23,7 +23,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let rebuild = |part10: &[u8], recipe: &[u8]| transcode::recipe::rebuild(part10, recipe).map_err(|e| e.to_string());
     let verified = archive::verify(&reader, &rebuild, &each).await?;
     bar.finish();
-    println!(
+    say!(
         "Verified {} instances ({} rebuilt from packs, {} MB), {} packs, {} segments, {} quarantined files, {} log lines",
         verified.instances,
         verified.rebuilt,
@@ -34,7 +34,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         verified.events
     );
     for finding in &verified.findings {
-        println!("WRONG: {}: {}", finding.what, finding.detail);
+        say!("WRONG: {}: {}", finding.what, finding.detail);
     }
     let findings: Vec<Value> =
         verified.findings.iter().map(|f| json!({ "what": f.what, "detail": f.detail })).collect();

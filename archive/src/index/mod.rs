@@ -21,8 +21,7 @@ pub(crate) use rows::instance_from_row;
 pub use rows::{SeriesRow, StudyRow};
 
 use crate::error::Result;
-use crate::intake::Meta;
-use crate::{Digests, fold};
+use crate::fold;
 
 /// Version of the tables; another one found on disk is dropped and built anew.
 pub(crate) const SCHEMA_VERSION: u32 = 2;

@@ -191,6 +191,7 @@ impl Writer {
     /// # Errors
     /// When it could not be made durable; nothing is acknowledged then, and sending it again is safe.
     pub async fn take_in(&self, take_in: TakeIn, admission: Admission) -> Result<TakenIn> {
+        check_instant(&take_in.origin.received_at)?;
         self.ask(|reply| Command::TakeIn { take_in: Box::new(take_in), admission, reply }).await
     }
 
@@ -199,6 +200,7 @@ impl Writer {
     /// # Errors
     /// When it could not be made durable.
     pub async fn quarantine(&self, record: Quarantined, body: &Body) -> Result<()> {
+        check_instant(&record.origin.received_at)?;
         let key = quarantine::record_key(&record.digest);
         let left: Left<Quarantined> = unfinished::json(&self.shared.objects, &key).await?;
         if matches!(left, Left::Torn) {
@@ -221,6 +223,7 @@ impl Writer {
     /// # Errors
     /// When it could not be made durable.
     pub async fn open_batch(&self, batch: Batch) -> Result<()> {
+        check_instant(&batch.opened_at)?;
         self.ask(|reply| Command::OpenBatch { batch, reply }).await
     }
 
@@ -301,6 +304,14 @@ impl Writer {
 
     fn next_mut(&self, change: impl FnOnce(&mut Next)) {
         change(&mut self.shared.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+/// The ledger takes instants in UTC only; one that is not is the caller's mistake and stops nobody else.
+fn check_instant(at: &str) -> Result<()> {
+    match at.parse::<jiff::Timestamp>() {
+        Ok(_) if at.ends_with('Z') => Ok(()),
+        _ => Err(Error::Refused(format!("{at:?} is no time in RFC 3339 and UTC"))),
     }
 }
 
