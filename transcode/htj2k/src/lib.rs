@@ -1,0 +1,17 @@
+//! High-Throughput JPEG 2000 (Rec. ITU-T T.814 | ISO/IEC 15444-15 on top of T.800): samples in, codestream out, and
+//! back. It knows no DICOM, no files and no threads: who calls it says which [`Workers`] carry its tasks.
+
+pub mod block;
+pub mod codestream;
+mod coefficient;
+mod error;
+pub mod geometry;
+mod image;
+pub mod simd;
+pub mod wavelet;
+mod workers;
+
+pub use coefficient::Coefficient;
+pub use error::{Error, Result};
+pub use image::{Samples, SamplesMut, Shape};
+pub use workers::{Alone, Workers};
