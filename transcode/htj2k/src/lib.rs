@@ -4,6 +4,7 @@
 pub mod block;
 pub mod codestream;
 mod coefficient;
+pub mod convert;
 mod error;
 pub mod geometry;
 mod image;
