@@ -3,3 +3,4 @@
 mod cxtvlc;
 pub mod decode;
 pub mod encode;
+mod tables;
