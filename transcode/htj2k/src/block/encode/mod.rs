@@ -4,6 +4,8 @@
 //! into codewords and their lengths; they are appended, unstuffed, to a buffer for MagSgn and one for VLC; stuffing and
 //! joining come last.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod bits;
 mod mel;
 mod scalar;
@@ -67,8 +69,22 @@ impl BlockEncoder {
         }
         let start = out.len();
         self.segments.clear();
-        scalar::rows(coefficients, stride, width, height, &mut self.segments);
-        self.segments.finish(out);
+        let segments = &mut self.segments;
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => {
+                if size_of::<T>() == 2 || magnitudes < 1 << 15 {
+                    avx512::rows(coefficients, stride, width, height, segments);
+                } else {
+                    scalar::rows(coefficients, stride, width, height, segments);
+                }
+                segments.finish(&avx512::STUFFING, out);
+            }
+            _ => {
+                scalar::rows(coefficients, stride, width, height, segments);
+                segments.finish(&stuffing::SCALAR, out);
+            }
+        }
         Some(Encoded { length: (out.len() - start) as u32, magnitude_bits: (32 - magnitudes.leading_zeros()) as u8 })
     }
 }

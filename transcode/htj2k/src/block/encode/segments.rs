@@ -2,7 +2,7 @@
 
 use super::bits::BitBuffer;
 use super::mel::Mel;
-use super::stuffing;
+use super::stuffing::Stuffing;
 
 /// More than a code-block of 4096 coefficients of 32 bits can have.
 const MAGSGN_BYTES_MAX: usize = 4096 * 4;
@@ -42,11 +42,11 @@ impl Segments {
     }
 
     /// Appends the codeword segment to `out`: MagSgn, MEL, VLC backwards, Scup in the last 12 bits.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, stuffing: &Stuffing, out: &mut Vec<u8>) {
         let length = self.magsgn.finish(true);
-        stuffing::magsgn(&self.magsgn.bytes, length, out);
+        (stuffing.magsgn)(&self.magsgn.bytes, length, out);
         let length = self.vlc.finish(false);
-        let (vlc_partial, vlc_bits) = stuffing::vlc(&self.vlc.bytes, length, &mut self.vlc_stuffed);
+        let (vlc_partial, vlc_bits) = (stuffing.vlc)(&self.vlc.bytes, length, &mut self.vlc_stuffed);
         self.join(vlc_partial, vlc_bits);
         let suffix = self.mel.bytes.len() + self.vlc_stuffed.len() + 1;
         assert!(suffix <= SUFFIX_BYTES_MAX, "MEL and VLC of 4096 coefficients fit");

@@ -2,6 +2,17 @@
 
 use super::bits::eight_bytes;
 
+/// The two passes, as a kernel has them.
+pub(super) struct Stuffing {
+    /// As [`magsgn`].
+    pub(super) magsgn: fn(&[u8], usize, &mut Vec<u8>),
+    /// As [`vlc`].
+    pub(super) vlc: fn(&[u8], usize, &mut Vec<u8>) -> (u8, u32),
+}
+
+/// The passes of this file.
+pub(super) const SCALAR: Stuffing = Stuffing { magsgn, vlc };
+
 /// Copies the first `length` bits of `bits` as the MagSgn segment: after a byte 0xFF only 7 bits are put in the next. The
 /// last byte is filled with ones, which must follow in `bits`; a last 0xFF is left out, as a reader supplies it.
 pub(super) fn magsgn(bits: &[u8], length: usize, out: &mut Vec<u8>) {
