@@ -11,7 +11,7 @@ use super::marker;
 use super::progression::Change;
 use super::qcd::Qcd;
 use super::siz::Siz;
-const COMPONENTS_READ_MAX: u16 = 4;
+use super::tile::COMPONENTS_READ_MAX;
 use crate::error::{Error, Result};
 
 /// Bytes of SOT with its parameters.
