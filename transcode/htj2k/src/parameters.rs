@@ -80,7 +80,9 @@ impl EncodeParameters {
     pub fn check(&self) -> Result<()> {
         let (width, height) = self.block_log2;
         if !(2..=10).contains(&width) || !(2..=10).contains(&height) || width + height > 12 {
-            return bad(format!("code-blocks of 2^{width} x 2^{height}: each edge is 4 to 1024, and the area at most 4096"));
+            return bad(format!(
+                "code-blocks of 2^{width} x 2^{height}: each edge is 4 to 1024, and the area at most 4096"
+            ));
         }
         if self.decompositions.is_some_and(|levels| levels > 32) {
             return bad("more than 32 decompositions".into());
@@ -157,7 +159,8 @@ mod tests {
 
     #[test]
     fn illegal_choices_are_named() {
-        let check = |parameters: EncodeParameters, legal: bool| assert_eq!(parameters.check().is_ok(), legal, "{parameters:?}");
+        let check =
+            |parameters: EncodeParameters, legal: bool| assert_eq!(parameters.check().is_ok(), legal, "{parameters:?}");
         let default = EncodeParameters::default;
         check(default(), true);
         check(EncodeParameters { block_log2: (10, 2), ..default() }, true);

@@ -3,14 +3,16 @@
 use std::sync::{Mutex, PoisonError};
 
 /// Idle scratch of one kind; as many pieces come to be as tasks run at the same time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pool<S>(Mutex<Vec<S>>);
 
-impl<S> Pool<S> {
-    pub(crate) fn new() -> Pool<S> {
+impl<S> Default for Pool<S> {
+    fn default() -> Self {
         Pool(Mutex::new(Vec::new()))
     }
+}
 
+impl<S> Pool<S> {
     /// Runs `work` with a piece of scratch that nobody else has.
     pub(crate) fn with<R>(&self, make: impl FnOnce() -> S, work: impl FnOnce(&mut S) -> R) -> R {
         let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();

@@ -185,14 +185,13 @@ fn decode(arguments: &Arguments) -> Result<(), String> {
     let mut decoder = Decoder::new();
     if let Some(shape) = info.shape(&arguments.decode) {
         let mut values = Values::zeros(&shape);
-        decoder
-            .decode(&codestream, &arguments.decode, &threads, values.samples_mut())
-            .map_err(|e| named(&e))?;
+        decoder.decode(&codestream, &arguments.decode, &threads, values.samples_mut()).map_err(|e| named(&e))?;
         return write(&Picture { shape, values }, output);
     }
     let planes = decoder.decode_planes(&codestream, &arguments.decode, &threads).map_err(|e| named(&e))?;
     for (number, plane) in planes.into_iter().enumerate() {
-        let shape = Shape { width: plane.width, height: plane.height, components: 1, bits: plane.bits, signed: plane.signed };
+        let shape =
+            Shape { width: plane.width, height: plane.height, components: 1, bits: plane.bits, signed: plane.signed };
         let values = match plane.signed {
             false if plane.bits <= 8 => Values::U8(plane.samples.iter().map(|&value| value as u8).collect()),
             true if plane.bits <= 8 => Values::I8(plane.samples.iter().map(|&value| value as i8).collect()),

@@ -108,6 +108,12 @@ impl TileBlocks {
         self.span(bytes, &self.blocks[index].refinement)
     }
 
+    /// Where in the codestream code-block `index` begins: what an error about it names. 0 if it came in several parts.
+    pub fn offset(&self, index: usize) -> usize {
+        let span = &self.blocks[index].cleanup;
+        if span.is_gathered { 0 } else { span.start }
+    }
+
     fn span<'a>(&'a self, bytes: &'a [u8], span: &Span) -> &'a [u8] {
         let source = if span.is_gathered { &self.gathered } else { bytes };
         source.get(span.start..span.start + span.length()).unwrap_or(&[])

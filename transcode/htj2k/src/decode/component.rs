@@ -204,7 +204,7 @@ const NARROW_PEAK_MAX: i32 = 1 << 13;
 /// `bits` magnitude bits, D at the most: an even row is at most A + 11/4 D + 2, and two of them are added.
 fn fits_narrow(low_peak: i32, bits: u8) -> bool {
     let high = (1i64 << bits.min(40)) - 1;
-    bits <= 15 && i64::from(low_peak) + (high * 11).div_ceil(4) + 2 < 1 << 14
+    bits <= 15 && i64::from(low_peak) + high * 11 / 4 + 1 + 2 < 1 << 14
 }
 
 fn narrow_plane(out: &mut [i16], stride: usize) -> Target<'_> {

@@ -56,7 +56,8 @@ impl Info {
 
     pub(super) fn of(stream: &Codestream<'_>) -> Info {
         let siz = stream.siz();
-        let each = || (0..siz.tiles()).flat_map(|tile| (0..siz.components.len()).map(move |number| (tile, number as u16)));
+        let each =
+            || (0..siz.tiles()).flat_map(|tile| (0..siz.components.len()).map(move |number| (tile, number as u16)));
         let codings = || each().map(|(tile, number)| stream.coding(tile, number));
         let components = siz.components.iter();
         Info {
@@ -113,8 +114,16 @@ impl Info {
                 let part = Rect {
                     x0: along(whole.x0, region.x0, component.dx),
                     y0: along(whole.y0, region.y0, component.dy),
-                    x1: along(whole.x0, region.x1.div_ceil(component.dx.into()) * u32::from(component.dx), component.dx),
-                    y1: along(whole.y0, region.y1.div_ceil(component.dy.into()) * u32::from(component.dy), component.dy),
+                    x1: along(
+                        whole.x0,
+                        region.x1.div_ceil(component.dx.into()) * u32::from(component.dx),
+                        component.dx,
+                    ),
+                    y1: along(
+                        whole.y0,
+                        region.y1.div_ceil(component.dy.into()) * u32::from(component.dy),
+                        component.dy,
+                    ),
                 };
                 whole.intersection(&part)
             })
@@ -144,7 +153,9 @@ impl Info {
 }
 
 pub(super) fn too_many(reduce: u8, decompositions: u8) -> Error {
-    Error::BadParameters(format!("{reduce} resolution levels to leave out, and there are {decompositions} above the lowest"))
+    Error::BadParameters(format!(
+        "{reduce} resolution levels to leave out, and there are {decompositions} above the lowest"
+    ))
 }
 
 impl fmt::Display for Info {

@@ -1,6 +1,5 @@
 //! Rows of code-blocks, decoded side by side.
 
-use crate::Coefficient;
 use crate::block::decode::{BlockDecoder, BlockJob};
 use crate::codestream::{Qcd, TileBlocks};
 use crate::error::{Error, Result};
@@ -106,7 +105,7 @@ impl<T: Decoded> Strip<T> {
     ) -> Result<u8> {
         let planes = coded.qcd.magnitude_bits(coded.decompositions, band.orientation, band.level)?;
         let step = coded.qcd.step_size(coded.decompositions, band.orientation, band.level, coded.bits)?;
-        let mut jobs = [BlockJob::default(); JOBS_MAX];
+        let mut jobs = [NO_JOB; JOBS_MAX];
         let mut most = 0;
         for from in cells.clone().step_by(JOBS_MAX) {
             let to = cells.end.min(from + JOBS_MAX as u32);
@@ -128,7 +127,10 @@ impl<T: Decoded> Strip<T> {
         let bit_plane = planes.checked_sub(block.zero_bit_planes + 1).or((block.passes == 0).then_some(0));
         let too_many = || {
             let zero = block.zero_bit_planes;
-            Error::damaged(coded.blocks.offset(index), format!("{zero} of {planes} bit-planes are zero, and one is coded"))
+            Error::damaged(
+                coded.blocks.offset(index),
+                format!("{zero} of {planes} bit-planes are zero, and one is coded"),
+            )
         };
         Ok(BlockJob {
             cleanup: coded.blocks.cleanup(coded.bytes, index),
@@ -152,6 +154,10 @@ impl<T: Decoded> Strip<T> {
 
 /// Code-blocks that go to the decoder at a time; it decodes several of them side by side.
 const JOBS_MAX: usize = 16;
+
+/// Fills the list of jobs.
+const NO_JOB: BlockJob<'static> =
+    BlockJob { cleanup: &[], refinement: &[], passes: 0, bit_plane: 0, causal: false, width: 1, height: 1, offset: 0 };
 
 /// Columns of `band`'s grid whose code-blocks touch subband columns `x`.
 pub(super) fn cells(band: &Subband, x: &std::ops::Range<u32>) -> std::ops::Range<u32> {

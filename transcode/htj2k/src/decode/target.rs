@@ -1,17 +1,23 @@
 //! Where finished rows of a tile-component go.
 
 use crate::convert::{self, Convert, Finish};
-use crate::image::SamplesMut;
+use crate::image::{Samples, SamplesMut};
 use crate::simd::Level;
 
 /// A number as the wavelet leaves it, in the two widths that planes have.
 pub(super) trait Finished: Convert {
+    /// Smallest and largest of a row that is not empty.
+    fn extremes(level: Level, row: &[Self]) -> (i32, i32);
     fn to_narrow(self) -> i16;
     fn to_wide(self) -> i32;
     fn to_real(self) -> f32;
 }
 
 impl Finished for i16 {
+    fn extremes(level: Level, row: &[i16]) -> (i32, i32) {
+        convert::range(level, Samples::I16(row)).unwrap_or_default()
+    }
+
     fn to_narrow(self) -> i16 {
         self
     }
@@ -26,6 +32,11 @@ impl Finished for i16 {
 }
 
 impl Finished for i32 {
+    /// Nobody asks: 32 bits always hold them.
+    fn extremes(_: Level, _: &[i32]) -> (i32, i32) {
+        (0, 0)
+    }
+
     fn to_narrow(self) -> i16 {
         self as i16
     }
@@ -40,6 +51,11 @@ impl Finished for i32 {
 }
 
 impl Finished for f32 {
+    /// Nobody asks: floats always hold them.
+    fn extremes(_: Level, _: &[f32]) -> (i32, i32) {
+        (0, 0)
+    }
+
     fn to_narrow(self) -> i16 {
         self.round_ties_even() as i16
     }
@@ -72,7 +88,8 @@ impl<'a> Target<'a> {
     pub fn split(self, rows: usize) -> (Target<'a>, Target<'a>) {
         match self {
             Target::Samples { out, first, step, stride, finish } => {
-                let (upper, lower) = out.split_at((rows * stride).min(out.len()));
+                let count = out.len();
+                let (upper, lower) = out.split_at((rows * stride).min(count));
                 let part = |out| Target::Samples { out, first, step, stride, finish };
                 (part(upper), part(lower))
             }
@@ -99,13 +116,9 @@ impl<'a> Target<'a> {
     /// The same rows, borrowed for a while.
     pub fn reborrow(&mut self) -> Target<'_> {
         match self {
-            Target::Samples { out, first, step, stride, finish } => Target::Samples {
-                out: out.reborrow(),
-                first: *first,
-                step: *step,
-                stride: *stride,
-                finish: *finish,
-            },
+            Target::Samples { out, first, step, stride, finish } => {
+                Target::Samples { out: out.reborrow(), first: *first, step: *step, stride: *stride, finish: *finish }
+            }
             Target::Narrow { out, first, stride } => Target::Narrow { out, first: *first, stride: *stride },
             Target::Wide { out, first, stride } => Target::Wide { out, first: *first, stride: *stride },
             Target::Plane { out, first, stride, finish } => {

@@ -55,7 +55,12 @@ impl Coded {
             let (start, size) = (self.bytes.len(), (block.width() as usize, block.height() as usize));
             if let Some(coded) = coder.encode(&strip[from..], stride, size.0, size.1, &mut self.bytes) {
                 let index = band.block_index(column, row);
-                self.blocks.push(CodedSpan { index, start, length: coded.length, magnitude_bits: coded.magnitude_bits });
+                self.blocks.push(CodedSpan {
+                    index,
+                    start,
+                    length: coded.length,
+                    magnitude_bits: coded.magnitude_bits,
+                });
             }
         }
     }
@@ -140,7 +145,8 @@ impl<T: Transform + Coefficient> Stage<'_, T> {
             let (Some(share), mut coded) = (shares.take(task), locked(&tasks[task])) else { return };
             coded.clear();
             let make = || BandScratch::new(self.level);
-            self.scratch.with(make, |scratch| self.band(resolution, (&bands, task), source, share, scratch, &mut coded));
+            self.scratch
+                .with(make, |scratch| self.band(resolution, (&bands, task), source, share, scratch, &mut coded));
         });
     }
 

@@ -90,7 +90,10 @@ impl Encoder {
         if range.0 < allowed.0 || range.1 > allowed.1 {
             let (low, high) = range;
             let sign = if shape.signed { "signed" } else { "unsigned" };
-            return Err(Error::BadParameters(format!("samples from {low} to {high} are not {sign} {} bits", shape.bits)));
+            return Err(Error::BadParameters(format!(
+                "samples from {low} to {high} are not {sign} {} bits",
+                shape.bits
+            )));
         }
         Ok(Picture { level, shape: *shape, samples, range })
     }

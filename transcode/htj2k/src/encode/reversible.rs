@@ -169,7 +169,8 @@ fn copy_row<T: Copy>(plane: &[T], resolution: &Resolution, y: u32, row: &mut [T]
 }
 
 fn widen_row(plane: &[i16], resolution: &Resolution, base: i32, y: u32, row: &mut [i32]) {
-    for (wide, narrow) in row.iter_mut().zip(row_of(plane, resolution, y, row.len())) {
+    let from = row_of(plane, resolution, y, row.len());
+    for (wide, narrow) in row.iter_mut().zip(from) {
         *wide = i32::from(*narrow) + base;
     }
 }

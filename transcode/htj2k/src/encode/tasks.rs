@@ -47,7 +47,8 @@ impl Tasks {
             for &CodedSpan { index, start, length, magnitude_bits } in &task.blocks {
                 let planes = self.planes[index];
                 if magnitude_bits > planes {
-                    let detail = format!("code-block {index} has {magnitude_bits} magnitude bits, and QCD says {planes}");
+                    let detail =
+                        format!("code-block {index} has {magnitude_bits} magnitude bits, and QCD says {planes}");
                     return Err(Error::BadParameters(detail));
                 }
                 let zero_bit_planes = planes - 1;
