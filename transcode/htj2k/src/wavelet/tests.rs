@@ -1,5 +1,7 @@
 //! The wavelet against Annex F written down plainly on whole planes, in every cut, at every level of instructions.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a list of one band is meant")]
+
 use super::*;
 use crate::geometry::Rect;
 use crate::simd::Level;
