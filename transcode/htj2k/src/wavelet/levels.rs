@@ -48,7 +48,8 @@ pub(crate) fn runnable(level: crate::simd::Level) -> crate::simd::Level {
     level.min(crate::simd::Level::best())
 }
 
-/// Calls the vector kernel of `level` if there is one, else does `otherwise`.
+/// Calls the vector kernel of `level` if there is one, else does `otherwise`. WebAssembly has none: what the vectoriser
+/// makes of the plain loops for `simd128` was 5 to 20 % faster in Node than the same kernels on `v128`.
 macro_rules! vector_or {
     ($level:expr, $number:ident::$kernel:ident($($argument:expr),*), $otherwise:expr) => {{
         #[allow(unsafe_code, reason = "a kernel is called once the machine is known to have its instructions")]
@@ -59,9 +60,6 @@ macro_rules! vector_or {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { $crate::wavelet::avx2::$number::$kernel($($argument),*) },
-            // SAFETY: the module was compiled with these instructions alone.
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Level::Simd128 => unsafe { $crate::wavelet::simd128::$number::$kernel($($argument),*) },
             _ => $otherwise,
         }
     }};

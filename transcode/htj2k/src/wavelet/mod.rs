@@ -20,6 +20,7 @@ mod scalar;
 mod synthesis;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
 mod vector;
 
 pub use analysis::Analysis;
