@@ -133,7 +133,7 @@ fn send(two: &[Quad; 2], present: usize, first_row: bool, segments: &mut Segment
     }
     send_excess(
         UVLC[first as usize],
-        if one_bit { second as u16 - 1 | 1 << 3 } else { UVLC[second as usize] },
+        if one_bit { (second as u16 - 1) | 1 << 3 } else { UVLC[second as usize] },
         segments,
     );
     for quad in &two[..present] {

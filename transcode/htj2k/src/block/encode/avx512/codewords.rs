@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::append::Appender;
 use super::quads::Quads;
+use crate::block::encode::append::Appender;
 use crate::block::tables::UVLC;
 
 /// Two codewords a 32-bit lane, that of the first quad in the low half, become one; answers their joint length, too.

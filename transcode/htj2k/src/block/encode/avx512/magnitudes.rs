@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::append::Appender;
 use super::quads::{Quads, Samples};
+use crate::block::encode::append::Appender;
 
 /// Sends the low m_n = U_q - k_n bits of each significant value (T.814 7.3.8) of the first `present` quads.
 ///

@@ -4,7 +4,6 @@
 //! a row has no serial part but the positions of its bits.
 #![allow(unsafe_code, reason = "loads under a mask, stores of words whose room is proven, the call into the features")]
 
-mod append;
 mod codewords;
 mod magnitudes;
 mod quads;
@@ -12,8 +11,8 @@ mod stuffing;
 
 use super::segments::Segments;
 use crate::Coefficient;
+use crate::block::encode::append::Appender;
 use crate::simd::Level;
-use append::Appender;
 use quads::{Above, Quads, Samples};
 pub(super) use stuffing::STUFFING;
 
