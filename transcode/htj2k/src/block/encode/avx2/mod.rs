@@ -21,6 +21,17 @@ use quads::{Above, Quads, Samples};
 /// Coefficients of a quad row that are loaded at once.
 const COLUMNS: usize = 16;
 
+/// As [`super::scalar::magnitudes`].
+pub(super) fn magnitudes<T: Coefficient>(coefficients: &[T], stride: usize, width: usize, height: usize) -> u32 {
+    #[target_feature(enable = "avx2")]
+    fn compiled<T: Coefficient>(coefficients: &[T], stride: usize, width: usize, height: usize) -> u32 {
+        super::scalar::magnitudes(coefficients, stride, width, height)
+    }
+    assert!(Level::best() >= Level::Avx2, "the machine has AVX2");
+    // SAFETY: the features are there.
+    unsafe { compiled(coefficients, stride, width, height) }
+}
+
 /// Codes all quad rows of a code-block into `segments`, which are clear. All fit i16.
 pub(super) fn rows<T: Coefficient>(
     coefficients: &[T],

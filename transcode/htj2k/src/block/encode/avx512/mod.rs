@@ -19,6 +19,14 @@ pub(super) use stuffing::STUFFING;
 /// Coefficients of a quad row that are loaded at once.
 const COLUMNS: usize = 64;
 
+/// As [`super::scalar::magnitudes`].
+pub(super) fn magnitudes<T: Coefficient>(coefficients: &[T], stride: usize, width: usize, height: usize) -> u32 {
+    assert!(Level::best() == Level::Avx512, "the machine has AVX-512");
+    assert!((height - 1) * stride + width <= coefficients.len());
+    // SAFETY: the features are there, and rows y < height of width coefficients at y * stride lie within the slice.
+    unsafe { quads::magnitudes(coefficients.as_ptr(), stride, width, height) }
+}
+
 /// Codes all quad rows of a code-block into `segments`, which are clear. All fit i16.
 pub(super) fn rows<T: Coefficient>(
     coefficients: &[T],

@@ -104,6 +104,33 @@ impl Samples {
     }
 }
 
+/// All magnitudes or-ed.
+///
+/// # Safety
+/// `height` rows of `width` coefficients, `stride` apart, can be read.
+#[target_feature(enable = "avx512bw")]
+pub(super) unsafe fn magnitudes<T: Coefficient>(first: *const T, stride: usize, width: usize, height: usize) -> u32 {
+    let mut all = _mm512_setzero_si512();
+    let lanes = 64 / size_of::<T>();
+    for y in 0..height {
+        for column in (0..width).step_by(lanes) {
+            let mask = if width - column >= lanes { !0 } else { (1u32 << (width - column)) - 1 };
+            // SAFETY: the mask covers what can be read.
+            let magnitudes = unsafe {
+                let at = first.add(y * stride + column);
+                if size_of::<T>() == 2 {
+                    _mm512_abs_epi16(_mm512_maskz_loadu_epi16(mask, at.cast()))
+                } else {
+                    _mm512_abs_epi32(_mm512_maskz_loadu_epi32(mask as u16, at.cast()))
+                }
+            };
+            all = _mm512_or_si512(all, magnitudes);
+        }
+    }
+    let all = _mm512_reduce_or_epi32(all) as u32;
+    if size_of::<T>() == 2 { (all | all >> 16) & 0xFFFF } else { all }
+}
+
 /// # Safety
 /// Coefficients can be read where the mask has a bit.
 #[inline]
