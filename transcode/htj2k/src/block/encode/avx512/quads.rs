@@ -208,15 +208,9 @@ impl Above {
     }
 
     /// Describes group `group` of the row, of which `present` quads lie in the block, and remembers it for the next row.
-    /// None if neither it nor what it asks for has a significant sample.
     #[inline]
     #[target_feature(enable = "avx512vbmi2,avx512vbmi,avx512cd,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn describe<const FIRST_ROW: bool>(
-        &mut self,
-        samples: &Samples,
-        group: usize,
-        present: usize,
-    ) -> Option<Quads> {
+    pub(super) fn describe<const FIRST_ROW: bool>(&mut self, samples: &Samples, group: usize, present: usize) -> Quads {
         let rho = pattern(_mm512_setzero_si512(), samples.significant, [1, 2, 4, 8]);
         let [v0, v1, v2, v3] = samples.values;
         let context = self.context::<FIRST_ROW>(rho, group);
@@ -224,9 +218,6 @@ impl Above {
         let kappa = self.kappa(rho, group);
         self.remember(rho, v1, v3, group);
         let context_some = _mm512_test_epi16_mask(context, context);
-        if significant | context_some == 0 {
-            return None;
-        }
         let largest = exponents(_mm512_or_si512(or3(v0, v1, v2), v3));
         let bits = _mm512_max_epu16(largest, kappa);
         let excess = _mm512_sub_epi16(bits, kappa);
@@ -240,7 +231,7 @@ impl Above {
         let valid = (!0u64 >> (64 - present)) as u32;
         let table = if FIRST_ROW { &DENSE_FIRST } else { &DENSE_OTHER };
         let above_two = _mm512_cmpgt_epu16_mask(excess, _mm512_set1_epi16(2));
-        Some(Quads {
+        Quads {
             bits,
             excess,
             entry: _mm512_maskz_mov_epi16(valid, look_up(table, index)),
@@ -248,7 +239,7 @@ impl Above {
             significant,
             both_excess: some_excess & some_excess >> 1 & 0x5555_5555,
             both_above_two: above_two & above_two >> 1 & 0x5555_5555,
-        })
+        }
     }
 
     /// T.814 7.3.5.
