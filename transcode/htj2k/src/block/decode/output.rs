@@ -3,6 +3,8 @@
 
 use super::bits::Bits;
 use super::magsgn::{self, Exponents};
+#[cfg(target_arch = "x86_64")]
+use super::magsgn_avx512;
 use super::vlc::Quads;
 use super::{BLOCK_EDGE_MAX, BLOCK_SAMPLES_MAX};
 use crate::Coefficient;
@@ -79,7 +81,7 @@ macro_rules! kernels {
             ) -> Result<u8, &'static str> {
                 #[cfg(target_arch = "x86_64")]
                 if level == Level::Avx512 {
-                    return magsgn::decode(quads, bits, exponents, area, scale);
+                    return magsgn_avx512::decode(quads, bits, exponents, area, scale);
                 }
                 let _ = level;
                 magsgn::decode(quads, bits, exponents, area, scale)
