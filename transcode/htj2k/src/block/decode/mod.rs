@@ -221,7 +221,7 @@ impl BlockDecoder {
                 lanes += 1;
             }
         }
-        let whole = vlc::decode_lanes(self.level, &mut self.lanes[..lanes], &suffixes[..lanes], width, height);
+        let whole = vlc::decode(self.level, &mut self.lanes[..lanes], &suffixes[..lanes], width, height);
         let mut lane = 0;
         for (segment, job) in segments.iter().zip(jobs) {
             let mut area = Area::new(out, job.offset, stride, width, height);

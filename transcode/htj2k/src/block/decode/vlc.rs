@@ -11,6 +11,7 @@ use super::tables::{
 };
 use super::{Cleanup, LANES};
 use crate::simd::Level;
+use std::mem::MaybeUninit;
 
 /// Quads that are taken at a time: the columns of one word of significance.
 pub(super) const CHUNK_QUADS: usize = 32;
@@ -49,7 +50,7 @@ impl Quads {
             self.said.resize(rows * stride, 0);
             self.residuals.resize(rows * stride / 2, 0);
         }
-        let needed = rows * width.div_ceil(4) * PAIR_BITS_MAX / 8 + 24;
+        let needed = rows * width.div_ceil(4) * PAIR_BITS_MAX / 8 + 96;
         let (bytes, last) = segment.suffix.split_at(segment.suffix.len() - 2);
         let upper = u64::from(last[0] >> 4);
         // The byte before reads with ones in its lower half; its upper half begins VLC.
@@ -60,35 +61,22 @@ impl Quads {
 }
 
 /// Where one code-block is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Cursor {
-    /// The next bits of VLC, `count` of them.
-    held: u64,
-    count: u32,
-    /// The byte of VLC that follows them.
+    /// The next bit of VLC.
     place: usize,
-    /// Index bits that the last quad gives the next.
+    /// The last quad's entry, of which the next takes its west neighbour.
     west: u32,
-    /// The next MEL events.
+    /// The next MEL events from [`EVENT`] on; a one in the top place goes down with them and so counts those used.
     events: u64,
-    /// How many of them have been used.
-    used: u32,
-    /// Index bits that the row above gives to the next quads: two each, from the least.
+    /// Index bits that the row above gives to the next quads, two each, turned to where the index has them.
     above: u64,
     /// Significance of the lower samples, a bit a column.
     lower: u64,
 }
 
-impl Cursor {
-    fn new(stream: &[u8]) -> Cursor {
-        let held = stream.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-        // Of the eight bytes held seven count; the eighth comes again with the next load.
-        Cursor { held, count: 56, place: 7, west: 0, events: 0, used: 0, above: 0, lower: 0 }
-    }
-}
-
 /// Decodes MEL and VLC of one to four code-blocks of the same shape; for each, whether its VLC was long enough.
-pub(super) fn decode_lanes(
+pub(super) fn decode(
     level: Level,
     blocks: &mut [Quads],
     suffixes: &[&[u8]],
@@ -100,9 +88,8 @@ pub(super) fn decode_lanes(
         ($($n:literal),+) => {
             match blocks.len() {
                 $($n => {
-                    let (blocks, suffixes) = (blocks.as_mut_array::<$n>(), suffixes.as_array::<$n>());
-                    if let (Some(blocks), Some(suffixes)) = (blocks, suffixes) {
-                        whole[..$n].copy_from_slice(&decode(level, blocks, *suffixes, width, height));
+                    if let (Some(blocks), Some(suffixes)) = (blocks.as_mut_array::<$n>(), suffixes.as_array::<$n>()) {
+                        whole[..$n].copy_from_slice(&decode_lanes(level, blocks, *suffixes, (width, height)));
                     }
                 })+
                 _ => {}
@@ -113,13 +100,11 @@ pub(super) fn decode_lanes(
     whole
 }
 
-/// Decodes MEL and VLC of `N` code-blocks of the same shape; for each, whether its VLC was long enough.
-fn decode<const N: usize>(
+fn decode_lanes<const N: usize>(
     level: Level,
     blocks: &mut [Quads; N],
     suffixes: [&[u8]; N],
-    width: usize,
-    height: usize,
+    size: (usize, usize),
 ) -> [bool; N] {
     #[cfg(target_arch = "x86_64")]
     if level >= Level::Avx2 {
@@ -128,10 +113,10 @@ fn decode<const N: usize>(
             rows::<N, true>(blocks, suffixes, size)
         }
         // SAFETY: a machine with AVX2 as `Level` means it has these too.
-        return unsafe { bmi2(blocks, suffixes, (width, height)) };
+        return unsafe { bmi2(blocks, suffixes, size) };
     }
     let _ = level;
-    rows::<N, false>(blocks, suffixes, (width, height))
+    rows::<N, false>(blocks, suffixes, size)
 }
 
 #[inline(always)]
@@ -141,7 +126,7 @@ fn rows<const N: usize, const BMI2: bool>(
     (width, height): (usize, usize),
 ) -> [bool; N] {
     let (quads, stride) = (width.div_ceil(2), blocks[0].stride);
-    let mut cursors = blocks.each_ref().map(|block| Cursor::new(block.vlc.bytes()));
+    let mut cursors = [Cursor::default(); N];
     // Significance of the lower samples of the quad row above: 64 columns a word, from the second word.
     let mut lower = [[0u64; CHUNKS_MAX]; N];
     for y in 0..height.div_ceil(2) {
@@ -150,11 +135,11 @@ fn rows<const N: usize, const BMI2: bool>(
         for (chunk, first) in (0..quads).step_by(CHUNK_QUADS).enumerate() {
             let count = (quads - first).min(CHUNK_QUADS);
             for k in 0..N {
-                let cursor = &mut cursors[k];
                 let row = &lower[k];
-                cursor.above = north(before[k], row[chunk + 1], row[chunk + 2]);
-                cursor.events = blocks[k].mel.peek(suffixes[k], if y == 0 { count + count.div_ceil(2) } else { count });
-                (cursor.used, cursor.lower) = (0, 0);
+                let events = blocks[k].mel.peek(suffixes[k], if y == 0 { count + count.div_ceil(2) } else { count });
+                cursors[k].above = north(before[k], row[chunk + 1], row[chunk + 2]).rotate_left(ABOVE.trailing_zeros());
+                cursors[k].events = (events & ((1 << 48) - 1)) << EVENT.trailing_zeros() | 1 << 63;
+                cursors[k].lower = 0;
             }
             if y == 0 {
                 chunk_pairs::<N, BMI2, true>(blocks, &mut cursors, first, count);
@@ -163,11 +148,11 @@ fn rows<const N: usize, const BMI2: bool>(
             }
             for k in 0..N {
                 before[k] = std::mem::replace(&mut lower[k][chunk + 1], cursors[k].lower);
-                blocks[k].mel.skip(cursors[k].used as usize);
+                blocks[k].mel.skip(cursors[k].events.leading_zeros() as usize);
             }
         }
     }
-    std::array::from_fn(|k| 8 * cursors[k].place - cursors[k].count as usize <= blocks[k].vlc.end)
+    std::array::from_fn(|k| cursors[k].place <= blocks[k].vlc.end)
 }
 
 /// Two bits a quad: whether its context's bits 0 and 2 are set by the lower samples of the row above, of which `row` has
@@ -180,6 +165,14 @@ fn north(before: u64, row: u64, after: u64) -> u64 {
     left & EVEN | right & !EVEN
 }
 
+/// Where one code-block's bits come from and its quads go.
+#[derive(Clone, Copy)]
+struct Lane {
+    stream: *const u8,
+    said: *mut [u16; 2],
+    residuals: *mut u32,
+}
+
 /// `count` quads from place `first` on.
 #[inline(always)]
 fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
@@ -188,77 +181,88 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
     first: usize,
     count: usize,
 ) {
-    let mut cursor = *cursors;
+    // What the pointers below are good for.
     let pairs = count.div_ceil(2);
-    // Slices of known length, so that the loop below has no checks but for the stream.
-    let mut outs: [_; N] = blocks.each_mut().map(|block| {
-        let said = block.said[first..][..2 * pairs].as_chunks_mut::<2>().0;
-        let residuals = &mut block.residuals[first / 2..][..pairs];
-        (said, residuals, block.vlc.bytes())
-    });
+    assert!(count <= CHUNK_QUADS, "a chunk has 32 quads");
+    let mut lanes = [const { MaybeUninit::uninit() }; N];
+    for k in 0..N {
+        let block = &mut blocks[k];
+        assert!(
+            cursors[k].place / 8 + pairs * PAIR_BITS_MAX.div_ceil(8) + 8 <= block.vlc.bytes().len(),
+            "VLC is padded"
+        );
+        let said = block.said[first..][..2 * pairs].as_mut_ptr().cast();
+        let residuals = block.residuals[first / 2..][..pairs].as_mut_ptr();
+        lanes[k].write(Lane { stream: block.vlc.bytes().as_ptr(), said, residuals });
+    }
+    // SAFETY: all were written just now.
+    let lanes = lanes.map(|lane| unsafe { lane.assume_init() });
+    let mut cursor = *cursors;
     for pair in 0..count / 2 {
-        for k in 0..N {
-            let (said, residuals, stream) = &mut outs[k];
-            let (quads, bits) = one_pair::<BMI2, FIRST, true>(&mut cursor[k], stream, pair);
-            said[pair] = [quads as u16, (quads >> 16) as u16];
-            residuals[pair] = bits;
+        // Written out, for only then are the cursors in registers.
+        macro_rules! lane {
+            ($($k:literal),+) => {$(
+                if $k < N {
+                    // SAFETY: `pair` is below `pairs`, for which there is room.
+                    unsafe { one_pair::<BMI2, FIRST, true>(&mut cursor[$k], lanes[$k], pair) };
+                }
+            )+};
         }
+        lane!(0, 1, 2, 3);
     }
     if count % 2 == 1 {
         for k in 0..N {
-            let (said, residuals, stream) = &mut outs[k];
-            let (quads, bits) = one_pair::<BMI2, FIRST, false>(&mut cursor[k], stream, count / 2);
-            said[pairs - 1] = [quads as u16, (quads >> 16) as u16];
-            residuals[pairs - 1] = bits;
+            // SAFETY: as above.
+            unsafe { one_pair::<BMI2, FIRST, false>(&mut cursor[k], lanes[k], pairs - 1) };
         }
     }
     *cursors = cursor;
 }
 
-/// One pair of quads, or the last quad of a row alone; what is said of both, and how u is coded.
+/// One pair of quads, or the last quad of a row alone.
+///
+/// # Safety
+/// Eight bytes can be read at the cursor's place, and place `pair` of the lane written.
 #[inline(always)]
-fn one_pair<const BMI2: bool, const FIRST: bool, const BOTH: bool>(
+unsafe fn one_pair<const BMI2: bool, const FIRST: bool, const BOTH: bool>(
     cursor: &mut Cursor,
-    stream: &[u8],
+    lane: Lane,
     pair: usize,
-) -> (u32, u32) {
+) {
     let table = if FIRST { &FIRST_QUADS } else { &OTHER_QUADS };
-    let at = *cursor;
-    // At least 26 bits are held, enough for both codewords; more are needed only for u, so that this load is not waited for.
-    let next = u64::from_le_bytes(stream[at.place..at.place + 8].try_into().unwrap_or([0; 8]));
-    let filled = at.held | next << at.count;
-    cursor.place += (63 - at.count as usize) >> 3;
-    let valid = at.count | 56;
-
-    let first = quad::<FIRST>(cursor, table, at.held, cursor.above << 7);
-    let second = if BOTH { quad::<FIRST>(cursor, table, at.held >> (first & 63), cursor.above << 5) } else { 0 };
-    cursor.above >>= 4;
-    let taken = first.wrapping_add(second);
-    let bits = filled >> (taken & 63);
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { lane.stream.add(cursor.place >> 3).cast::<[u8; 8]>().read_unaligned() };
+    // 57 bits at least, of which a pair takes 30 at most.
+    let bits = u64::from_le_bytes(bytes) >> (cursor.place & 7);
+    let first = quad::<FIRST>(cursor, table, bits, cursor.above);
+    let bits = bits >> (first & 63);
+    let second = if BOTH { quad::<FIRST>(cursor, table, bits, cursor.above >> 2) } else { 0 };
+    let bits = bits >> (second & 63);
+    cursor.above = cursor.above.rotate_right(4);
     let quads = first >> 16 | second & 0xFFFF_0000;
     cursor.lower |= u64::from(lower_samples::<BMI2>(quads)) << (4 * pair);
-
     let (length, residuals) = if FIRST {
         first_residuals(cursor, quads, bits as u32)
     } else {
         let index = bits as u32 & 0x3F | first & 0x40 | second & 0x80;
         (u32::from(RESIDUAL_LENGTHS[index as usize]), bits as u32)
     };
-    cursor.held = bits >> (length & 63);
-    cursor.count = valid - (taken.wrapping_add(length) & 63);
-    (quads, residuals)
+    cursor.place += (first.wrapping_add(second).wrapping_add(length) & 63) as usize;
+    // SAFETY: as the caller promises.
+    unsafe {
+        lane.said.add(pair).write([quads as u16, (quads >> 16) as u16]);
+        lane.residuals.add(pair).write(residuals);
+    }
 }
 
-/// One quad's entry; its index bits from the row above are bits 7 and 8 of `above`.
+/// One quad's entry; its index bits from the row above are those of `above`.
 #[inline(always)]
-fn quad<const FIRST: bool>(cursor: &mut Cursor, table: &QuadTable, held: u64, above: u64) -> u32 {
-    let context = if FIRST { cursor.west } else { above as u32 & ABOVE | cursor.west };
-    let index = held as u32 & 0x7F | context | (cursor.events as u32 & 1) * EVENT;
+fn quad<const FIRST: bool>(cursor: &mut Cursor, table: &QuadTable, bits: u64, above: u64) -> u32 {
+    let context = if FIRST { cursor.west & CONTEXT } else { above as u32 & ABOVE | cursor.west & WEST };
+    let index = bits as u32 & 0x7F | context | cursor.events as u32 & EVENT;
     let entry = table[index as usize];
-    let used = u32::from(context == 0);
-    cursor.events >>= used;
-    cursor.used += used;
-    cursor.west = entry & if FIRST { CONTEXT } else { WEST };
+    cursor.events >>= u32::from(context == 0);
+    cursor.west = entry;
     entry
 }
 
@@ -267,7 +271,7 @@ fn quad<const FIRST: bool>(cursor: &mut Cursor, table: &QuadTable, held: u64, ab
 fn lower_samples<const BMI2: bool>(quads: u32) -> u32 {
     #[cfg(target_arch = "x86_64")]
     if BMI2 {
-        // SAFETY: only `decode` sets BMI2, where the machine has it.
+        // SAFETY: only `decode_lanes` sets BMI2, where the machine has it.
         return unsafe { std::arch::x86_64::_pext_u32(quads, 0x000A_000A) };
     }
     quads >> 1 & 1 | quads >> 2 & 2 | quads >> 15 & 4 | quads >> 16 & 8
@@ -278,9 +282,8 @@ fn lower_samples<const BMI2: bool>(quads: u32) -> u32 {
 fn first_residuals(cursor: &mut Cursor, quads: u32, bits: u32) -> (u32, u32) {
     let off = (quads >> 12 & 1) + (quads >> 27 & 2);
     let both = u32::from(off == 3);
-    let event = cursor.events as u32 & both;
+    let event = (cursor.events as u32 / EVENT) & both;
     cursor.events >>= both;
-    cursor.used += both;
     let entry = FIRST_RESIDUALS[((off + event) << 6 | bits & 0x3F) as usize];
     let suffixes = bits >> entry.prefixes;
     let first = u32::from(entry.values[0]) + (suffixes & ((1 << entry.suffixes[0]) - 1));
