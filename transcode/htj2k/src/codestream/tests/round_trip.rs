@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::*;
-use super::random::{Picture, picture};
+use super::random::{Numbers, Picture, picture};
 
 /// Tile `index` of `bytes` has the code-blocks that were written, in the `resolutions` lowest levels.
 fn check_tile(picture: &Picture, bytes: &[u8], index: u32, resolutions: u8, blocks: &mut TileBlocks) {
@@ -67,6 +67,41 @@ proptest! {
             check_tile(&picture, &bytes, index, resolutions, &mut blocks);
         }
         check_ends(&picture, &bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Tile-parts of different tiles may stand in any order.
+    #[test]
+    fn tile_parts_may_be_interleaved(mut picture in picture(), seed in any::<u64>()) {
+        picture.by_resolution = picture.cod.progression.is_by_resolution();
+        let bytes = picture.write();
+        let stream = Codestream::parse(&bytes).unwrap();
+        let mut numbers = Numbers(seed);
+        let mut parts: Vec<_> = stream.tile_parts_found().iter().map(|part| (numbers.next(99), part)).collect();
+        parts.sort_by_key(|(place, _)| *place);
+        let mut mixed = bytes[..stream.main_header_bytes()].to_vec();
+        parts.iter().for_each(|(_, part)| mixed.extend_from_slice(&bytes[part.bytes.clone()]));
+        mixed.extend(marker::EOC.to_be_bytes());
+        let mut blocks = TileBlocks::new();
+        (0..picture.siz.tiles()).for_each(|index| check_tile(&picture, &mixed, index, u8::MAX, &mut blocks));
+    }
+
+    /// The last tile-part may leave its length open, and bytes may follow EOC, as padding to an even length does.
+    #[test]
+    fn the_last_length_may_be_open(mut picture in picture(), padding in 0usize..3) {
+        picture.by_resolution = false;
+        let mut bytes = picture.write();
+        let last = Codestream::parse(&bytes).unwrap().tile_parts_found().last().unwrap().bytes.start;
+        bytes[last + 6..last + 10].fill(0);
+        bytes.resize(bytes.len() + padding, 0);
+        let mut blocks = TileBlocks::new();
+        (0..picture.siz.tiles()).for_each(|index| check_tile(&picture, &bytes, index, u8::MAX, &mut blocks));
+        let cut = &bytes[..bytes.len() - padding - 2];
+        prop_assert!(Codestream::parse(cut).unwrap().is_truncated());
+        (0..picture.siz.tiles()).for_each(|index| check_tile(&picture, cut, index, u8::MAX, &mut blocks));
     }
 }
 
