@@ -109,6 +109,26 @@ at_every_level! {
     ) = plain_store
 }
 
+at_every_level! {
+    /// Three rows, inside of `bounds` and with `offset`, to pixels of three.
+    pub(super) fn store_three<S: Sample, T: Number>(
+        rows: [&[T]; 3],
+        bounds: (T, T),
+        offset: i32,
+        samples: &mut [S],
+    ) = plain_store_three
+}
+
+#[inline(always)]
+fn plain_store_three<S: Sample, T: Number>(rows: [&[T]; 3], bounds: (T, T), offset: i32, samples: &mut [S]) {
+    let finish = |value: T| S::narrow(value.bounded(bounds).wrapping_add(offset));
+    let [reds, greens, blues] = rows;
+    let pixels = samples.as_chunks_mut::<3>().0;
+    for (((pixel, red), green), blue) in pixels.iter_mut().zip(reds).zip(greens).zip(blues) {
+        *pixel = [finish(*red), finish(*green), finish(*blue)];
+    }
+}
+
 #[inline(always)]
 fn plain_extremes<S: Sample>(samples: &[S], first: S) -> (S, S) {
     samples.iter().fold((first, first), |(low, high), &sample| (low.min(sample), high.max(sample)))

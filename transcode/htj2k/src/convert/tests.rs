@@ -101,6 +101,24 @@ fn clamped<T: Convert>(values: &[T], finish: Finish, whole: impl Fn(T) -> i32) {
     }
 }
 
+/// Three rows at once are stored as they are one by one, with or without a fourth component.
+#[test]
+fn three_rows_at_once_are_the_same_as_one_by_one() {
+    let rows: [Vec<i32>; 3] = [1, 7, 31].map(|factor| (0..77).map(|x| x * factor % 300 - 150).collect());
+    let finish = Finish::new(8, false);
+    for level in Level::available() {
+        for components in [3, 4] {
+            let (mut once, mut thrice) = ([9u8; 400], [9u8; 400]);
+            let views = [&rows[0][..], &rows[1], &rows[2]];
+            store_three(level, views, finish, &mut SamplesMut::U8(&mut once), 5, components);
+            for (component, row) in views.into_iter().enumerate() {
+                store(level, row, finish, &mut SamplesMut::U8(&mut thrice), 5 + component, components);
+            }
+            assert_eq!(once, thrice, "{level:?}");
+        }
+    }
+}
+
 /// A value that is no number becomes the smallest sample, at every level.
 #[test]
 fn not_a_number_is_the_smallest_sample() {

@@ -48,8 +48,8 @@ pub(crate) fn runnable(level: crate::simd::Level) -> crate::simd::Level {
     level.min(crate::simd::Level::best())
 }
 
-/// Calls the vector kernel of `level` if there is one, else does `otherwise`. WebAssembly has none: what the vectoriser
-/// makes of the plain loops for `simd128` was 5 to 20 % faster in Node than the same kernels on `v128`.
+/// Calls the vector kernel of `level` if there is one, else does `otherwise`. WebAssembly has none: the same
+/// kernels on `v128` were no faster in Node than what the vectoriser makes of the plain loops for `simd128`.
 macro_rules! vector_or {
     ($level:expr, $number:ident::$kernel:ident($($argument:expr),*), $otherwise:expr) => {{
         #[allow(unsafe_code, reason = "a kernel is called once the machine is known to have its instructions")]
