@@ -82,8 +82,8 @@ impl Number for f32 {
 
     #[inline(always)]
     fn bounded(self, bounds: (f32, f32)) -> i32 {
-        // 1.5 * 2^23: the sum has no bits below the point, so that the addition itself rounds (ties to even), and its low
-        // bits are the whole number. Written so that a NaN becomes the lower bound.
+        // 1.5 * 2^23: the sum has no bits below the point, so that the addition itself rounds (ties to even), and its
+        // low bits are the whole number. Written so that a NaN becomes the lower bound.
         const WHOLE: f32 = 12_582_912.0;
         let low = if self > bounds.0 { self } else { bounds.0 };
         let inside = if low < bounds.1 { low } else { bounds.1 };

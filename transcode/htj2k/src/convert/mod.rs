@@ -133,8 +133,8 @@ fn store_to<S: Sample, T: Convert>(
     }
 }
 
-/// Writes three rows as the first three components of pixels: what three calls of [`store`] do, in one pass. `first` is the
-/// number of the first pixel's first component, `components` 3 or 4.
+/// Writes three rows as the first three components of pixels: what three calls of [`store`] do, in one pass. `first` is
+/// the number of the first pixel's first component, `components` 3 or 4.
 ///
 /// # Panics
 /// If `samples` end before the rows do, or there are less than three components.

@@ -11,7 +11,7 @@ macro_rules! at_every_level {
         ) $(-> $answer:ty)? = $($body:ident)::+
     ) => {
         $(#[$attribute])*
-        #[allow(unsafe_code, reason = "a function with target features is called once the machine is known to have them")]
+        #[allow(unsafe_code, reason = "functions with target features are called where the machine has them")]
         $visibility fn $name<$($T: $bound),+ $($(, const $C: usize)+)?>(
             level: $crate::simd::Level,
             $($argument: $type),*
@@ -22,8 +22,8 @@ macro_rules! at_every_level {
                 fn avx2<$($T: $bound),+ $($(, const $C: usize)+)?>($($argument: $type),*) $(-> $answer)? {
                     $($body)::+::<$($T),+ $($(, $C)+)?>($($argument),*)
                 }
-                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-                #[target_feature(enable = "avx512vbmi,avx512vbmi2")]
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,fma")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2")]
                 fn avx512<$($T: $bound),+ $($(, const $C: usize)+)?>($($argument: $type),*) $(-> $answer)? {
                     $($body)::+::<$($T),+ $($(, $C)+)?>($($argument),*)
                 }

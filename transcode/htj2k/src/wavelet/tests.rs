@@ -236,8 +236,8 @@ fn window<T: Transform>(image: &Plane<T>, wanted: Rect) {
     assert_eq!(part.window(wanted), whole.window(wanted));
 }
 
-/// Whatever twelve bits hold, no sum inside a lifting step leaves 16 bits in two dimensions and up to seven levels, so that
-/// the narrow path may be taken for them: the sum of the magnitudes of each filter bounds what it can answer.
+/// Whatever twelve bits hold, no sum inside a lifting step leaves 16 bits in two dimensions and up to seven levels, so
+/// that the narrow path may be taken for them: the sum of the magnitudes of each filter bounds what it can answer.
 #[test]
 fn sums_of_the_narrow_path_stay_below_sixteen_samples() {
     let reach = |filter: &[f64]| filter.iter().map(|tap| tap.abs()).sum::<f64>();
@@ -261,7 +261,8 @@ fn sums_of_the_narrow_path_stay_below_sixteen_samples() {
         let inputs = with_neighbour(&narrowed, 2 << level);
         let highs = with_neighbour(&high, 2 << level);
         let largest = inputs.max(highs) * reach(&low).max(reach(&high));
-        // Rounding moves what a level hands on by less than 2.5, and the rest of the way magnifies it as it does samples.
+        // Rounding moves what a level hands on by less than 2.5, and the rest of the way magnifies it as it does
+        // samples.
         let rounding = 16.0 * 2.5 * f64::from(level + 1);
         assert!(largest * 2048.0 + rounding < 32768.0, "level {level}: {largest}");
         narrowed = low;
