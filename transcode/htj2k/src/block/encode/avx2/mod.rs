@@ -71,10 +71,6 @@ unsafe fn rows_unchecked<T: Coefficient>(
             } else {
                 above.describe::<false>(&samples, column, present)
             };
-            let Some(quads) = quads else {
-                segments.mel.zeros(present as u32);
-                continue;
-            };
             send_events(&quads, top == 0, &mut segments.mel);
             // SAFETY: the buffers have room for all bits of a block.
             unsafe {
