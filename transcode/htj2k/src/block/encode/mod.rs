@@ -12,6 +12,8 @@ mod avx2;
 mod avx512;
 mod bits;
 mod mel;
+#[cfg(target_arch = "x86_64")]
+mod pending;
 mod scalar;
 mod segments;
 mod stuffing;
