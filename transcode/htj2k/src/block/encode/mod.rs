@@ -12,6 +12,8 @@ mod avx2;
 mod avx512;
 mod bits;
 mod mel;
+#[cfg(target_arch = "x86_64")]
+mod pending;
 mod scalar;
 mod segments;
 mod stuffing;
@@ -80,6 +82,7 @@ impl BlockEncoder {
         let start = out.len();
         self.segments.clear();
         let segments = &mut self.segments;
+        #[cfg(target_arch = "x86_64")]
         let narrow = size_of::<T>() == 2 || magnitudes < 1 << 15;
         match self.level {
             #[cfg(target_arch = "x86_64")]

@@ -14,14 +14,18 @@ pub(super) static CXTVLC_OTHER: CxtVlc = cxtvlc(&OTHER_ROWS);
 
 /// The same entries, as close together as they can be: epsilon lies within rho, so that a sample has three states: not
 /// significant, significant, in epsilon (0 to 2). The index is `context * 81`, plus 3^n times the state of sample n.
+#[cfg(target_arch = "x86_64")]
 pub(super) type DenseCxtVlc = [u16; DENSE_ENTRIES];
 
 /// 8 * 81, and what fills the last group of 64.
+#[cfg(target_arch = "x86_64")]
 pub(super) const DENSE_ENTRIES: usize = 704;
 
 /// [`CXTVLC_FIRST`], dense.
+#[cfg(target_arch = "x86_64")]
 pub(super) static DENSE_FIRST: DenseCxtVlc = dense(&CXTVLC_FIRST);
 /// [`CXTVLC_OTHER`], dense.
+#[cfg(target_arch = "x86_64")]
 pub(super) static DENSE_OTHER: DenseCxtVlc = dense(&CXTVLC_OTHER);
 
 /// U-VLC of `u_q` 0 to 31 (T.814 Table 3): bits 0–2 the prefix, 3–4 its length, 8–12 the suffix, 13–15 its length. No
@@ -52,6 +56,7 @@ const fn cxtvlc(rows: &[Row]) -> CxtVlc {
     table
 }
 
+#[cfg(target_arch = "x86_64")]
 const fn dense(table: &CxtVlc) -> DenseCxtVlc {
     let mut dense = [0; DENSE_ENTRIES];
     let mut index = 0;
@@ -63,7 +68,7 @@ const fn dense(table: &CxtVlc) -> DenseCxtVlc {
             states /= 3;
             n += 1;
         }
-        dense[index] = table[index / 81 << 8 | rho << 4 | epsilon];
+        dense[index] = table[(index / 81) << 8 | rho << 4 | epsilon];
         index += 1;
     }
     dense
@@ -93,9 +98,9 @@ mod tests {
     #[test]
     fn every_quad_has_a_codeword() {
         for table in [&CXTVLC_FIRST, &CXTVLC_OTHER] {
-            for index in 0..2048usize {
+            for (index, entry) in table[..2048].iter().enumerate() {
                 let (context, rho, epsilon) = (index >> 8, index >> 4 & 15, index & 15);
-                let (length, e_k) = (table[index] >> 8 & 15, usize::from(table[index] >> 12));
+                let (length, e_k) = (entry >> 8 & 15, usize::from(entry >> 12));
                 let possible = epsilon & !rho == 0 && (context | rho) != 0;
                 assert_eq!(length != 0, possible, "index {index:#05x}");
                 assert_eq!(e_k & !rho, 0, "index {index:#05x}");

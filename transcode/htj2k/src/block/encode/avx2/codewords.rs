@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::quads::Quads;
-use crate::block::encode::append::Appender;
+use crate::block::encode::pending::Words;
 
 /// Two codewords a 64-bit lane, that of the first quad in the low half, become one; answers their joint length, too.
 #[inline]
@@ -25,13 +25,10 @@ fn choose(table: [i8; 6], index: __m256i) -> __m256i {
     _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), index)
 }
 
-/// Sends the codewords of the quads.
-///
-/// # Safety
-/// The buffer has room for them, and 8 bytes more.
+/// Makes the words of the quads, two pairs each.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) unsafe fn send(quads: &Quads, first_row: bool, vlc: &mut Appender) {
+pub(super) fn prepare(quads: &Quads, first_row: bool, vlc: &mut Words<2>) {
     let entry = quads.entry;
     let context = _mm256_and_si256(entry, _mm256_set1_epi32(0xFF));
     let length = _mm256_and_si256(_mm256_srli_epi32::<8>(entry), _mm256_set1_epi32(0xF));
@@ -47,14 +44,11 @@ pub(super) unsafe fn send(quads: &Quads, first_row: bool, vlc: &mut Appender) {
     let length = _mm256_add_epi64(length, suffix_length);
     // The second pair of each 128 bits follows the first.
     let both = _mm256_sllv_epi64(pair, _mm256_bslli_epi128::<8>(length));
-    let (mut words, mut lengths) = ([0u64; 4], [0u64; 4]);
-    // SAFETY: the arrays hold 32 bytes; the caller has seen to the room.
-    unsafe {
-        _mm256_storeu_si256(words.as_mut_ptr().cast(), both);
-        _mm256_storeu_si256(lengths.as_mut_ptr().cast(), length);
-        vlc.append(words[0] | words[1], (lengths[0] + lengths[1]) as u32);
-        vlc.append(words[2] | words[3], (lengths[2] + lengths[3]) as u32);
-    }
+    let words = _mm256_or_si256(both, _mm256_bsrli_epi128::<8>(both));
+    let lengths = _mm256_add_epi64(length, _mm256_bsrli_epi128::<8>(length));
+    vlc.words = [_mm256_extract_epi64::<0>(words) as u64, _mm256_extract_epi64::<2>(words) as u64];
+    vlc.bits = [_mm256_extract_epi32::<0>(lengths) as u32, _mm256_extract_epi32::<4>(lengths) as u32];
+    vlc.count = 2;
 }
 
 type Codes = (__m256i, __m256i);

@@ -11,8 +11,8 @@ mod quads;
 
 use std::arch::x86_64::{_pdep_u64, _pext_u64};
 
-use super::append::Appender;
 use super::mel::Mel;
+use super::pending::Pending;
 use super::segments::Segments;
 use crate::Coefficient;
 use crate::simd::Level;
@@ -57,8 +57,7 @@ unsafe fn rows_unchecked<T: Coefficient>(
     segments: &mut Segments,
 ) {
     let mut above = Above::nothing(width);
-    let mut magsgn = Appender::of(&mut segments.magsgn);
-    let mut vlc = Appender::of(&mut segments.vlc);
+    let mut pending = Pending::<2, 8>::of(segments);
     for top in (0..height).step_by(2) {
         above.begin_row();
         let row = |y: usize| if y < height { &coefficients[y * stride..][..width] } else { &[] };
@@ -71,20 +70,29 @@ unsafe fn rows_unchecked<T: Coefficient>(
             } else {
                 above.describe::<false>(&samples, column, present)
             };
-            let Some(quads) = quads else {
-                segments.mel.zeros(present as u32);
-                continue;
-            };
-            send_events(&quads, top == 0, &mut segments.mel);
             // SAFETY: the buffers have room for all bits of a block.
-            unsafe {
-                codewords::send(&quads, top == 0, &mut vlc);
-                magnitudes::send(&samples, &quads, present, &mut magsgn);
-            }
+            unsafe { append_all(&mut pending) };
+            send_events(&quads, top == 0, &mut segments.mel);
+            codewords::prepare(&quads, top == 0, &mut pending.vlc);
+            magnitudes::prepare(&samples, &quads, &mut pending.magsgn);
         }
     }
-    magsgn.put_back(&mut segments.magsgn);
-    vlc.put_back(&mut segments.vlc);
+    // SAFETY: the buffers have room for all bits of a block.
+    unsafe { append_all(&mut pending) };
+    pending.put_back(segments);
+}
+
+/// Appends what the group before has made.
+///
+/// # Safety
+/// The segments have room for it, and 8 bytes more.
+#[inline(always)]
+unsafe fn append_all(pending: &mut Pending<2, 8>) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        pending.append_vlc();
+        (0..4).for_each(|quarter| pending.append_magsgn::<2>(quarter));
+    }
 }
 
 /// MEL events: those of the quads of context 0, and in the first row, after each pair whose u_q are both above 0, whether

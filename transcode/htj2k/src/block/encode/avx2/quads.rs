@@ -139,7 +139,6 @@ impl Above {
     }
 
     /// Describes the 8 quads from `column` on, of which `present` lie in the block, and remembers them for the next row.
-    /// None if neither they nor what they ask for have a significant sample.
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     pub(super) fn describe<const FIRST_ROW: bool>(
@@ -147,7 +146,7 @@ impl Above {
         samples: &Samples,
         column: usize,
         present: usize,
-    ) -> Option<Quads> {
+    ) -> Quads {
         let zero = _mm256_setzero_si256();
         let [upper, lower] = samples.values;
         let rho = pattern(samples.insignificant[0], samples.insignificant[1]);
@@ -156,9 +155,6 @@ impl Above {
         self.remember(samples, rho, column);
         let significant = !lanes(_mm256_cmpeq_epi32(rho, zero)) & 0xFF;
         let context_zero = lanes(_mm256_cmpeq_epi32(context, zero));
-        if significant == 0 && context_zero == 0xFF {
-            return None;
-        }
         let bits = _mm256_max_epi32(exponents(_mm256_or_si256(upper, lower)), kappa);
         let excess = _mm256_sub_epi32(bits, kappa);
         // The samples whose exponent is U_q, where u_q is not zero: their top bit is that of the largest.
@@ -173,7 +169,7 @@ impl Above {
         let table = if FIRST_ROW { &CXTVLC_FIRST } else { &CXTVLC_OTHER };
         let entry = look_up(table, _mm256_or_si256(index, epsilon));
         let pairs = |mask: u32| mask & mask >> 1 & 0x55;
-        Some(Quads {
+        Quads {
             bits,
             excess,
             top,
@@ -182,7 +178,7 @@ impl Above {
             significant,
             both_excess: pairs(lanes(some_excess)),
             both_above_two: pairs(lanes(_mm256_cmpgt_epi32(excess, _mm256_set1_epi32(2)))),
-        })
+        }
     }
 
     /// Column pairs of a line, begun one column earlier (the last of the quad to the left with the first of the quad), or

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::pending::Words;
 use super::quads::Quads;
+use crate::block::encode::pending::Words;
 use crate::block::tables::UVLC;
 
 /// Two codewords a 32-bit lane, that of the first quad in the low half, become one; answers their joint length, too.
@@ -39,10 +39,10 @@ pub(super) fn prepare(quads: &Quads, first_row: bool, present: usize, vlc: &mut 
     let second = _mm512_sllv_epi64(_mm512_srli_epi64::<32>(pair), first_length);
     let words = _mm512_ternarylogic_epi64::<0xF8>(second, pair, low);
     let lengths = _mm512_add_epi64(first_length, _mm512_srli_epi64::<32>(length));
-    // SAFETY: the arrays hold 64 and 16 bytes.
+    // SAFETY: the arrays hold 64 and 32 bytes.
     unsafe {
         _mm512_storeu_si512(vlc.words.as_mut_ptr().cast(), words);
-        _mm_storeu_si128(vlc.bits.as_mut_ptr().cast(), _mm512_cvtepi64_epi16(lengths));
+        _mm256_storeu_si256(vlc.bits.as_mut_ptr().cast(), _mm512_cvtepi64_epi32(lengths));
     }
     vlc.count = present.div_ceil(4);
 }

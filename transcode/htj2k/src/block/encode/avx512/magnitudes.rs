@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::pending::Words;
 use super::quads::{Quads, Samples};
+use crate::block::encode::pending::Words;
 
 /// Makes words of the low m_n = U_q - k_n bits of each significant value (T.814 7.3.8) of the first `present` quads.
 #[inline]
@@ -101,7 +101,9 @@ fn prepare_quads(words: [__m512i; 4], length: __m512i, magsgn: &mut Words<32>) {
         for (i, words) in ordered.into_iter().enumerate() {
             _mm512_storeu_si512(magsgn.words.as_mut_ptr().add(8 * i).cast(), words);
         }
-        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().cast(), length);
+        let [low, high] = [_mm512_castsi512_si256(length), _mm512_extracti64x4_epi64::<1>(length)];
+        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().cast(), _mm512_cvtepu16_epi32(low));
+        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().add(16).cast(), _mm512_cvtepu16_epi32(high));
     }
 }
 
@@ -119,6 +121,6 @@ fn prepare_pairs(words: [__m512i; 4], length: __m512i, pair_lengths: __m512i, ma
     unsafe {
         _mm512_storeu_si512(magsgn.words.as_mut_ptr().cast(), first);
         _mm512_storeu_si512(magsgn.words.as_mut_ptr().add(8).cast(), second);
-        _mm256_storeu_si256(magsgn.bits.as_mut_ptr().cast(), _mm512_cvtepi32_epi16(pair_lengths));
+        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().cast(), pair_lengths);
     }
 }

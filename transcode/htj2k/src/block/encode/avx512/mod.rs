@@ -6,14 +6,13 @@
 
 mod codewords;
 mod magnitudes;
-mod pending;
 mod quads;
 mod stuffing;
 
+use super::pending::Pending;
 use super::segments::Segments;
 use crate::Coefficient;
 use crate::simd::Level;
-use pending::Pending;
 use quads::{Above, Quads, Samples};
 pub(super) use stuffing::STUFFING;
 
@@ -54,7 +53,7 @@ unsafe fn rows_unchecked<T: Coefficient>(
     segments: &mut Segments,
 ) {
     let mut above = Above::nothing();
-    let mut pending = Pending::of(segments);
+    let mut pending = Pending::<8, 32>::of(segments);
     for top in (0..height).step_by(2) {
         above.begin_row();
         for column in (0..width).step_by(COLUMNS) {
@@ -64,7 +63,7 @@ unsafe fn rows_unchecked<T: Coefficient>(
                 Samples::load(row, (top + 1 < height).then(|| row.add(stride)), width - column)
             };
             // SAFETY: the buffers have room for all bits of a block.
-            unsafe { pending.append_magsgn(0) };
+            unsafe { pending.append_magsgn::<8>(0) };
             let present = (width - column).div_ceil(2).min(COLUMNS / 2);
             let quads = if top == 0 {
                 above.describe::<true>(&samples, column / COLUMNS, present)
@@ -75,10 +74,10 @@ unsafe fn rows_unchecked<T: Coefficient>(
             // SAFETY: the buffers have room for all bits of a block.
             unsafe {
                 pending.append_vlc();
-                pending.append_magsgn(1);
+                pending.append_magsgn::<8>(1);
                 codewords::prepare(&quads, top == 0, present, &mut pending.vlc);
-                pending.append_magsgn(2);
-                pending.append_magsgn(3);
+                pending.append_magsgn::<8>(2);
+                pending.append_magsgn::<8>(3);
             }
             magnitudes::prepare(&samples, &quads, present, &mut pending.magsgn);
         }
@@ -86,7 +85,7 @@ unsafe fn rows_unchecked<T: Coefficient>(
     // SAFETY: the buffers have room for all bits of a block.
     unsafe {
         pending.append_vlc();
-        (0..4).for_each(|group| pending.append_magsgn(group));
+        (0..4).for_each(|group| pending.append_magsgn::<8>(group));
     }
     pending.put_back(segments);
 }
