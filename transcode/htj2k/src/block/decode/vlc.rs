@@ -73,6 +73,8 @@ struct Cursor {
     above: u64,
     /// Significance of the lower samples, a bit a column.
     lower: u64,
+    /// Whether the row above alone makes all contexts of the chunk other than 0.
+    no_events: bool,
 }
 
 /// Decodes MEL and VLC of one to four code-blocks of the same shape; for each, whether its VLC was long enough.
@@ -137,14 +139,19 @@ fn rows<const N: usize, const BMI2: bool>(
             for k in 0..N {
                 let row = &lower[k];
                 let events = blocks[k].mel.peek(suffixes[k], if y == 0 { count + count.div_ceil(2) } else { count });
-                cursors[k].above = north(before[k], row[chunk + 1], row[chunk + 2]).rotate_left(ABOVE.trailing_zeros());
+                let above = north(before[k], row[chunk + 1], row[chunk + 2]);
+                cursors[k].no_events = (above | above >> 1 | !0 << 1 << (2 * count - 1)) & EVEN == EVEN;
+                cursors[k].above = above.rotate_left(ABOVE.trailing_zeros());
                 cursors[k].events = (events & ((1 << 48) - 1)) << EVENT.trailing_zeros() | 1 << 63;
                 cursors[k].lower = 0;
             }
+            let place = y * stride + first;
             if y == 0 {
-                chunk_pairs::<N, BMI2, true>(blocks, &mut cursors, first, count);
+                chunk_pairs::<N, BMI2, FIRST_ROW>(blocks, &mut cursors, place, count);
+            } else if cursors.iter().all(|cursor| cursor.no_events) {
+                chunk_pairs::<N, BMI2, NO_EVENTS>(blocks, &mut cursors, place, count);
             } else {
-                chunk_pairs::<N, BMI2, false>(blocks, &mut cursors, y * stride + first, count);
+                chunk_pairs::<N, BMI2, OTHER_ROW>(blocks, &mut cursors, place, count);
             }
             for k in 0..N {
                 before[k] = std::mem::replace(&mut lower[k][chunk + 1], cursors[k].lower);
@@ -155,11 +162,18 @@ fn rows<const N: usize, const BMI2: bool>(
     std::array::from_fn(|k| cursors[k].place <= blocks[k].vlc.end)
 }
 
+/// How a chunk is decoded: in the first quad row; in others; in others where no context is 0, so that MEL is not needed.
+const FIRST_ROW: u8 = 0;
+const OTHER_ROW: u8 = 1;
+const NO_EVENTS: u8 = 2;
+
+/// Bits of even numbers.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
 /// Two bits a quad: whether its context's bits 0 and 2 are set by the lower samples of the row above, of which `row` has
 /// a bit a column and the others are the words beside it (T.814 equation 2).
 #[inline(always)]
 fn north(before: u64, row: u64, after: u64) -> u64 {
-    const EVEN: u64 = 0x5555_5555_5555_5555;
     let left = row | row << 1 | before >> 63;
     let right = row | row >> 1 | after << 63;
     left & EVEN | right & !EVEN
@@ -169,13 +183,13 @@ fn north(before: u64, row: u64, after: u64) -> u64 {
 #[derive(Clone, Copy)]
 struct Lane {
     stream: *const u8,
-    said: *mut [u16; 2],
+    said: *mut u32,
     residuals: *mut u32,
 }
 
 /// `count` quads from place `first` on.
 #[inline(always)]
-fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
+fn chunk_pairs<const N: usize, const BMI2: bool, const KIND: u8>(
     blocks: &mut [Quads; N],
     cursors: &mut [Cursor; N],
     first: usize,
@@ -204,7 +218,7 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
             ($($k:literal),+) => {$(
                 if $k < N {
                     // SAFETY: `pair` is below `pairs`, for which there is room.
-                    unsafe { one_pair::<BMI2, FIRST, true>(&mut cursor[$k], lanes[$k], pair) };
+                    unsafe { one_pair::<BMI2, KIND, true>(&mut cursor[$k], lanes[$k], pair) };
                 }
             )+};
         }
@@ -213,7 +227,7 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
     if count % 2 == 1 {
         for k in 0..N {
             // SAFETY: as above.
-            unsafe { one_pair::<BMI2, FIRST, false>(&mut cursor[k], lanes[k], pairs - 1) };
+            unsafe { one_pair::<BMI2, KIND, false>(&mut cursor[k], lanes[k], pairs - 1) };
         }
     }
     *cursors = cursor;
@@ -224,44 +238,45 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
 /// # Safety
 /// Eight bytes can be read at the cursor's place, and place `pair` of the lane written.
 #[inline(always)]
-unsafe fn one_pair<const BMI2: bool, const FIRST: bool, const BOTH: bool>(
-    cursor: &mut Cursor,
-    lane: Lane,
-    pair: usize,
-) {
-    let table = if FIRST { &FIRST_QUADS } else { &OTHER_QUADS };
+unsafe fn one_pair<const BMI2: bool, const KIND: u8, const BOTH: bool>(cursor: &mut Cursor, lane: Lane, pair: usize) {
+    let table = if KIND == FIRST_ROW { &FIRST_QUADS } else { &OTHER_QUADS };
     // SAFETY: as the caller promises.
     let bytes = unsafe { lane.stream.add(cursor.place >> 3).cast::<[u8; 8]>().read_unaligned() };
     // 57 bits at least, of which a pair takes 30 at most.
     let bits = u64::from_le_bytes(bytes) >> (cursor.place & 7);
-    let first = quad::<FIRST>(cursor, table, bits, cursor.above);
+    let first = quad::<KIND>(cursor, table, bits, cursor.above);
     let bits = bits >> (first & 63);
-    let second = if BOTH { quad::<FIRST>(cursor, table, bits, cursor.above >> 2) } else { 0 };
+    let second = if BOTH { quad::<KIND>(cursor, table, bits, cursor.above >> 2) } else { 0 };
     let bits = bits >> (second & 63);
     cursor.above = cursor.above.rotate_right(4);
     let quads = first >> 16 | second & 0xFFFF_0000;
     cursor.lower |= u64::from(lower_samples::<BMI2>(quads)) << (4 * pair);
-    let (length, residuals) = if FIRST {
+    let (length, residuals) = if KIND == FIRST_ROW {
         first_residuals(cursor, quads, bits as u32)
     } else {
-        let index = bits as u32 & 0x3F | first & 0x40 | second & 0x80;
+        // Lengths do not reach bit 6: there is u_off of the first, and that of the second beside it.
+        let index = bits as u32 & 0x3F | first.wrapping_add(second << 1) & 0xC0;
         (u32::from(RESIDUAL_LENGTHS[index as usize]), bits as u32)
     };
     cursor.place += (first.wrapping_add(second).wrapping_add(length) & 63) as usize;
+    let quads = if cfg!(target_endian = "big") { quads.rotate_left(16) } else { quads };
     // SAFETY: as the caller promises.
     unsafe {
-        lane.said.add(pair).write([quads as u16, (quads >> 16) as u16]);
+        lane.said.add(pair).write_unaligned(quads);
         lane.residuals.add(pair).write(residuals);
     }
 }
 
 /// One quad's entry; its index bits from the row above are those of `above`.
 #[inline(always)]
-fn quad<const FIRST: bool>(cursor: &mut Cursor, table: &QuadTable, bits: u64, above: u64) -> u32 {
-    let context = if FIRST { cursor.west & CONTEXT } else { above as u32 & ABOVE | cursor.west & WEST };
-    let index = bits as u32 & 0x7F | context | cursor.events as u32 & EVENT;
+fn quad<const KIND: u8>(cursor: &mut Cursor, table: &QuadTable, bits: u64, above: u64) -> u32 {
+    let context = if KIND == FIRST_ROW { cursor.west & CONTEXT } else { above as u32 & ABOVE | cursor.west & WEST };
+    let event = if KIND == NO_EVENTS { 0 } else { cursor.events as u32 & EVENT };
+    let index = bits as u32 & 0x7F | context | event;
     let entry = table[index as usize];
-    cursor.events >>= u32::from(context == 0);
+    if KIND != NO_EVENTS {
+        cursor.events >>= u32::from(context == 0);
+    }
     cursor.west = entry;
     entry
 }
