@@ -108,10 +108,10 @@ fn kappa(said: u16, above: &[u8; EXPONENTS], q: usize) -> u32 {
 }
 
 /// A linear stream and a place in it.
-struct Stream<'a> {
-    bytes: &'a [u8],
-    end: usize,
-    place: usize,
+pub(super) struct Stream<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) end: usize,
+    pub(super) place: usize,
 }
 
 impl Stream<'_> {
@@ -127,7 +127,7 @@ impl Stream<'_> {
 
 /// The samples of one quad; those outside the code-block, which only damaged streams have, are read and left.
 #[inline]
-fn quad<O: Output>(
+pub(super) fn quad<O: Output>(
     stream: &mut Stream<'_>,
     said: u16,
     bound: u32,

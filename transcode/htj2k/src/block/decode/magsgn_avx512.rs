@@ -166,8 +166,7 @@ fn rows<O: Store>(
     let mut met = _mm512_setzero_si512();
     for y in 0..height.div_ceil(2) {
         let (above, current) = exponents.rows(y);
-        let upper = area.row_start(2 * y);
-        let lower = if 2 * y + 1 < height { area.row_start(2 * y + 1) } else { std::ptr::null_mut() };
+        let (upper, lower) = area.quad_row(y);
         for first in (0..width).step_by(COLUMNS) {
             let place = y * quads.stride + first / 2;
             let said = &quads.said[place..place + CHUNK_QUADS];

@@ -8,6 +8,8 @@
 mod bits;
 mod magsgn;
 #[cfg(target_arch = "x86_64")]
+mod magsgn_avx2;
+#[cfg(target_arch = "x86_64")]
 mod magsgn_avx512;
 mod output;
 mod refinement;
