@@ -88,9 +88,10 @@ fn rows<O: Store>(
             let said = said.as_flattened();
             if largest > BOUND_FAST_MAX as u16 {
                 let mut stream = magsgn::Stream { bytes: bits.bytes(), end: bits.end, place };
-                for q in 0..(width - first).min(2 * CHUNK_QUADS).div_ceil(4) * 2 {
+                let count = (width - first).min(2 * CHUNK_QUADS).div_ceil(4) * 2;
+                for (q, &said) in said.iter().enumerate().take(count) {
                     let bound = u32::from(chunk.bounds[q]);
-                    magsgn::quad(&mut stream, said[q], bound, current, (first / 2 + q, y), area, scale);
+                    magsgn::quad(&mut stream, said, bound, current, (first / 2 + q, y), area, scale);
                 }
                 place = stream.place;
             } else {

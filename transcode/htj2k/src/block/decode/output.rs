@@ -216,6 +216,7 @@ impl<'a, O: Output> Area<'a, O> {
         &mut self.samples[y * self.stride + x]
     }
 
+    #[cfg(target_arch = "x86_64")]
     /// Where the two rows of quad row `y` begin, for kernels; null for a lower one that is not there.
     pub(super) fn quad_row(&mut self, y: usize) -> (*mut O, *mut O) {
         let samples = &mut self.samples[2 * y * self.stride..];
