@@ -1,6 +1,7 @@
 //! Streams without their stuffing, in linear buffers with padding: any bit of them is one unaligned load away.
 
 use super::scalar::MEL_EXPONENTS;
+use crate::simd::Level;
 
 /// A bit string, first bit in the least significant place of the first byte, and bytes after it that may be read.
 #[derive(Debug, Default)]
@@ -43,10 +44,21 @@ impl Appender<'_> {
 impl Bits {
     /// Takes a stream that is read forwards, without the bit after each 0xFF (T.814 7.1.3). At most `limit` bytes of it
     /// are wanted. It is followed by `padding` bytes of ones, or of zeros.
-    pub(super) fn forward(&mut self, stream: &[u8], limit: usize, ones: bool, padding: usize) {
+    pub(super) fn forward(&mut self, level: Level, stream: &[u8], limit: usize, ones: bool, padding: usize) {
         let stream = &stream[..stream.len().min(limit)];
-        let mut appender = self.appender(stream.len() + padding);
+        let mut appender = self.appender(stream.len() + padding.max(64));
         let mut stuffed = false;
+        #[cfg(target_arch = "x86_64")]
+        let stream = if level == Level::Avx512 {
+            let (taken, bits, last) = super::bits_avx512::forward(stream, appender.bytes);
+            (appender.place, appender.count, stuffed) = (bits / 64 * 8, bits as u32 % 64, last);
+            let word = appender.bytes[appender.place..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+            appender.held = word & ((1 << appender.count) - 1);
+            &stream[taken..]
+        } else {
+            stream
+        };
+        let _ = level;
         let (words, rest) = stream.as_chunks::<8>();
         for word in words {
             let bits = u64::from_le_bytes(*word);
@@ -181,17 +193,19 @@ impl Events {
 
     fn decode(&mut self, stream: &[u8], wanted: usize) {
         while self.length < wanted {
-            if self.count < 6 {
-                self.refill(stream);
+            self.refill(stream);
+            let (mut held, mut count, mut state, mut length) = (self.held, self.count, self.state, self.length);
+            // Six bits are the longest codeword.
+            while count >= 6 && length < wanted {
+                let step = MEL_STEPS[state * 64 + (held >> 58) as usize];
+                held <<= step & 7;
+                count -= step & 7;
+                length += (step >> 8 & 63) as usize;
+                self.words[length / 64] |= u64::from(step >> 16 & 1) << (length % 64);
+                length += (step >> 16 & 1) as usize;
+                state = (step >> 24) as usize;
             }
-            let step = MEL_STEPS[self.state * 64 + (self.held >> 58) as usize];
-            let taken = u32::from(step.taken);
-            self.held <<= taken;
-            self.count -= taken;
-            self.length += usize::from(step.run);
-            self.words[self.length / 64] |= u64::from(step.one) << (self.length % 64);
-            self.length += usize::from(step.one);
-            self.state = usize::from(step.next);
+            (self.held, self.count, self.state, self.length) = (held, count, state, length);
         }
     }
 
@@ -212,27 +226,18 @@ impl Events {
     }
 }
 
-/// What one codeword of MEL does in one state.
-#[derive(Clone, Copy)]
-struct MelStep {
-    taken: u8,
-    run: u8,
-    one: u8,
-    next: u8,
-}
-
-/// [`MelStep`] by state and the next six bits.
-static MEL_STEPS: [MelStep; 13 * 64] = {
-    let mut table = [MelStep { taken: 0, run: 0, one: 0, next: 0 }; 13 * 64];
+/// What one codeword of MEL does, by state and the next six bits: its length in the lowest byte, then events 0, then
+/// whether a 1 follows, then the next state.
+static MEL_STEPS: [u32; 13 * 64] = {
+    let mut table = [0; 13 * 64];
     let mut n = 0;
     while n < table.len() {
-        let (state, bits) = (n / 64, n % 64);
-        let exponent = MEL_EXPONENTS[state];
+        let (state, bits) = (n as u32 / 64, n as u32 % 64);
+        let exponent = MEL_EXPONENTS[state as usize] as u32;
         table[n] = if bits & 32 != 0 {
-            MelStep { taken: 1, run: 1 << exponent, one: 0, next: if state < 12 { state + 1 } else { 12 } as u8 }
+            1 | 1 << exponent << 8 | (if state < 12 { state + 1 } else { 12 }) << 24
         } else {
-            let run = (bits >> (5 - exponent)) as u8;
-            MelStep { taken: exponent + 1, run, one: 1, next: if state > 0 { state - 1 } else { 0 } as u8 }
+            (exponent + 1) | bits >> (5 - exponent) << 8 | 1 << 16 | state.saturating_sub(1) << 24
         };
         n += 1;
     }
@@ -251,16 +256,17 @@ mod tests {
 
     /// Bytes among which those of the stuffing rules are frequent.
     fn stream() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xFF), Just(0x7F), Just(0x90)], 0..100)
+        proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xFF), Just(0x7F), Just(0x90)], 0..300)
     }
 
     proptest! {
         /// Proves that a linear buffer holds the bits that a reader finds one by one, and the filling after them.
         #[test]
         fn linear_buffers_hold_what_readers_find(stream in stream(), last in any::<u8>(), dirt in any::<u8>()) {
-            let mut bits = Bits { bytes: vec![dirt; 300], end: 0 };
-            for (ones, fill) in [(true, 0xFF), (false, 0)] {
-                bits.forward(&stream, usize::MAX, ones, 40);
+            let mut bits = Bits { bytes: vec![dirt; 600], end: 0 };
+            for (level, ones) in Level::available().flat_map(|level| [(level, true), (level, false)]) {
+                let fill = if ones { 0xFF } else { 0 };
+                bits.forward(level, &stream, usize::MAX, ones, 40);
                 let mut reader = Forward::new(&stream, fill);
                 for n in 0..bits.end + 320 {
                     prop_assert_eq!(bit(&bits, n), if n < bits.end { reader.take(1) } else { u64::from(ones) }, "bit {}", n);
