@@ -13,8 +13,8 @@ pub(super) enum Direction {
     Synthesis,
 }
 
-/// The lifting steps of one number type. Steps `0..STEPS` are those of the analysis, `STEPS..2 * STEPS` of the synthesis,
-/// each in the order in which they are done.
+/// The lifting steps of one number type. Steps `0..STEPS` are those of the analysis, `STEPS..2 * STEPS` of the
+/// synthesis, each in the order in which they are done.
 pub trait Lift: Copy + Default + Send + Sync + std::fmt::Debug + PartialEq + 'static {
     /// Lifting steps: 2 for the 5/3, 4 for the 9/7 filter.
     const STEPS: usize;
