@@ -49,7 +49,7 @@ pub(super) fn decode<O: Output>(
     scale: O::Scale,
 ) -> Result<u8, &'static str> {
     exponents.reset();
-    let mut stream = Stream { bytes: bits.bytes(), end: bits.end, place: 0 };
+    let mut stream = Stream::new(bits);
     let mut met = 0;
     for y in 0..area.height().div_ceil(2) {
         let said = &quads.said[y * quads.stride..][..quads.stride];
@@ -104,13 +104,17 @@ fn kappa(said: u16, exponents: &Exponents, q: usize) -> u32 {
 }
 
 /// A linear stream and a place in it.
-struct Stream<'a> {
-    bytes: &'a [u8],
-    end: usize,
-    place: usize,
+pub(super) struct Stream<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) end: usize,
+    pub(super) place: usize,
 }
 
-impl Stream<'_> {
+impl<'a> Stream<'a> {
+    pub(super) fn new(bits: &'a Bits) -> Stream<'a> {
+        Stream { bytes: bits.bytes(), end: bits.end, place: 0 }
+    }
+
     /// `count` bits, at most 31.
     #[inline]
     fn take(&mut self, count: u32) -> u32 {
@@ -123,7 +127,7 @@ impl Stream<'_> {
 
 /// The samples of one quad; those outside the code-block, which only damaged streams have, are read and left.
 #[inline]
-fn quad<O: Output>(
+pub(super) fn quad<O: Output>(
     stream: &mut Stream<'_>,
     said: u16,
     bound: u32,

@@ -5,6 +5,8 @@ use super::bits::Bits;
 use super::magsgn::{self, Exponents};
 #[cfg(target_arch = "x86_64")]
 use super::magsgn_avx512;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::magsgn_simd128;
 use super::vlc::Quads;
 use super::{BLOCK_EDGE_MAX, BLOCK_SAMPLES_MAX};
 use crate::Coefficient;
@@ -82,6 +84,10 @@ macro_rules! kernels {
                 #[cfg(target_arch = "x86_64")]
                 if level == Level::Avx512 {
                     return magsgn_avx512::decode(quads, bits, exponents, area, scale);
+                }
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                if level == Level::Simd128 {
+                    return magsgn_simd128::decode(quads, bits, exponents, area, scale);
                 }
                 let _ = level;
                 magsgn::decode(quads, bits, exponents, area, scale)
