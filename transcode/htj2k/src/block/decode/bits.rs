@@ -181,17 +181,19 @@ impl Events {
 
     fn decode(&mut self, stream: &[u8], wanted: usize) {
         while self.length < wanted {
-            if self.count < 6 {
-                self.refill(stream);
+            self.refill(stream);
+            let (mut held, mut count, mut state, mut length) = (self.held, self.count, self.state, self.length);
+            // Six bits are the longest codeword.
+            while count >= 6 && length < wanted {
+                let step = MEL_STEPS[state * 64 + (held >> 58) as usize];
+                held <<= step & 7;
+                count -= step & 7;
+                length += (step >> 8 & 63) as usize;
+                self.words[length / 64] |= u64::from(step >> 16 & 1) << (length % 64);
+                length += (step >> 16 & 1) as usize;
+                state = (step >> 24) as usize;
             }
-            let step = MEL_STEPS[self.state * 64 + (self.held >> 58) as usize];
-            let taken = u32::from(step.taken);
-            self.held <<= taken;
-            self.count -= taken;
-            self.length += usize::from(step.run);
-            self.words[self.length / 64] |= u64::from(step.one) << (self.length % 64);
-            self.length += usize::from(step.one);
-            self.state = usize::from(step.next);
+            (self.held, self.count, self.state, self.length) = (held, count, state, length);
         }
     }
 
@@ -212,27 +214,18 @@ impl Events {
     }
 }
 
-/// What one codeword of MEL does in one state.
-#[derive(Clone, Copy)]
-struct MelStep {
-    taken: u8,
-    run: u8,
-    one: u8,
-    next: u8,
-}
-
-/// [`MelStep`] by state and the next six bits.
-static MEL_STEPS: [MelStep; 13 * 64] = {
-    let mut table = [MelStep { taken: 0, run: 0, one: 0, next: 0 }; 13 * 64];
+/// What one codeword of MEL does, by state and the next six bits: its length in the lowest byte, then events 0, then
+/// whether a 1 follows, then the next state.
+static MEL_STEPS: [u32; 13 * 64] = {
+    let mut table = [0; 13 * 64];
     let mut n = 0;
     while n < table.len() {
-        let (state, bits) = (n / 64, n % 64);
-        let exponent = MEL_EXPONENTS[state];
+        let (state, bits) = (n as u32 / 64, n as u32 % 64);
+        let exponent = MEL_EXPONENTS[state as usize] as u32;
         table[n] = if bits & 32 != 0 {
-            MelStep { taken: 1, run: 1 << exponent, one: 0, next: if state < 12 { state + 1 } else { 12 } as u8 }
+            1 | 1 << exponent << 8 | (if state < 12 { state + 1 } else { 12 }) << 24
         } else {
-            let run = (bits >> (5 - exponent)) as u8;
-            MelStep { taken: exponent + 1, run, one: 1, next: if state > 0 { state - 1 } else { 0 } as u8 }
+            (exponent + 1) | bits >> (5 - exponent) << 8 | 1 << 16 | state.saturating_sub(1) << 24
         };
         n += 1;
     }

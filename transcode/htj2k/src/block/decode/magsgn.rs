@@ -10,26 +10,30 @@ pub(super) const PADDING_BYTES: usize = 640;
 /// Columns to the left of the first whose exponents are kept, and to the right of the last.
 pub(super) const MARGIN: usize = 64;
 
-/// What is kept between code-blocks.
+/// Columns of [`Exponents`].
+pub(super) const EXPONENTS: usize = super::BLOCK_EDGE_MAX + 2 * MARGIN;
+
+/// Of the lower samples of a quad row, by column from [`MARGIN`]: bits of mu - 1, which is E - 1 where mu is above 1 and
+/// else 0. Bounds need no more, for kappa is at least 1. One of both is of the row above, in turn.
 #[derive(Debug)]
-pub(super) struct Exponents {
-    /// Of the lower samples of the quad row above, by column from [`MARGIN`]: bits of mu - 1, which is E - 1 where mu is
-    /// above 1 and else 0. Bounds need no more, for kappa is at least 1.
-    pub(super) above: [u8; super::BLOCK_EDGE_MAX + 2 * MARGIN],
-    /// Those of the quad row that is being decoded.
-    pub(super) current: [u8; super::BLOCK_EDGE_MAX + 2 * MARGIN],
-}
+pub(super) struct Exponents([[u8; EXPONENTS]; 2]);
 
 impl Default for Exponents {
     fn default() -> Exponents {
-        Exponents { above: [0; super::BLOCK_EDGE_MAX + 2 * MARGIN], current: [0; super::BLOCK_EDGE_MAX + 2 * MARGIN] }
+        Exponents([[0; EXPONENTS]; 2])
     }
 }
 
 impl Exponents {
-    pub(super) fn reset(&mut self) {
-        self.above.fill(0);
-        self.current.fill(0);
+    /// Begins a code-block of `width` columns.
+    pub(super) fn reset(&mut self, width: usize) {
+        self.0.iter_mut().for_each(|row| row[..width.next_multiple_of(MARGIN) + 2 * MARGIN].fill(0));
+    }
+
+    /// Those of the row above quad row `y`, and where its own go.
+    pub(super) fn rows(&mut self, y: usize) -> (&[u8; EXPONENTS], &mut [u8; EXPONENTS]) {
+        let [even, odd] = &mut self.0;
+        if y.is_multiple_of(2) { (odd, even) } else { (even, odd) }
     }
 }
 
@@ -48,12 +52,13 @@ pub(super) fn decode<O: Output>(
     area: &mut Area<'_, O>,
     scale: O::Scale,
 ) -> Result<u8, &'static str> {
-    exponents.reset();
-    let mut stream = Stream::new(bits);
+    exponents.reset(area.width());
+    let mut stream = Stream { bytes: bits.bytes(), end: bits.end, place: 0 };
     let mut met = 0;
     for y in 0..area.height().div_ceil(2) {
         let said = &quads.said[y * quads.stride..][..quads.stride];
         let residuals = &quads.residuals[y * quads.stride / 2..][..quads.stride / 2];
+        let (above, current) = exponents.rows(y);
         for pair in 0..area.width().div_ceil(4) {
             let both = [said[2 * pair], said[2 * pair + 1]];
             let u = if y == 0 {
@@ -63,17 +68,16 @@ pub(super) fn decode<O: Output>(
             };
             for n in 0..2 {
                 let q = 2 * pair + n;
-                let bound = u[n] + kappa(both[n], exponents, q);
+                let bound = u[n] + kappa(both[n], above, q);
                 if bound > O::exponent_bound_max(scale) {
                     return Err(super::TOO_LARGE);
                 }
                 if both[n] & 15 != 0 {
                     met = met.max(bound);
                 }
-                quad(&mut stream, both[n], bound, exponents, (q, y), area, scale);
+                quad(&mut stream, both[n], bound, current, (q, y), area, scale);
             }
         }
-        std::mem::swap(&mut exponents.above, &mut exponents.current);
     }
     Ok(met as u8)
 }
@@ -94,12 +98,12 @@ fn residual_pair(off: [u16; 2], bits: u32) -> [u32; 2] {
 }
 
 /// T.814 7.3.7: what the exponents above predict, where more than one sample is significant.
-fn kappa(said: u16, exponents: &Exponents, q: usize) -> u32 {
+fn kappa(said: u16, above: &[u8; EXPONENTS], q: usize) -> u32 {
     let rho = said & 15;
     if rho & rho.wrapping_sub(1) == 0 {
         return 1;
     }
-    let above = &exponents.above[MARGIN + 2 * q - 1..][..4];
+    let above = &above[MARGIN + 2 * q - 1..][..4];
     u32::from(above.iter().fold(1, |most, &exponent| most.max(exponent)))
 }
 
@@ -110,11 +114,7 @@ pub(super) struct Stream<'a> {
     pub(super) place: usize,
 }
 
-impl<'a> Stream<'a> {
-    pub(super) fn new(bits: &'a Bits) -> Stream<'a> {
-        Stream { bytes: bits.bytes(), end: bits.end, place: 0 }
-    }
-
+impl Stream<'_> {
     /// `count` bits, at most 31.
     #[inline]
     fn take(&mut self, count: u32) -> u32 {
@@ -131,7 +131,7 @@ pub(super) fn quad<O: Output>(
     stream: &mut Stream<'_>,
     said: u16,
     bound: u32,
-    exponents: &mut Exponents,
+    exponents: &mut [u8; EXPONENTS],
     (q, y): (usize, usize),
     area: &mut Area<'_, O>,
     scale: O::Scale,
@@ -149,7 +149,7 @@ pub(super) fn quad<O: Output>(
             exponent = 32 - (coded >> 1).leading_zeros();
         }
         if n % 2 == 1 {
-            exponents.current[MARGIN + x] = exponent as u8;
+            exponents[MARGIN + x] = exponent as u8;
         }
         if x < area.width() && row < area.height() {
             *area.sample(x, row) = value;

@@ -30,6 +30,8 @@ struct Tables {
     sums_four: [u8; 64],
     /// The low word of a quad word to all four.
     words: [u8; 64],
+    /// The low bytes of the double words of two vectors.
+    low_bytes: [u8; 64],
     /// Upper samples of 32 columns from two vectors of 16.
     upper: [u16; 32],
     /// Lower ones.
@@ -59,6 +61,7 @@ static TABLES: Tables = {
         sums: [0; 64],
         sums_four: [0; 64],
         words: [0; 64],
+        low_bytes: [0; 64],
         upper: [0; 32],
         lower: [0; 32],
         upper_wide: [0; 16],
@@ -76,6 +79,7 @@ static TABLES: Tables = {
         t.before_four[n] = ((n / 32 * 4 + n % 8) * 4 + 3) as u8 & 63;
         t.sums[n] = (n % 16 * 4 + 3) as u8;
         t.sums_four[n] = ((n / 8 * 4 + n % 4) * 4 + 3) as u8 & 63;
+        t.low_bytes[n] = (n % 32 * 4) as u8;
         t.words[n] = (n % 16 / 8 * 8 + n % 2) as u8;
         n += 1;
     }
@@ -154,15 +158,15 @@ fn rows<O: Store>(
     area: &mut Area<'_, O>,
     scale: O::Scale,
 ) -> Result<u8, &'static str> {
-    exponents.reset();
     let (width, height) = (area.width(), area.height());
+    exponents.reset(width);
     assert!(bits.bytes().len() >= bits.end / 8 + PADDING_BYTES, "MagSgn has its padding");
     let mut stream = Stream { start: bits.bytes().as_ptr(), end: bits.end, place: 0 };
     let bound_max = _mm512_set1_epi16(O::exponent_bound_max(scale) as i16);
     let mut met = _mm512_setzero_si512();
     for y in 0..height.div_ceil(2) {
-        let upper = area.row_start(2 * y);
-        let lower = if 2 * y + 1 < height { area.row_start(2 * y + 1) } else { std::ptr::null_mut() };
+        let (above, current) = exponents.rows(y);
+        let (upper, lower) = area.quad_row(y);
         for first in (0..width).step_by(COLUMNS) {
             let place = y * quads.stride + first / 2;
             let said = &quads.said[place..place + CHUNK_QUADS];
@@ -171,10 +175,10 @@ fn rows<O: Store>(
             let (said, residuals) =
                 unsafe { (_mm512_loadu_si512(said.as_ptr().cast()), _mm512_loadu_si512(residuals.as_ptr().cast())) };
             let u = if y == 0 { residuals } else { residual_pairs(said, residuals) };
-            let above = &exponents.above[MARGIN + first - 1..MARGIN + first + 1 + COLUMNS];
+            let beside = &above[MARGIN + first - 1..MARGIN + first + 1 + COLUMNS];
             // SAFETY: 66 bytes, two vectors that begin two bytes apart.
             let beside = unsafe {
-                (_mm512_loadu_si512(above.as_ptr().cast()), _mm512_loadu_si512(above.as_ptr().add(2).cast()))
+                (_mm512_loadu_si512(beside.as_ptr().cast()), _mm512_loadu_si512(beside.as_ptr().add(2).cast()))
             };
             let bounds = _mm512_add_epi16(u, kappa(said, beside));
             if _mm512_cmpgt_epu16_mask(bounds, bound_max) != 0 {
@@ -191,7 +195,7 @@ fn rows<O: Store>(
                     let lower = if lower.is_null() { lower } else { lower.add(column) };
                     To { upper: upper.add(column), lower, columns: width - column }
                 };
-                let current = &mut exponents.current[MARGIN + column..][..32];
+                let current = &mut current[MARGIN + column..][..32];
                 let samples = Samples::new(said, bounds, half);
                 // SAFETY: the stream has its padding, `to` is in the area and `current` 32 bytes long.
                 unsafe {
@@ -203,7 +207,6 @@ fn rows<O: Store>(
                 }
             }
         }
-        std::mem::swap(&mut exponents.above, &mut exponents.current);
     }
     Ok(_mm512_reduce_max_epu32(_mm512_max_epu16(
         _mm512_and_si512(met, _mm512_set1_epi32(0xFFFF)),
@@ -298,6 +301,7 @@ impl Samples {
         let within = _mm512_slli_epi32::<8>(self.sums);
         let mut magnitudes = [zero; 2];
         let mut signs = [0; 2];
+        let mut lengths_of_lower = [zero; 2];
         for eight in 0..2 {
             let index = _mm512_add_epi8(table!(before), _mm512_set1_epi8(32 * eight as i8));
             let before = _mm512_sad_epu8(_mm512_maskz_permutexvar_epi8(BEFORE, index, self.sums), zero);
@@ -325,12 +329,15 @@ impl Samples {
             magnitudes[eight] = _mm512_maskz_add_epi16(significant, half, _mm512_set1_epi16(1));
             signs[eight] = _mm512_test_epi16_mask(coded, _mm512_set1_epi16(1));
             // The lower sample is the upper half of its column's element.
-            let exponent = _mm512_subs_epu16(_mm512_set1_epi16(16), _mm512_lzcnt_epi32(half));
-            // SAFETY: 16 of 32 bytes.
-            unsafe { _mm_storeu_si128(exponents.add(16 * eight).cast(), _mm512_cvtepi32_epi8(exponent)) };
+            lengths_of_lower[eight] = _mm512_subs_epu16(_mm512_set1_epi16(16), _mm512_lzcnt_epi32(half));
         }
-        // SAFETY: as the caller promises.
-        unsafe { O::narrow(to, magnitudes, signs, scale) };
+        let [left, right] = lengths_of_lower;
+        let both = _mm512_castsi512_si256(_mm512_permutex2var_epi8(left, table!(low_bytes), right));
+        // SAFETY: as the caller promises; 32 bytes.
+        unsafe {
+            _mm256_storeu_si256(exponents.cast(), both);
+            O::narrow(to, magnitudes, signs, scale);
+        }
     }
 
     /// All 64, whatever their bounds: 16 at a time.
@@ -445,12 +452,18 @@ impl Store for i16 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn narrow(to: &To<i16>, magnitudes: [__m512i; 2], signs: [u32; 2], scale: Integer) {
-        let [a, b] = [0, 1].map(|n| integers16(magnitudes[n], signs[n], scale));
+        let a = integers16(magnitudes[0], signs[0], scale);
+        let b = integers16(magnitudes[1], signs[1], scale);
         let upper = _mm512_permutex2var_epi16(a, table!(upper), b);
         let lower = _mm512_permutex2var_epi16(a, table!(lower), b);
-        let mask = if to.columns >= 32 { !0 } else { (1u32 << to.columns) - 1 };
         // SAFETY: `to` has as many columns.
         unsafe {
+            if to.columns >= 32 && !to.lower.is_null() {
+                _mm512_storeu_si512(to.upper.cast(), upper);
+                _mm512_storeu_si512(to.lower.cast(), lower);
+                return;
+            }
+            let mask = if to.columns >= 32 { !0 } else { (1u32 << to.columns) - 1 };
             _mm512_mask_storeu_epi16(to.upper, mask, upper);
             if !to.lower.is_null() {
                 _mm512_mask_storeu_epi16(to.lower, mask, lower);
@@ -461,7 +474,8 @@ impl Store for i16 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn wide(to: &To<i16>, magnitudes: [__m512i; 2], signs: [u16; 2], scale: Integer) {
-        let [a, b] = [0, 1].map(|n| integers32(magnitudes[n], signs[n], scale));
+        let a = integers32(magnitudes[0], signs[0], scale);
+        let b = integers32(magnitudes[1], signs[1], scale);
         let upper = _mm512_cvtepi32_epi16(_mm512_permutex2var_epi32(a, table!(upper_wide), b));
         let lower = _mm512_cvtepi32_epi16(_mm512_permutex2var_epi32(a, table!(lower_wide), b));
         let mask = columns16(to.columns);
@@ -475,18 +489,16 @@ impl Store for i16 {
     }
 }
 
-/// 32-bit values of two rows, by 16 columns, from elements that hold upper and lower sample of a column.
+/// 16 columns of 32-bit values, from column `first` on.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn store_rows<O>(to: &To<O>, upper: [__m512i; 2], lower: [__m512i; 2]) {
-    for n in 0..2 {
-        if to.columns > 16 * n {
-            // SAFETY: `to` has as many columns.
-            unsafe {
-                store16(to.upper.add(16 * n), upper[n], to.columns - 16 * n);
-                if !to.lower.is_null() {
-                    store16(to.lower.add(16 * n), lower[n], to.columns - 16 * n);
-                }
+unsafe fn store_rows<O>(to: &To<O>, first: usize, upper: __m512i, lower: __m512i) {
+    if to.columns > first {
+        // SAFETY: `to` has as many columns.
+        unsafe {
+            store16(to.upper.add(first), upper, to.columns - first);
+            if !to.lower.is_null() {
+                store16(to.lower.add(first), lower, to.columns - first);
             }
         }
     }
@@ -497,33 +509,28 @@ impl Store for i32 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     unsafe fn narrow(to: &To<i32>, magnitudes: [__m512i; 2], signs: [u32; 2], scale: Integer) {
         let exact = Integer { bit_plane: 0, half: 0 };
-        let columns = [0, 1].map(|n| integers16(magnitudes[n], signs[n], exact));
-        let mut upper = columns.map(|both| _mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(both)));
-        let mut lower = columns.map(|both| _mm512_srai_epi32::<16>(both));
-        if scale.bit_plane > 0 {
-            let place = |value| {
-                let negative = _mm512_movepi32_mask(value);
-                integers32(_mm512_abs_epi32(value), negative, scale)
-            };
-            (upper, lower) = (upper.map(place), lower.map(place));
+        for n in 0..2 {
+            let both = integers16(magnitudes[n], signs[n], exact);
+            let mut upper = _mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(both));
+            let mut lower = _mm512_srai_epi32::<16>(both);
+            if scale.bit_plane > 0 {
+                upper = integers32(_mm512_abs_epi32(upper), _mm512_movepi32_mask(upper), scale);
+                lower = integers32(_mm512_abs_epi32(lower), _mm512_movepi32_mask(lower), scale);
+            }
+            // SAFETY: as the caller promises.
+            unsafe { store_rows(to, 16 * n, upper, lower) };
         }
-        // SAFETY: as the caller promises.
-        unsafe { store_rows(to, upper, lower) };
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn wide(to: &To<i32>, magnitudes: [__m512i; 2], signs: [u16; 2], scale: Integer) {
-        let [a, b] = [0, 1].map(|n| integers32(magnitudes[n], signs[n], scale));
+        let a = integers32(magnitudes[0], signs[0], scale);
+        let b = integers32(magnitudes[1], signs[1], scale);
         let upper = _mm512_permutex2var_epi32(a, table!(upper_wide), b);
         let lower = _mm512_permutex2var_epi32(a, table!(lower_wide), b);
-        // SAFETY: `to` has as many columns.
-        unsafe {
-            store16(to.upper, upper, to.columns);
-            if !to.lower.is_null() {
-                store16(to.lower, lower, to.columns);
-            }
-        }
+        // SAFETY: as the caller promises.
+        unsafe { store_rows(to, 0, upper, lower) };
     }
 }
 
@@ -545,26 +552,24 @@ impl Store for f32 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     unsafe fn narrow(to: &To<f32>, magnitudes: [__m512i; 2], signs: [u32; 2], scale: Real) {
         let exact = Integer { bit_plane: 0, half: 0 };
-        let columns = [0, 1].map(|n| integers16(magnitudes[n], signs[n], exact));
-        let upper = columns.map(|both| reals(_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(both)), scale));
-        let lower = columns.map(|both| reals(_mm512_srai_epi32::<16>(both), scale));
-        // SAFETY: as the caller promises.
-        unsafe { store_rows(to, upper, lower) };
+        for n in 0..2 {
+            let both = integers16(magnitudes[n], signs[n], exact);
+            let upper = reals(_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(both)), scale);
+            let lower = reals(_mm512_srai_epi32::<16>(both), scale);
+            // SAFETY: as the caller promises.
+            unsafe { store_rows(to, 16 * n, upper, lower) };
+        }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     unsafe fn wide(to: &To<f32>, magnitudes: [__m512i; 2], signs: [u16; 2], scale: Real) {
         let exact = Integer { bit_plane: 0, half: 0 };
-        let [a, b] = [0, 1].map(|n| reals(integers32(magnitudes[n], signs[n], exact), scale));
+        let a = reals(integers32(magnitudes[0], signs[0], exact), scale);
+        let b = reals(integers32(magnitudes[1], signs[1], exact), scale);
         let upper = _mm512_permutex2var_epi32(a, table!(upper_wide), b);
         let lower = _mm512_permutex2var_epi32(a, table!(lower_wide), b);
-        // SAFETY: `to` has as many columns.
-        unsafe {
-            store16(to.upper, upper, to.columns);
-            if !to.lower.is_null() {
-                store16(to.lower, lower, to.columns);
-            }
-        }
+        // SAFETY: as the caller promises.
+        unsafe { store_rows(to, 0, upper, lower) };
     }
 }

@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "vectors are loaded and stored through pointers")]
 
 use super::bits::Bits;
-use super::magsgn::{self, Exponents, MARGIN, PADDING_BYTES};
+use super::magsgn::{self, Exponents, MARGIN, PADDING_BYTES, Stream};
 use super::output::{Area, Integer, Output, Real};
 use super::tables::PREFIXES;
 use super::vlc::Quads;
@@ -92,10 +92,10 @@ pub(super) fn decode<O: Store>(
     area: &mut Area<'_, O>,
     scale: O::Scale,
 ) -> Result<u8, &'static str> {
-    exponents.reset();
     let (width, height) = (area.width(), area.height());
+    exponents.reset(width);
     assert!(bits.bytes().len() >= bits.end / 8 + PADDING_BYTES, "MagSgn has its padding");
-    let mut stream = magsgn::Stream::new(bits);
+    let mut stream = Stream { bytes: bits.bytes(), end: bits.end, place: 0 };
     let bound_max = u16x8_splat(O::exponent_bound_max(scale) as u16);
     let mut met = u16x8_splat(0);
     let mut row = [0; BLOCK_EDGE_MAX / 4];
@@ -109,11 +109,12 @@ pub(super) fn decode<O: Store>(
         } else {
             residual_pairs(said, residuals, row);
         }
+        let (above, current) = exponents.rows(y);
         for (chunk, (said, u)) in said.chunks_exact(QUADS).zip(row.chunks_exact(QUADS / 2)).enumerate() {
             let first = chunk * COLUMNS;
             // SAFETY: both are one vector long.
             let (words, u) = unsafe { (v128_load(said.as_ptr().cast()), v128_load(u.as_ptr().cast())) };
-            let bounds = u16x8_add(u, kappa(words, &exponents.above[MARGIN + first - 1..][..COLUMNS + 2]));
+            let bounds = u16x8_add(u, kappa(words, &above[MARGIN + first - 1..][..COLUMNS + 2]));
             if v128_any_true(u16x8_gt(bounds, bound_max)) {
                 return Err(TOO_LARGE);
             }
@@ -127,22 +128,21 @@ pub(super) fn decode<O: Store>(
                 unsafe { v128_store(each.as_mut_ptr().cast(), bounds) };
                 for (n, (&said, bound)) in said.iter().zip(each).enumerate() {
                     let quad = (QUADS * chunk + n, y);
-                    magsgn::quad(&mut stream, said, bound.into(), exponents, quad, area, scale);
+                    magsgn::quad(&mut stream, said, bound.into(), current, quad, area, scale);
                 }
                 continue;
             }
             for half in 0..(width - first).min(COLUMNS).div_ceil(HALF) {
                 let four = if half == 0 { Four::left(words, bounds) } else { Four::right(words, bounds) };
                 let column = first + half * HALF;
-                let current = &mut exponents.current[MARGIN + column..][..HALF];
-                let [upper, lower] = four.take(&mut stream, current);
+                let own = &mut current[MARGIN + column..][..HALF];
+                let [upper, lower] = four.take(&mut stream, own);
                 store(area.row(2 * y), column, upper, scale);
                 if 2 * y + 1 < height {
                     store(area.row(2 * y + 1), column, lower, scale);
                 }
             }
         }
-        std::mem::swap(&mut exponents.above, &mut exponents.current);
     }
     let mut most = [0u16; 8];
     // SAFETY: it is one vector long.
@@ -256,7 +256,7 @@ impl Four {
 
     /// Reads them; both rows' eight columns as [`Store::store`] wants them.
     #[inline(always)]
-    fn take(&self, stream: &mut magsgn::Stream<'_>, exponents: &mut [u8]) -> [v128; 2] {
+    fn take(&self, stream: &mut Stream<'_>, exponents: &mut [u8]) -> [v128; 2] {
         let sums = u8x16_add(self.lengths, u64x2_shl(self.lengths, 8));
         let sums = u8x16_add(sums, u64x2_shl(sums, 16));
         let sums = u8x16_add(sums, u64x2_shl(sums, 32));

@@ -3,12 +3,12 @@
 
 use super::bits::Bits;
 use super::magsgn::{self, Exponents};
-#[cfg(target_arch = "x86_64")]
-use super::magsgn_avx512;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::magsgn_simd128;
 use super::vlc::Quads;
 use super::{BLOCK_EDGE_MAX, BLOCK_SAMPLES_MAX};
+#[cfg(target_arch = "x86_64")]
+use super::{magsgn_avx2, magsgn_avx512};
 use crate::Coefficient;
 use crate::simd::Level;
 use std::any::TypeId;
@@ -82,8 +82,10 @@ macro_rules! kernels {
                 scale: Self::Scale,
             ) -> Result<u8, &'static str> {
                 #[cfg(target_arch = "x86_64")]
-                if level == Level::Avx512 {
-                    return magsgn_avx512::decode(quads, bits, exponents, area, scale);
+                match level {
+                    Level::Avx512 => return magsgn_avx512::decode(quads, bits, exponents, area, scale),
+                    Level::Avx2 => return magsgn_avx2::decode(quads, bits, exponents, area, scale),
+                    Level::Scalar | Level::Simd128 => {}
                 }
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
                 if level == Level::Simd128 {
@@ -220,9 +222,13 @@ impl<'a, O: Output> Area<'a, O> {
         &mut self.samples[y * self.stride + x]
     }
 
-    /// The first sample of row `y`, for kernels.
-    pub(super) fn row_start(&mut self, y: usize) -> *mut O {
-        self.row(y).as_mut_ptr()
+    #[cfg(target_arch = "x86_64")]
+    /// Where the two rows of quad row `y` begin, for kernels; null for a lower one that is not there.
+    pub(super) fn quad_row(&mut self, y: usize) -> (*mut O, *mut O) {
+        let samples = &mut self.samples[2 * y * self.stride..];
+        let upper = samples.as_mut_ptr();
+        let below = self.stride.min(samples.len());
+        (upper, if 2 * y + 1 < self.height { upper.wrapping_add(below) } else { std::ptr::null_mut() })
     }
 
     pub(super) fn clear(&mut self) {

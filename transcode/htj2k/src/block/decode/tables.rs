@@ -9,7 +9,7 @@ const CODEWORD_BITS_MAX: u32 = 7;
 ///
 /// ```text
 /// bit  0-5  length of the codeword                     bit 16-19  rho
-/// bit  6,7  u_off, twice                               bit 20-23  e_k
+/// bit  6    u_off                                      bit 20-23  e_k
 /// bit  9    W: sample 2 or 3 is significant            bit 24-27  e_1
 /// bit  7-9  in the first quad row: the next context    bit 28     u_off
 /// ```
@@ -42,8 +42,7 @@ const fn quad_table(rows: &[Row], first: bool) -> QuadTable {
         let place = if first { context } else { context & 1 | (context >> 2 & 1) << 1 | (context >> 1 & 1) << 2 };
         let said = rho as u32 | (e_k as u32) << 4 | (e_1 as u32) << 8 | (u_off as u32) << 12;
         let rho = rho as u32;
-        let next =
-            if first { (rho | rho >> 1) & 1 | rho >> 1 & 6 } else { (rho >> 2 | rho >> 3) << 2 & 4 | u_off as u32 };
+        let next = if first { (rho | rho >> 1) & 1 | rho >> 1 & 6 } else { (rho >> 2 | rho >> 3) << 2 & 4 };
         let entry = length as u32 | (u_off as u32) << 6 | next << 7 | said << 16;
         let mut rest = 0;
         while rest < 1 << (CODEWORD_BITS_MAX - length as u32) {

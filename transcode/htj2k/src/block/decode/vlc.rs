@@ -11,7 +11,6 @@ use super::tables::{
 };
 use super::{Cleanup, LANES};
 use crate::simd::Level;
-use std::mem::MaybeUninit;
 
 /// Quads that are taken at a time: the columns of one word of significance.
 pub(super) const CHUNK_QUADS: usize = 32;
@@ -73,6 +72,8 @@ struct Cursor {
     above: u64,
     /// Significance of the lower samples, a bit a column.
     lower: u64,
+    /// Whether the row above alone makes all contexts of the chunk other than 0.
+    no_events: bool,
 }
 
 /// Decodes MEL and VLC of one to four code-blocks of the same shape; for each, whether its VLC was long enough.
@@ -137,14 +138,19 @@ fn rows<const N: usize, const BMI2: bool>(
             for k in 0..N {
                 let row = &lower[k];
                 let events = blocks[k].mel.peek(suffixes[k], if y == 0 { count + count.div_ceil(2) } else { count });
-                cursors[k].above = north(before[k], row[chunk + 1], row[chunk + 2]).rotate_left(ABOVE.trailing_zeros());
+                let above = north(before[k], row[chunk + 1], row[chunk + 2]);
+                cursors[k].no_events = (above | above >> 1 | !0 << 1 << (2 * count - 1)) & EVEN == EVEN;
+                cursors[k].above = above.rotate_left(ABOVE.trailing_zeros());
                 cursors[k].events = (events & ((1 << 48) - 1)) << EVENT.trailing_zeros() | 1 << 63;
                 cursors[k].lower = 0;
             }
+            let place = y * stride + first;
             if y == 0 {
-                chunk_pairs::<N, BMI2, true>(blocks, &mut cursors, first, count);
+                chunk_pairs::<N, BMI2, FIRST_ROW>(blocks, &mut cursors, place, count);
+            } else if cursors.iter().all(|cursor| cursor.no_events) {
+                chunk_pairs::<N, BMI2, NO_EVENTS>(blocks, &mut cursors, place, count);
             } else {
-                chunk_pairs::<N, BMI2, false>(blocks, &mut cursors, y * stride + first, count);
+                chunk_pairs::<N, BMI2, OTHER_ROW>(blocks, &mut cursors, place, count);
             }
             for k in 0..N {
                 before[k] = std::mem::replace(&mut lower[k][chunk + 1], cursors[k].lower);
@@ -155,56 +161,59 @@ fn rows<const N: usize, const BMI2: bool>(
     std::array::from_fn(|k| cursors[k].place <= blocks[k].vlc.end)
 }
 
+/// How a chunk is decoded: in the first quad row; in others; in others where no context is 0, so that MEL is not needed.
+const FIRST_ROW: u8 = 0;
+const OTHER_ROW: u8 = 1;
+const NO_EVENTS: u8 = 2;
+
+/// Bits of even numbers.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
 /// Two bits a quad: whether its context's bits 0 and 2 are set by the lower samples of the row above, of which `row` has
 /// a bit a column and the others are the words beside it (T.814 equation 2).
 #[inline(always)]
 fn north(before: u64, row: u64, after: u64) -> u64 {
-    const EVEN: u64 = 0x5555_5555_5555_5555;
     let left = row | row << 1 | before >> 63;
     let right = row | row >> 1 | after << 63;
     left & EVEN | right & !EVEN
 }
 
-/// Where one code-block's bits come from and its quads go.
+/// Pairs of a chunk.
+const CHUNK_PAIRS: usize = CHUNK_QUADS / 2;
+
+/// What a chunk of one code-block decodes to. It stands on the stack, where no pointer must be held to reach it.
 #[derive(Clone, Copy)]
-struct Lane {
-    stream: *const u8,
-    said: *mut [u16; 2],
-    residuals: *mut u32,
+#[repr(align(64))]
+struct Chunk {
+    said: [u32; CHUNK_PAIRS],
+    residuals: [u32; CHUNK_PAIRS],
 }
 
 /// `count` quads from place `first` on.
 #[inline(always)]
-fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
+fn chunk_pairs<const N: usize, const BMI2: bool, const KIND: u8>(
     blocks: &mut [Quads; N],
     cursors: &mut [Cursor; N],
     first: usize,
     count: usize,
 ) {
-    // What the pointers below are good for.
-    let pairs = count.div_ceil(2);
     assert!(count <= CHUNK_QUADS, "a chunk has 32 quads");
-    let mut lanes = [const { MaybeUninit::uninit() }; N];
-    for k in 0..N {
-        let block = &mut blocks[k];
-        assert!(
-            cursors[k].place / 8 + pairs * PAIR_BITS_MAX.div_ceil(8) + 8 <= block.vlc.bytes().len(),
-            "VLC is padded"
-        );
-        let said = block.said[first..][..2 * pairs].as_mut_ptr().cast();
-        let residuals = block.residuals[first / 2..][..pairs].as_mut_ptr();
-        lanes[k].write(Lane { stream: block.vlc.bytes().as_ptr(), said, residuals });
-    }
-    // SAFETY: all were written just now.
-    let lanes = lanes.map(|lane| unsafe { lane.assume_init() });
+    let streams: [*const u8; N] = std::array::from_fn(|k| {
+        let bytes = blocks[k].vlc.bytes();
+        let needed = cursors[k].place / 8 + CHUNK_PAIRS * PAIR_BITS_MAX.div_ceil(8) + 8;
+        assert!(needed <= bytes.len(), "VLC is padded");
+        bytes.as_ptr()
+    });
+    let mut chunks = [Chunk { said: [0; CHUNK_PAIRS], residuals: [0; CHUNK_PAIRS] }; N];
     let mut cursor = *cursors;
     for pair in 0..count / 2 {
         // Written out, for only then are the cursors in registers.
         macro_rules! lane {
             ($($k:literal),+) => {$(
                 if $k < N {
-                    // SAFETY: `pair` is below `pairs`, for which there is room.
-                    unsafe { one_pair::<BMI2, FIRST, true>(&mut cursor[$k], lanes[$k], pair) };
+                    // SAFETY: a pair takes at most `PAIR_BITS_MAX` bits, so that all of the chunk are in the stream.
+                    let (said, residuals) = unsafe { one_pair::<KIND, true>(&mut cursor[$k], streams[$k]) };
+                    (chunks[$k].said[pair], chunks[$k].residuals[pair]) = (said, residuals);
                 }
             )+};
         }
@@ -213,68 +222,80 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const FIRST: bool>(
     if count % 2 == 1 {
         for k in 0..N {
             // SAFETY: as above.
-            unsafe { one_pair::<BMI2, FIRST, false>(&mut cursor[k], lanes[k], pairs - 1) };
+            let (said, residuals) = unsafe { one_pair::<KIND, false>(&mut cursor[k], streams[k]) };
+            (chunks[k].said[count / 2], chunks[k].residuals[count / 2]) = (said, residuals);
         }
+    }
+    for k in 0..N {
+        cursor[k].lower = lower_samples::<BMI2>(&chunks[k].said);
+        let said = blocks[k].said[first..][..CHUNK_QUADS].as_chunks_mut::<2>().0;
+        for (to, pair) in said.iter_mut().zip(chunks[k].said) {
+            *to = [pair as u16, (pair >> 16) as u16];
+        }
+        blocks[k].residuals[first / 2..][..CHUNK_PAIRS].copy_from_slice(&chunks[k].residuals);
     }
     *cursors = cursor;
 }
 
-/// One pair of quads, or the last quad of a row alone.
+/// One pair of quads, or the last quad of a row alone: what is said of both, and u as [`Quads::residuals`] has it.
 ///
 /// # Safety
-/// Eight bytes can be read at the cursor's place, and place `pair` of the lane written.
+/// Eight bytes can be read at the cursor's place.
 #[inline(always)]
-unsafe fn one_pair<const BMI2: bool, const FIRST: bool, const BOTH: bool>(
-    cursor: &mut Cursor,
-    lane: Lane,
-    pair: usize,
-) {
-    let table = if FIRST { &FIRST_QUADS } else { &OTHER_QUADS };
+unsafe fn one_pair<const KIND: u8, const BOTH: bool>(cursor: &mut Cursor, stream: *const u8) -> (u32, u32) {
+    let table = if KIND == FIRST_ROW { &FIRST_QUADS } else { &OTHER_QUADS };
     // SAFETY: as the caller promises.
-    let bytes = unsafe { lane.stream.add(cursor.place >> 3).cast::<[u8; 8]>().read_unaligned() };
+    let bytes = unsafe { stream.add(cursor.place >> 3).cast::<[u8; 8]>().read_unaligned() };
     // 57 bits at least, of which a pair takes 30 at most.
     let bits = u64::from_le_bytes(bytes) >> (cursor.place & 7);
-    let first = quad::<FIRST>(cursor, table, bits, cursor.above);
+    let first = quad::<KIND>(cursor, table, bits, cursor.above);
     let bits = bits >> (first & 63);
-    let second = if BOTH { quad::<FIRST>(cursor, table, bits, cursor.above >> 2) } else { 0 };
+    let second = if BOTH { quad::<KIND>(cursor, table, bits, cursor.above >> 2) } else { 0 };
     let bits = bits >> (second & 63);
     cursor.above = cursor.above.rotate_right(4);
     let quads = first >> 16 | second & 0xFFFF_0000;
-    cursor.lower |= u64::from(lower_samples::<BMI2>(quads)) << (4 * pair);
-    let (length, residuals) = if FIRST {
+    let (length, residuals) = if KIND == FIRST_ROW {
         first_residuals(cursor, quads, bits as u32)
     } else {
-        let index = bits as u32 & 0x3F | first & 0x40 | second & 0x80;
+        // Lengths do not reach bit 6: there is u_off of the first, and that of the second beside it.
+        let index = bits as u32 & 0x3F | first.wrapping_add(second << 1) & 0xC0;
         (u32::from(RESIDUAL_LENGTHS[index as usize]), bits as u32)
     };
     cursor.place += (first.wrapping_add(second).wrapping_add(length) & 63) as usize;
-    // SAFETY: as the caller promises.
-    unsafe {
-        lane.said.add(pair).write([quads as u16, (quads >> 16) as u16]);
-        lane.residuals.add(pair).write(residuals);
-    }
+    (quads, residuals)
 }
 
 /// One quad's entry; its index bits from the row above are those of `above`.
 #[inline(always)]
-fn quad<const FIRST: bool>(cursor: &mut Cursor, table: &QuadTable, bits: u64, above: u64) -> u32 {
-    let context = if FIRST { cursor.west & CONTEXT } else { above as u32 & ABOVE | cursor.west & WEST };
-    let index = bits as u32 & 0x7F | context | cursor.events as u32 & EVENT;
+fn quad<const KIND: u8>(cursor: &mut Cursor, table: &QuadTable, bits: u64, above: u64) -> u32 {
+    let context = if KIND == FIRST_ROW { cursor.west & CONTEXT } else { above as u32 & ABOVE | cursor.west & WEST };
+    let event = if KIND == NO_EVENTS { 0 } else { cursor.events as u32 & EVENT };
+    let index = bits as u32 & 0x7F | context | event;
     let entry = table[index as usize];
-    cursor.events >>= u32::from(context == 0);
+    if KIND != NO_EVENTS {
+        cursor.events >>= u32::from(context == 0);
+    }
     cursor.west = entry;
     entry
 }
 
-/// Samples 1 and 3 of both quads: a bit a column.
+/// Samples 1 and 3 of all quads of a chunk: a bit a column.
 #[inline(always)]
-fn lower_samples<const BMI2: bool>(quads: u32) -> u32 {
-    #[cfg(target_arch = "x86_64")]
-    if BMI2 {
-        // SAFETY: only `decode_lanes` sets BMI2, where the machine has it.
-        return unsafe { std::arch::x86_64::_pext_u32(quads, 0x000A_000A) };
-    }
-    quads >> 1 & 1 | quads >> 2 & 2 | quads >> 15 & 4 | quads >> 16 & 8
+fn lower_samples<const BMI2: bool>(said: &[u32; CHUNK_PAIRS]) -> u64 {
+    let two_pairs = |pairs: &[u32; 2]| {
+        let quads = u64::from(pairs[0]) | u64::from(pairs[1]) << 32;
+        #[cfg(target_arch = "x86_64")]
+        if BMI2 {
+            // SAFETY: only `decode_lanes` sets BMI2, where the machine has it.
+            return unsafe { std::arch::x86_64::_pext_u64(quads, 0x000A_000A_000A_000A) };
+        }
+        let columns = quads >> 1 & 0x0001_0001_0001_0001 | quads >> 2 & 0x0002_0002_0002_0002;
+        // Four times two bits, each 14 places above where it goes.
+        let columns = columns | columns >> 14;
+        (columns | columns >> 28) & 0xFF
+    };
+    let (fours, _) = said.as_chunks::<2>();
+    fours.iter().enumerate().fold(0, |lower, (n, pairs)| lower | two_pairs(pairs) << (8 * n))
 }
 
 /// Both u of a pair of the first quad row, and the length of their code (T.814 7.3.6).
