@@ -13,6 +13,8 @@ mod magsgn;
 mod magsgn_avx2;
 #[cfg(target_arch = "x86_64")]
 mod magsgn_avx512;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod magsgn_simd128;
 mod output;
 mod refinement;
 mod scalar;

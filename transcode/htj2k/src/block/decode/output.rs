@@ -3,6 +3,8 @@
 
 use super::bits::Bits;
 use super::magsgn::{self, Exponents};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::magsgn_simd128;
 use super::vlc::Quads;
 use super::{BLOCK_EDGE_MAX, BLOCK_SAMPLES_MAX};
 #[cfg(target_arch = "x86_64")]
@@ -84,6 +86,10 @@ macro_rules! kernels {
                     Level::Avx512 => return magsgn_avx512::decode(quads, bits, exponents, area, scale),
                     Level::Avx2 => return magsgn_avx2::decode(quads, bits, exponents, area, scale),
                     Level::Scalar | Level::Simd128 => {}
+                }
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                if level == Level::Simd128 {
+                    return magsgn_simd128::decode(quads, bits, exponents, area, scale);
                 }
                 let _ = level;
                 magsgn::decode(quads, bits, exponents, area, scale)
