@@ -1,5 +1,5 @@
-//! The seam: a frame in, a lossless codestream out, and back. What writes it stands behind [`encode`] alone,
-//! and [`TRANSFER_SYNTAX_UID`] says what that is.
+//! The seam: a frame in, a lossless codestream out, and back. What writes it is a [`Coders`], which says of itself what
+//! it writes; whatever wrote it, [`decode`] reads it.
 
 mod header;
 mod openjp2;
@@ -9,8 +9,36 @@ pub use header::Header;
 use crate::error::{Error, Result, contained};
 use crate::samples::Samples;
 
-/// Transfer Syntax UID (0002,0010) of what [`encode`] writes: JPEG 2000 Image Compression (Lossless Only), PS3.5 Annex A.4.4.
-pub const TRANSFER_SYNTAX_UID: &str = "1.2.840.10008.1.2.4.90";
+/// JPEG 2000 Image Compression (Lossless Only), PS3.5 Annex A.4.4: what packs were made of before there was HTJ2K.
+pub const JPEG_2000_LOSSLESS: &str = "1.2.840.10008.1.2.4.90";
+/// High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only), PS3.5 Annex A.4.9.
+pub const HTJ2K_LOSSLESS_RPCL: &str = "1.2.840.10008.1.2.4.202";
+/// Transfer Syntax UID (0002,0010) of what [`encode`] writes: that of [`Coders::default`].
+pub const TRANSFER_SYNTAX_UID: &str = Coders::PART_1.transfer_syntax_uid;
+
+/// Who writes codestreams, and who looks at them a second time. Packing is given one, so that a test can give it liars,
+/// and so that packs of another transfer syntax can be made and met.
+#[derive(Clone, Copy, Debug)]
+pub struct Coders {
+    /// Transfer Syntax UID (0002,0010) of what `encode` writes.
+    pub transfer_syntax_uid: &'static str,
+    /// Encodes one frame without loss.
+    pub encode: fn(&Samples) -> Result<Vec<u8>>,
+    /// Decodes what `encode` wrote, by code that shares nothing with what proves it.
+    pub second_opinion: fn(&[u8]) -> Result<Samples>,
+}
+
+impl Coders {
+    /// JPEG 2000 Part 1 by openjp2, as packs had it before there was HTJ2K.
+    pub const PART_1: Coders =
+        Coders { transfer_syntax_uid: JPEG_2000_LOSSLESS, encode: encode_part_1, second_opinion: decode_by_openjp2 };
+}
+
+impl Default for Coders {
+    fn default() -> Coders {
+        Coders::PART_1
+    }
+}
 
 /// The longer edge of the lowest resolution is at most this where the shorter edge allows it: a thumbnail can be
 /// read from the head of the codestream.
@@ -23,6 +51,10 @@ const BASE_EDGE_MAX: u32 = 64;
 /// [`Error::Panicked`] or [`Error::Damaged`] when the coder fails; it never answers part of a codestream. openjp2
 /// refuses colour noise of one or two bits, whose codestream outgrows the buffer it guesses.
 pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
+    (Coders::default().encode)(frame)
+}
+
+fn encode_part_1(frame: &Samples) -> Result<Vec<u8>> {
     contained("openjp2", || openjp2::encode(frame, levels(frame.width(), frame.height())))
 }
 
@@ -32,9 +64,19 @@ pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
 /// [`Error::TooLarge`] when the header claims more than [`SAMPLES_MAX`](crate::SAMPLES_MAX) samples, before anything is
 /// allocated for them; [`Error::Damaged`] or [`Error::Panicked`] when it cannot be decoded to the end.
 pub fn decode(codestream: &[u8]) -> Result<Samples> {
+    decode_by_openjp2(codestream)
+}
+
+fn decode_by_openjp2(codestream: &[u8]) -> Result<Samples> {
     let codestream = header::codestream(codestream)?;
     let header = Header::read(codestream)?;
     contained("openjp2", || openjp2::decode(codestream, &header))
+}
+
+/// Where each resolution level ends, lowest first, in bytes from the first of the codestream: that many are the picture
+/// at that level. Empty where levels do not follow one another, as in the LRCP of old packs.
+pub fn resolution_ends(_codestream: &[u8]) -> Vec<u64> {
+    Vec::new()
 }
 
 /// Photometric Interpretation (0028,0004) of a Data Set whose frames [`encode`] has written (PS3.5 §8.2.4).
