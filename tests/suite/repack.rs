@@ -20,7 +20,7 @@ use crate::recorder::{Crash, Log, Op, RecordingDisk, RecordingStore, wreck};
 use crate::sqlite_vfs;
 
 /// What packs are made of now.
-const NEW: Coders = Coders { transfer_syntax_uid: HTJ2K_LOSSLESS_RPCL, ..Coders::PART_1 };
+const NEW: Coders = Coders::HTJ2K;
 const RECEIVED: &str = "2020-01-01T00:00:00.000Z";
 const REPACKED: &str = "2020-01-02T00:00:00.000Z";
 
@@ -299,6 +299,8 @@ async fn a_packed_file_has_an_extended_offset_table() {
             assert_eq!(frame.length.next_multiple_of(2) as usize, *length);
             let codestream = &bytes[item + 8..item + 8 + frame.length as usize];
             assert!(codestream.starts_with(&[0xFF, 0x4F]) && codestream.ends_with(&[0xFF, 0xD9]), "SOC to EOC");
+            assert!(frame.resolution_ends.is_sorted() && !frame.resolution_ends.is_empty(), "where levels end");
+            assert!(frame.resolution_ends.iter().all(|end| *end <= frame.length));
             frames_seen += 1;
         }
     }

@@ -105,12 +105,7 @@ impl House {
     }
 
     /// Moves a study's instances from intake to a pack: codestreams and recipes.
-    pub(crate) async fn pack(&self, study: u32) {
-        self.pack_by(study, &Coders::default()).await;
-    }
-
-    /// As [`House::pack`], by coders of another time.
-    pub(crate) async fn pack_by(&self, study: u32, coders: &Coders) {
+    pub(crate) async fn pack(&self, study: u32, coders: &Coders) {
         let reader = self.state.reader();
         let uid = format!("1.2.392.{study}");
         let mut pack = self.writer.begin_pack(&uid, "2027-01-15T09:00:00Z").await.unwrap();

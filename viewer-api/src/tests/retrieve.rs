@@ -56,7 +56,7 @@ async fn check_packed(coders: &Coders) {
     let metadata = format!("/dicom-web/studies/{STUDY}/metadata");
     let before = house.get(&picture, &house.reader, "image/png").await.body;
     let said_before = house.get(&metadata, &house.reader, "*/*").await.body;
-    house.pack_by(1, coders).await;
+    house.pack(1, coders).await;
     let as_held = house.get(&place(), &house.reader, "application/dicom").await;
     assert!(as_held.header("content-type").ends_with(coders.transfer_syntax_uid) && as_held.body != file(1, 1, 1));
     let original = house.get(&format!("{}/original", place()), &house.original, "*/*").await;
