@@ -8,7 +8,7 @@ use super::cod::{Cod, Coding};
 use super::cursor::Cursor;
 use super::header::{self, Header};
 use super::marker;
-use super::progression::Change;
+use super::progression::{Change, Progression};
 use super::qcd::Qcd;
 use super::siz::Siz;
 use super::tile::COMPONENTS_READ_MAX;
@@ -146,8 +146,8 @@ impl<'a> Codestream<'a> {
     pub fn announced_resolution_ends(&self) -> Option<Vec<usize>> {
         let cod = self.main.cod.as_ref()?;
         let levels = usize::from(cod.coding.grid.decompositions) + 1;
-        let by_level = cod.progression.is_by_resolution() && (cod.layers == 1 || cod.progression as u8 > 0);
-        if !by_level || !self.main.changes.is_empty() {
+        let by_level = cod.progression.is_by_resolution() && (cod.layers == 1 || cod.progression != Progression::Lrcp);
+        if !(by_level || levels == 1) || !self.main.is_uniform() {
             return None;
         }
         if self.tile_lengths.len() as u64 != levels as u64 * u64::from(self.siz.tiles()) {

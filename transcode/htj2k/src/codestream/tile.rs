@@ -184,6 +184,7 @@ impl Codestream<'_> {
             blocks: &mut into.blocks,
             gathered: &mut into.gathered,
             levels: &mut levels,
+            has_eph: cod.eph,
         };
         walk.source.settle();
         let tile = &into.tile;
@@ -351,6 +352,8 @@ struct Walk<'a, 'b> {
     blocks: &'b mut [BlockData],
     gathered: &'b mut Vec<u8>,
     levels: &'b mut Levels,
+    /// Whether EPH ends packet headers.
+    has_eph: bool,
 }
 
 impl Walk<'_, '_> {
@@ -372,7 +375,7 @@ impl Walk<'_, '_> {
             return Ok(ControlFlow::Break(()));
         }
         self.levels.count(place, self.source.at);
-        Ok(ControlFlow::Continue(()))
+        Ok(if self.levels.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     fn header(&mut self, level: &Resolution, place: &Place, layer: u16) -> Result<ControlFlow<()>> {
@@ -386,6 +389,9 @@ impl Walk<'_, '_> {
             Err(Stop::Damaged(what)) => return Err(self.damaged(what)),
         };
         let eph = if from[used..].starts_with(&marker::EPH.to_be_bytes()) { 2 } else { 0 };
+        if eph == 0 && self.has_eph && self.source.is_cut() && from.len() < used + 2 {
+            return Ok(ControlFlow::Break(()));
+        }
         match &mut self.packed {
             Some(packed) => *packed = &packed[used + eph..],
             None => self.source.at += used + eph,

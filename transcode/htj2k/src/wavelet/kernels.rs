@@ -51,16 +51,6 @@ at_every_level! {
     pub(super) fn step<T: Lift; const STEP: usize>(target: &mut [T], before: &[T], after: &[T]) = scalar::step
 }
 at_every_level! {
-    /// [`scalar::ladder2`].
-    pub(super) fn ladder2<T: Lift; const A: usize, const B: usize>(rows: [&mut [T]; 4]) = scalar::ladder2
-}
-at_every_level! {
-    /// [`scalar::ladder4`].
-    pub(super) fn ladder4<T: Lift; const A: usize, const B: usize, const C: usize, const D: usize>(
-        rows: [&mut [T]; 6],
-    ) = scalar::ladder4
-}
-at_every_level! {
     /// [`scalar::part`].
     pub(super) fn part<T: Lift>(row: &[T], first: &mut [T], second: &mut [T]) = scalar::part
 }

@@ -47,3 +47,22 @@ pub(crate) use at_every_level;
 pub(crate) fn runnable(level: crate::simd::Level) -> crate::simd::Level {
     level.min(crate::simd::Level::best())
 }
+
+/// Calls the vector kernel of `level` if there is one, else does `otherwise`. WebAssembly has none: what the vectoriser
+/// makes of the plain loops for `simd128` was 5 to 20 % faster in Node than the same kernels on `v128`.
+macro_rules! vector_or {
+    ($level:expr, $number:ident::$kernel:ident($($argument:expr),*), $otherwise:expr) => {{
+        #[allow(unsafe_code, reason = "a kernel is called once the machine is known to have its instructions")]
+        match $crate::wavelet::levels::runnable($level) {
+            // SAFETY: `runnable` answers no level that this machine lacks.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { $crate::wavelet::avx512::$number::$kernel($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { $crate::wavelet::avx2::$number::$kernel($($argument),*) },
+            _ => $otherwise,
+        }
+    }};
+}
+
+pub(crate) use vector_or;

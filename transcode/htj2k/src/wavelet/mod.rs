@@ -7,6 +7,10 @@
 //! other bands; [`Synthesis`] takes band after band, and several of them take a chunk of rows each, joined by [`Seam`].
 
 mod analysis;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod irreversible;
 mod kernels;
 pub(crate) mod levels;
@@ -16,6 +20,8 @@ mod scalar;
 mod synthesis;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 pub use analysis::Analysis;
 pub use synthesis::{Cut, Seam, Synthesis};

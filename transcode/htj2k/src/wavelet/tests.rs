@@ -1,5 +1,7 @@
 //! The wavelet against Annex F written down plainly on whole planes, in every cut, at every level of instructions.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a list of one band is meant")]
+
 use super::*;
 use crate::geometry::Rect;
 use crate::simd::Level;
@@ -261,6 +263,47 @@ fn twelve_bits_fit_the_narrow_path() {
             }
             [wide, _, _, _] = of_wide.0;
             [narrow, _, _, _] = of_narrow.0;
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn row_kernels_agree_at_every_level(length in 0usize..300, shift in 0usize..40, odd: bool, seed: u64) {
+        let wild = noise(Rect { x0: 0, y0: 0, x1: 6, y1: 400 }, 30, seed);
+        kernels_agree::<i32>(&wild.samples, length, shift, odd);
+        kernels_agree::<i16>(&converted(&wild, |sample| sample as i16).samples, length, shift, odd);
+        kernels_agree::<f32>(&converted(&wild, |sample| sample as f32).samples, length, shift, odd);
+    }
+}
+
+/// Ladder, split and join on rows of `length`, `shift` numbers off any alignment, against [`Level::Scalar`].
+fn kernels_agree<T: Transform>(wild: &[T], length: usize, shift: usize, odd: bool) {
+    let rows: Vec<&[T]> = wild.chunks(400).map(|row| &row[shift..shift + length]).collect();
+    let ladder = |level, synthesis| {
+        let mut rows: Vec<Vec<T>> = rows[..T::STEPS + 2].iter().map(|row| row.to_vec()).collect();
+        T::ladder(level, synthesis, &mut rows.iter_mut().map(|row| &mut row[..]).collect::<Vec<_>>());
+        rows
+    };
+    let split = |level| {
+        let mut parted = vec![T::default(); length];
+        let (low, high) = parted.split_at_mut((length + usize::from(!odd)) / 2);
+        T::split(level, odd, [0.7, 1.3], rows[0], low, high);
+        parted
+    };
+    let join = |level| {
+        let (mut row, mut spare) = (vec![T::default(); length], vec![T::default(); length]);
+        let (low, high) = rows[1].split_at((length + usize::from(!odd)) / 2);
+        T::join(level, odd, [0.7, 1.3], low, high, &mut row, &mut spare);
+        row
+    };
+    for level in Level::available() {
+        for synthesis in [false, true] {
+            assert_eq!(ladder(level, synthesis), ladder(Level::Scalar, synthesis), "ladder at {level:?}");
+        }
+        if length >= 2 {
+            assert_eq!(split(level), split(Level::Scalar), "split at {level:?}");
+            assert_eq!(join(level), join(Level::Scalar), "join at {level:?}");
         }
     }
 }

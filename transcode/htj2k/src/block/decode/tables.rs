@@ -63,6 +63,62 @@ const fn quad_table(rows: &[Row], first: bool) -> QuadTable {
 pub(super) const PREFIXES: [(u8, u8, u8); 8] =
     [(3, 5, 5), (1, 0, 1), (2, 0, 2), (1, 0, 1), (3, 1, 3), (1, 0, 1), (2, 0, 2), (1, 0, 1)];
 
+/// Of the u of one pair of quads: lengths and what the prefixes say.
+#[derive(Clone, Copy)]
+pub(super) struct Residuals {
+    /// Bits of both prefixes together.
+    pub(super) prefixes: u8,
+    /// Bits of each suffix.
+    pub(super) suffixes: [u8; 2],
+    /// What each prefix says; 2 more where MEL has said that both are above 2.
+    pub(super) values: [u8; 2],
+}
+
+/// [`Residuals`] in the first quad row, by six bits at the head and above them: u_off of the first quad plus twice that of
+/// the second, plus 1 if both are set and the MEL event is 1 (T.814 7.3.6).
+pub(super) static FIRST_RESIDUALS: [Residuals; 5 * 64] = {
+    let mut table = [Residuals { prefixes: 0, suffixes: [0; 2], values: [0; 2] }; 5 * 64];
+    let mut n = 0;
+    while n < table.len() {
+        table[n] = match n >> 6 {
+            4 => {
+                let mut both = residuals(3, n as u8 & 63);
+                both.values = [both.values[0] + 2, both.values[1] + 2];
+                both
+            }
+            3 if n & 3 == 0 => {
+                // The first is above 2, so that the second is 1 or 2 and one bit says which.
+                let (length, suffix, value) = PREFIXES[n & 7];
+                let second = 1 + (n as u8 >> length & 1);
+                Residuals { prefixes: length + 1, suffixes: [suffix, 0], values: [value, second] }
+            }
+            off => residuals(off as u8, n as u8 & 63),
+        };
+        n += 1;
+    }
+    table
+};
+
+/// Bits of both prefixes and suffixes in the other quad rows, by six bits at the head, u_off of the first quad in bit 6
+/// and that of the second in bit 7.
+pub(super) static RESIDUAL_LENGTHS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut n = 0;
+    while n < table.len() {
+        let both = residuals((n >> 6) as u8, n as u8 & 63);
+        table[n] = both.prefixes + both.suffixes[0] + both.suffixes[1];
+        n += 1;
+    }
+    table
+};
+
+const fn residuals(off: u8, bits: u8) -> Residuals {
+    let none = (0, 0, 0);
+    let first = if off & 1 == 1 { PREFIXES[bits as usize & 7] } else { none };
+    let second = if off & 2 == 2 { PREFIXES[(bits >> first.0) as usize & 7] } else { none };
+    Residuals { prefixes: first.0 + second.0, suffixes: [first.1, second.1], values: [first.2, second.2] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
