@@ -4,7 +4,7 @@
     packs.py UNZIPPED ORIGINALS
 
 UNZIPPED holds folders of pack entries (`N.dcm`, ...), ORIGINALS the files sent, as `SOP-INSTANCE-UID.dcm`. Every
-`.dcm` entry has to open as a Part 10 file; every one of lossless JPEG 2000 has to decode to the samples of its
+`.dcm` entry has to open as a Part 10 file; every one of lossless HTJ2K has to decode to the samples of its
 original. Exit status: 0 all agree, 1 something is wrong, 3 pydicom or its decoder is not installed.
 """
 
@@ -13,7 +13,7 @@ import pathlib
 import sys
 
 NEEDS = ["numpy", "pydicom", "pylibjpeg", "openjpeg"]
-J2K_LOSSLESS = "1.2.840.10008.1.2.4.90"
+HTJ2K_LOSSLESS_RPCL = "1.2.840.10008.1.2.4.202"
 
 
 def same_pixels(entry, original):
@@ -42,7 +42,7 @@ def main():
         for keyword in ("PatientName", "StudyInstanceUID", "Rows", "Columns", "BitsStored"):
             if str(entry.get(keyword)) != str(original.get(keyword)):
                 wrong.append(f"{path}: {keyword} is {entry.get(keyword)}, was {original.get(keyword)}")
-        if entry.file_meta.TransferSyntaxUID == J2K_LOSSLESS and not str(
+        if entry.file_meta.TransferSyntaxUID == HTJ2K_LOSSLESS_RPCL and not str(
             original.file_meta.TransferSyntaxUID
         ).startswith("1.2.840.10008.1.2.4"):
             compared += 1
