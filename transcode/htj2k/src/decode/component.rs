@@ -175,7 +175,9 @@ impl<T: Decoded + Transform> Kind<T> {
     ) -> Result<Made> {
         let is_top = top.is_some();
         let [from, to] = &mut self.low;
-        grow(to, area(windows[r]));
+        if !is_top {
+            grow(to, area(windows[r]));
+        }
         let job = LevelJob {
             coded: wanted.coded,
             resolution: &wanted.component.resolutions[r],
