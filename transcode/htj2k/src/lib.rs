@@ -14,6 +14,8 @@ mod measure;
 mod parameters;
 mod pool;
 pub mod simd;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
 pub mod wavelet;
 mod workers;
 

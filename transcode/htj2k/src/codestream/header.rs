@@ -46,6 +46,11 @@ impl Header {
         Ok(())
     }
 
+    /// Whether all components are coded alike and in one progression order.
+    pub(crate) fn is_uniform(&self) -> bool {
+        self.cocs.is_empty() && self.changes.is_empty()
+    }
+
     /// COC of the tile, COD of the tile, COC of the main header, COD of the main header (T.800 A.6.2).
     pub(crate) fn coding<'a>(main: &'a Header, tile: Option<&'a Header>, component: u16) -> Option<&'a Coding> {
         let of = |header: &'a Header| latest(&header.cocs, component).or(header.cod.as_ref().map(|cod| &cod.coding));

@@ -9,8 +9,10 @@ mod cap;
 mod cod;
 mod cursor;
 mod header;
+mod levels;
 pub mod marker;
 mod packet;
+mod parse;
 mod progression;
 mod qcd;
 mod siz;
@@ -28,3 +30,6 @@ pub use siz::{COMPONENTS_PARSED_MAX, ComponentSize, Siz, TILES_MAX};
 pub use stream::{Codestream, TilePart};
 pub use tile::{BlockData, COMPONENTS_READ_MAX, Span, TILE_BLOCKS_READ_MAX, TileBlocks};
 pub use write::{CLEANUP_BYTES_MAX, CodedBlock, Writer, WriterOptions};
+
+#[cfg(test)]
+mod tests;

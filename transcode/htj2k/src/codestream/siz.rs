@@ -115,12 +115,12 @@ impl Siz {
         }
         let components = (0..number).map(|_| component(segment)).collect::<Result<Vec<_>>>()?;
         let siz = Siz { rsiz, image: Rect { x0, y0, x1, y1 }, tile_origin, tile_size, components };
-        siz.check().map_err(|what| segment.damaged(what))?;
+        siz.wrong().map_or(Ok(()), |what| Err(segment.damaged(what)))?;
         Ok(siz)
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
-        self.check().map_err(|what| Error::BadParameters(what.into()))?;
+        self.check()?;
         let (image, number) = (&self.image, self.components.len() as u16);
         out.extend(marker::SIZ.to_be_bytes());
         out.extend((38 + 3 * number).to_be_bytes());
@@ -138,27 +138,34 @@ impl Siz {
         Ok(())
     }
 
-    /// The inequalities of T.800 B.2 and B.3.
-    fn check(&self) -> std::result::Result<(), &'static str> {
+    /// Whether it is a picture that can be cut into tiles: the inequalities of T.800 B.2 and B.3.
+    ///
+    /// # Errors
+    /// [`Error::BadParameters`] names what is wrong.
+    pub fn check(&self) -> Result<()> {
+        self.wrong().map_or(Ok(()), |what| Err(Error::BadParameters(what.into())))
+    }
+
+    fn wrong(&self) -> Option<&'static str> {
         let (image, origin, size) = (&self.image, self.tile_origin, self.tile_size);
         let holds =
             |start: u32, length: u32, low: u32| start <= low && u64::from(start) + u64::from(length) > u64::from(low);
         let bits = |component: &ComponentSize| (1..=38).contains(&component.bits);
-        if image.is_empty() {
-            Err("the image area is empty")
+        Some(if image.is_empty() {
+            "the image area is empty"
         } else if !holds(origin.0, size.0, image.x0) || !holds(origin.1, size.1, image.y0) {
-            Err("the first tile does not hold the first sample")
+            "the first tile does not hold the first sample"
         } else if u64::from(self.tiles_wide()) * u64::from(self.tiles_high()) > TILES_MAX {
-            Err("more than 65535 tiles")
+            "more than 65535 tiles"
         } else if self.components.is_empty() || self.components.len() > usize::from(COMPONENTS_PARSED_MAX) {
-            Err("the number of components is not in 1 to 16384")
+            "the number of components is not in 1 to 16384"
         } else if !self.components.iter().all(|component| component.dx > 0 && component.dy > 0) {
-            Err("a component is sub-sampled by 0")
+            "a component is sub-sampled by 0"
         } else if !self.components.iter().all(bits) {
-            Err("a component does not have 1 to 38 bits")
+            "a component does not have 1 to 38 bits"
         } else {
-            Ok(())
-        }
+            return None;
+        })
     }
 }
 

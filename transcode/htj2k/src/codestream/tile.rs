@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::bits::BitReader;
+use super::levels::Levels;
 use super::marker;
 use super::packet::{Headers, REFINEMENT_BYTES_MAX, Segment, Stop};
 use super::progression::{Packets, Place};
@@ -13,10 +14,11 @@ use crate::geometry::{Grid, Rect, Resolution, Tile};
 /// Components of a codestream whose tiles are read.
 pub const COMPONENTS_READ_MAX: u16 = 4;
 /// Code-blocks of a tile that is read: with [`super::TILE_PRECINCTS_MAX`] it bounds what a header can make
-/// [`Codestream::read_tile`] allocate to 320 MB and a few times the codestream's bytes.
+/// [`Codestream::read_tile`] allocate to 400 MB and a few times the codestream's bytes, and to less than 5 bytes a sample
+/// unless precincts make code-blocks smaller than 4 by 4.
 pub const TILE_BLOCKS_READ_MAX: u64 = 1 << 22;
-/// Resolution levels of 32 decompositions.
-const LEVELS_MAX: usize = 33;
+/// Code-blocks of all tiles together that [`Codestream::resolution_ends`] looks at.
+const STREAM_BLOCKS_MAX: u64 = 1 << 26;
 /// Bytes of SOP with its parameters.
 const SOP_BYTES: usize = 6;
 
@@ -39,7 +41,8 @@ impl Span {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockData {
     /// Bit-planes of M_b above those that the cleanup pass codes, so that its last one is
-    /// p = M_b - 1 - `zero_bit_planes`. Counts the sets before this one.
+    /// p = M_b - 1 - `zero_bit_planes`, where M_b includes a region's shift. Counts the sets before this one; always
+    /// below M_b if there are passes.
     pub zero_bit_planes: u8,
     /// 0 if there is nothing, 1 for cleanup, 2 with SigProp, 3 with MagRef as well.
     pub passes: u8,
@@ -184,6 +187,7 @@ impl Codestream<'_> {
             blocks: &mut into.blocks,
             gathered: &mut into.gathered,
             levels: &mut levels,
+            has_eph: cod.eph,
         };
         walk.source.settle();
         let tile = &into.tile;
@@ -205,9 +209,13 @@ impl Codestream<'_> {
     /// As [`Codestream::read_tile`].
     pub fn resolution_ends(&self) -> Result<Vec<usize>> {
         let mut blocks = TileBlocks::new();
-        let (mut ends, mut complete) = (Vec::<usize>::new(), usize::MAX);
+        let (mut ends, mut complete, mut claimed) = (Vec::<usize>::new(), usize::MAX, 0);
         for index in 0..self.siz().tiles() {
             self.read_tile(index, u8::MAX, &mut blocks)?;
+            claimed += blocks.tile.blocks as u64;
+            if claimed > STREAM_BLOCKS_MAX {
+                return Err(Error::TooLarge { what: "code-blocks of all tiles", claimed, limit: STREAM_BLOCKS_MAX });
+            }
             let own = &blocks.resolution_ends;
             if blocks.is_truncated {
                 complete = complete.min(own.len());
@@ -230,74 +238,6 @@ impl Codestream<'_> {
 fn drop_empty_refinements(blocks: &mut [BlockData]) {
     for block in blocks.iter_mut().filter(|block| block.refinement.length == 0) {
         block.passes = block.passes.min(1);
-    }
-}
-
-/// What of each resolution level of the picture is there.
-struct Levels {
-    /// Decompositions of each component.
-    decompositions: [u8; COMPONENTS_READ_MAX as usize],
-    highest: u8,
-    /// How many are wanted.
-    wanted: u8,
-    /// Packets of each level that are still to come.
-    missing: [u64; LEVELS_MAX],
-    ends: [usize; LEVELS_MAX],
-    /// Wanted packets that are still to come.
-    left: u64,
-}
-
-impl Levels {
-    fn new(tile: &Tile, places: &[Place], layers: u16, resolutions: u8) -> Levels {
-        let mut decompositions = [0; COMPONENTS_READ_MAX as usize];
-        for (own, component) in decompositions.iter_mut().zip(&tile.components) {
-            *own = component.resolutions.len() as u8 - 1;
-        }
-        let highest = decompositions[..tile.components.len()].iter().copied().max().unwrap_or(0);
-        let wanted = resolutions.min(highest + 1);
-        let (missing, ends) = ([0; LEVELS_MAX], [0; LEVELS_MAX]);
-        let mut levels = Levels { decompositions, highest, wanted, missing, ends, left: 0 };
-        for place in places {
-            let level = levels.of(place);
-            levels.missing[level] += u64::from(layers);
-        }
-        levels.left = levels.missing[..usize::from(wanted)].iter().sum();
-        levels
-    }
-
-    /// The picture's resolution level to which a precinct belongs.
-    fn of(&self, place: &Place) -> usize {
-        if place.resolution == 0 {
-            return 0;
-        }
-        usize::from(place.resolution + self.highest - self.decompositions[usize::from(place.component)])
-    }
-
-    fn wants(&self, place: &Place) -> bool {
-        self.of(place) < usize::from(self.wanted)
-    }
-
-    fn are_all(&self) -> bool {
-        self.wanted > self.highest
-    }
-
-    /// One packet is read, up to byte `end`.
-    fn count(&mut self, place: &Place, end: usize) {
-        let level = self.of(place);
-        self.missing[level] -= 1;
-        self.ends[level] = self.ends[level].max(end);
-        self.left -= u64::from(self.wants(place));
-    }
-
-    fn report(&self, into: &mut TileBlocks) {
-        let complete = self.missing[..usize::from(self.wanted)].iter().take_while(|&&missing| missing == 0).count();
-        into.complete_resolutions = complete as u8;
-        into.resolution_ends.clear();
-        let mut end = 0;
-        for &own in &self.ends[..complete] {
-            end = own.max(end);
-            into.resolution_ends.push(end);
-        }
     }
 }
 
@@ -351,6 +291,8 @@ struct Walk<'a, 'b> {
     blocks: &'b mut [BlockData],
     gathered: &'b mut Vec<u8>,
     levels: &'b mut Levels,
+    /// Whether EPH ends packet headers.
+    has_eph: bool,
 }
 
 impl Walk<'_, '_> {
@@ -372,7 +314,7 @@ impl Walk<'_, '_> {
             return Ok(ControlFlow::Break(()));
         }
         self.levels.count(place, self.source.at);
-        Ok(ControlFlow::Continue(()))
+        Ok(if self.levels.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     fn header(&mut self, level: &Resolution, place: &Place, layer: u16) -> Result<ControlFlow<()>> {
@@ -386,6 +328,9 @@ impl Walk<'_, '_> {
             Err(Stop::Damaged(what)) => return Err(self.damaged(what)),
         };
         let eph = if from[used..].starts_with(&marker::EPH.to_be_bytes()) { 2 } else { 0 };
+        if eph == 0 && self.has_eph && self.source.is_cut() && from.len() < used + 2 {
+            return Ok(ControlFlow::Break(()));
+        }
         match &mut self.packed {
             Some(packed) => *packed = &packed[used + eph..],
             None => self.source.at += used + eph,

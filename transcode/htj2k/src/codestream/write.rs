@@ -84,6 +84,7 @@ impl Writer {
         options: &WriterOptions,
     ) -> Result<()> {
         let wrong = |what: &str| Err(Error::BadParameters(what.into()));
+        siz.check()?;
         if cod.layers != 1 {
             return wrong("codestreams are written with one quality layer");
         }

@@ -5,8 +5,8 @@ use crate::simd::Level;
 use crate::wavelet::levels::at_every_level;
 
 at_every_level! {
-    /// The reversible transform (T.800 G.2.1): red, green, blue become Y, Cb, Cr. An `i16` holds what samples of up to 14
-    /// bits become.
+    /// The reversible transform (T.800 G.2.1): red, green, blue become Y, Cb, Cr. An `i16` holds what samples of up to
+    /// 14 bits become; for the wavelet to fit too, they have 11 at most, as Cb and Cr have one bit more.
     pub fn rct_forward<T: Coefficient>(red: &mut [T], green: &mut [T], blue: &mut [T]) = plain_rct_forward
 }
 at_every_level! {

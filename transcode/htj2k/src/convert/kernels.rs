@@ -82,8 +82,8 @@ impl Number for f32 {
 
     #[inline(always)]
     fn bounded(self, bounds: (f32, f32)) -> i32 {
-        // 1.5 * 2^23: the sum has no bits below the point, so that the addition itself rounds (ties to even), and its low
-        // bits are the whole number. Written so that a NaN becomes the lower bound.
+        // 1.5 * 2^23: the sum has no bits below the point, so that the addition itself rounds (ties to even), and its
+        // low bits are the whole number. Written so that a NaN becomes the lower bound.
         const WHOLE: f32 = 12_582_912.0;
         let low = if self > bounds.0 { self } else { bounds.0 };
         let inside = if low < bounds.1 { low } else { bounds.1 };
@@ -107,6 +107,26 @@ at_every_level! {
         offset: i32,
         samples: &mut [S],
     ) = plain_store
+}
+
+at_every_level! {
+    /// Three rows, inside of `bounds` and with `offset`, to pixels of three.
+    pub(super) fn store_three<S: Sample, T: Number>(
+        rows: [&[T]; 3],
+        bounds: (T, T),
+        offset: i32,
+        samples: &mut [S],
+    ) = plain_store_three
+}
+
+#[inline(always)]
+fn plain_store_three<S: Sample, T: Number>(rows: [&[T]; 3], bounds: (T, T), offset: i32, samples: &mut [S]) {
+    let finish = |value: T| S::narrow(value.bounded(bounds).wrapping_add(offset));
+    let [reds, greens, blues] = rows;
+    let pixels = samples.as_chunks_mut::<3>().0;
+    for (((pixel, red), green), blue) in pixels.iter_mut().zip(reds).zip(greens).zip(blues) {
+        *pixel = [finish(*red), finish(*green), finish(*blue)];
+    }
 }
 
 #[inline(always)]

@@ -133,5 +133,34 @@ fn store_to<S: Sample, T: Convert>(
     }
 }
 
+/// Writes three rows as the first three components of pixels: what three calls of [`store`] do, in one pass. `first` is
+/// the number of the first pixel's first component, `components` 3 or 4.
+///
+/// # Panics
+/// If `samples` end before the rows do, or there are less than three components.
+pub fn store_three<T: Convert>(
+    level: Level,
+    rows: [&[T]; 3],
+    finish: Finish,
+    samples: &mut SamplesMut<'_>,
+    first: usize,
+    components: usize,
+) {
+    if components != 3 {
+        for (component, row) in rows.into_iter().enumerate() {
+            store(level, row, finish, samples, first + component, components);
+        }
+        return;
+    }
+    let bounds = (T::bound(finish.low - finish.offset), T::bound(finish.high - finish.offset));
+    let span = first..first + 3 * rows[0].len();
+    match samples {
+        SamplesMut::U8(samples) => kernels::store_three(level, rows, bounds, finish.offset, &mut samples[span]),
+        SamplesMut::I8(samples) => kernels::store_three(level, rows, bounds, finish.offset, &mut samples[span]),
+        SamplesMut::U16(samples) => kernels::store_three(level, rows, bounds, finish.offset, &mut samples[span]),
+        SamplesMut::I16(samples) => kernels::store_three(level, rows, bounds, finish.offset, &mut samples[span]),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -57,20 +57,21 @@ proptest! {
     }
 
     #[test]
-    fn reversible_colours_come_back(pixels in proptest::collection::vec((-2048i16..2048, -2048i16..2048, -2048i16..2048), 0..200)) {
-        let rows: [Vec<i16>; 3] = [0, 1, 2].map(|c| pixels.iter().map(|p| [p.0, p.1, p.2][c]).collect());
+    fn colours_come_back(pixels in proptest::collection::vec(prop::array::uniform3(-2048i16..2048), 0..200)) {
+        let rows: [Vec<i16>; 3] = [0, 1, 2].map(|c| pixels.iter().map(|p| p[c]).collect());
         for level in Level::available() {
             let [mut a, mut b, mut c] = rows.clone();
             rct_forward(level, &mut a, &mut b, &mut c);
-            for (i, &(red, green, blue)) in pixels.iter().enumerate() {
+            for (i, &[red, green, blue]) in pixels.iter().enumerate() {
                 prop_assert_eq!(a[i], (red + 2 * green + blue).div_euclid(4));
                 prop_assert_eq!((b[i], c[i]), (blue - green, red - green));
             }
             rct_inverse(level, &mut a, &mut b, &mut c);
             prop_assert_eq!([a, b, c], rows.clone());
-            let [mut a, mut b, mut c] = rows.clone().map(|row| row.iter().map(|&value| f32::from(value)).collect::<Vec<_>>());
+            let floats = rows.clone().map(|row| row.into_iter().map(f32::from).collect::<Vec<f32>>());
+            let [mut a, mut b, mut c] = floats;
             ict_forward(level, &mut a, &mut b, &mut c);
-            for (i, &(red, green, blue)) in pixels.iter().enumerate() {
+            for (i, &[red, green, blue]) in pixels.iter().enumerate() {
                 let [red, green, blue] = [red, green, blue].map(f32::from);
                 // T.800 G-9 to G-11, as they are printed.
                 prop_assert!((a[i] - (0.299 * red + 0.587 * green + 0.114 * blue)).abs() < 0.1);
@@ -97,6 +98,24 @@ fn clamped<T: Convert>(values: &[T], finish: Finish, whole: impl Fn(T) -> i32) {
             let mut samples = vec![0u16; values.len()];
             store(level, values, finish, &mut SamplesMut::U16(&mut samples), 0, 1);
             assert!(samples.iter().zip(values).all(|(&sample, &value)| i32::from(sample) == expected(value)));
+        }
+    }
+}
+
+/// Three rows at once are stored as they are one by one, with or without a fourth component.
+#[test]
+fn three_rows_at_once_are_the_same_as_one_by_one() {
+    let rows: [Vec<i32>; 3] = [1, 7, 31].map(|factor| (0..77).map(|x| x * factor % 300 - 150).collect());
+    let finish = Finish::new(8, false);
+    for level in Level::available() {
+        for components in [3, 4] {
+            let (mut once, mut thrice) = ([9u8; 400], [9u8; 400]);
+            let views = [&rows[0][..], &rows[1], &rows[2]];
+            store_three(level, views, finish, &mut SamplesMut::U8(&mut once), 5, components);
+            for (component, row) in views.into_iter().enumerate() {
+                store(level, row, finish, &mut SamplesMut::U8(&mut thrice), 5 + component, components);
+            }
+            assert_eq!(once, thrice, "{level:?}");
         }
     }
 }

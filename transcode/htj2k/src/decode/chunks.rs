@@ -73,6 +73,9 @@ pub(super) struct LevelJob<'a, T> {
     pub measured: bool,
 }
 
+/// Whether a level can be made in some type, given the largest magnitude of its low coefficients and of HL, LH and HH.
+pub(super) type Fits = fn(i32, [i32; 3]) -> bool;
+
 /// How a level came out.
 pub(super) enum Made {
     /// Smallest and largest number of it, `base` left out.
@@ -82,13 +85,12 @@ pub(super) enum Made {
 }
 
 impl<T: Decoded + crate::wavelet::Transform> Chunks<T> {
-    /// Makes the level into `target`. `bound` answers whether a level whose low coefficients stay within the first number
-    /// and whose high ones have at most so many magnitude bits fits `T`.
+    /// Makes the level into `target`, as long as `fits` says that `T` holds every sum on the way.
     pub fn make(
         &mut self,
         job: &LevelJob<'_, T>,
         mut target: Target<'_>,
-        fits: fn(i32, u8) -> bool,
+        fits: Fits,
         workers: &dyn Workers,
     ) -> Result<Made> {
         let bands = Bands::over(job.resolution, job.window.y0..job.window.y1);
@@ -157,7 +159,7 @@ impl<T: Decoded + crate::wavelet::Transform> Chunk<T> {
         bands: &Bands,
         numbers: std::ops::Range<usize>,
         sink: &mut Sink<'_, '_, T>,
-        fits: fn(i32, u8) -> bool,
+        fits: Fits,
         too_large: &AtomicBool,
     ) -> Result<()> {
         let across = job.window.x0..job.window.x1;
@@ -166,20 +168,25 @@ impl<T: Decoded + crate::wavelet::Transform> Chunk<T> {
         let low_width = job.low_window.width() as usize;
         let ll = Rows { samples: job.low.get(skipped..).unwrap_or(&[]), stride: low_width, first: job.low_window.y0 };
         let columns = [high.clone(), low.clone(), high.clone()];
-        // The band before reaches into this one.
-        let mut bits_before = 0;
+        // Of all bands so far: the one before reaches into the next.
+        let mut peaks = [0; 3];
         for number in numbers {
-            let mut bits = 0;
-            for ((strip, band), columns) in self.high.iter_mut().zip(&job.resolution.subbands).zip(&columns) {
+            for (part, band) in job.resolution.subbands.iter().enumerate() {
+                let (strip, columns) = (&mut self.high[part], columns[part].clone());
                 let first = band.rect.y0 >> band.block_height_log2;
                 let Some(row) = bands.grid_row(number).checked_sub(first) else { continue };
-                bits = bits.max(strip.decode(&job.coded, band, row, columns.clone(), &mut self.decoder)?);
+                let bits = strip.decode(&job.coded, band, row, columns, &mut self.decoder)?;
+                peaks[part] = peaks[part].max(largest(bits));
             }
-            if !fits(job.low_peak, bits.max(bits_before)) || too_large.load(Ordering::Relaxed) {
+            if !fits(job.low_peak, peaks) {
+                for (peak, strip) in peaks.iter_mut().zip(&self.high) {
+                    *peak = strip.peak(job.coded.level);
+                }
+            }
+            if !fits(job.low_peak, peaks) || too_large.load(Ordering::Relaxed) {
                 too_large.store(true, Ordering::Relaxed);
                 return Ok(());
             }
-            bits_before = bits;
             let [hl, lh, hh] = &self.high;
             let subbands = Subbands { ll, hl: hl.rows(high.start), lh: lh.rows(low.start), hh: hh.rows(high.start) };
             self.synthesis.push(bands.rows(number), &subbands, &mut |y, row| sink.take(y, row));
@@ -214,6 +221,11 @@ impl<T: Decoded> Sink<'_, '_, T> {
 
 fn widened(one: (i32, i32), other: (i32, i32)) -> (i32, i32) {
     (one.0.min(other.0), one.1.max(other.1))
+}
+
+/// Largest number of so many bits.
+fn largest(bits: u8) -> i32 {
+    ((1u32 << bits.min(31)) - 1) as i32
 }
 
 fn clip(rows: std::ops::Range<u32>, wanted: &Rect) -> std::ops::Range<u32> {

@@ -1,6 +1,6 @@
 //! One tile-component, from the lowest resolution level up: 16 bits wide as long as every number is seen to fit.
 
-use super::chunks::{Chunks, LevelJob, Made};
+use super::chunks::{Chunks, Fits, LevelJob, Made};
 use super::strips::{Coded, Decoded, Strip, cells};
 use super::target::Target;
 use super::window::windows;
@@ -169,7 +169,7 @@ impl<T: Decoded + Transform> Kind<T> {
         r: usize,
         top: Option<Target<'_>>,
         (base, low_peak): (i32, i32),
-        fits: fn(i32, u8) -> bool,
+        fits: Fits,
         plane: for<'a> fn(&'a mut [T], usize) -> Target<'a>,
         workers: &dyn Workers,
     ) -> Result<Made> {
@@ -202,11 +202,13 @@ impl<T: Decoded + Transform> Kind<T> {
 /// Largest magnitude of the low coefficients with which 16 bits are tried.
 const NARROW_PEAK_MAX: i32 = 1 << 13;
 
-/// Whether 16 bits hold every sum of the 5/3 synthesis when low coefficients stay within `low_peak` and high ones have
-/// `bits` magnitude bits, D at the most: an even row is at most A + 11/4 D + 2, and two of them are added.
-fn fits_narrow(low_peak: i32, bits: u8) -> bool {
-    let high = (1i64 << bits.min(40)) - 1;
-    bits <= 15 && i64::from(low_peak) + high * 11 / 4 + 1 + 2 < 1 << 14
+/// Whether 16 bits hold every sum of the 5/3 synthesis (T.800 F.3.6): rows of LL and HL become numbers within
+/// LL + 3/2 HL, those of LH and HH within LH + 3/2 HH, each but for rounding; then an even row adds half of the second
+/// to the first, two even rows are added, and an odd row adds one of the second.
+fn fits_narrow(low: i32, [hl, lh, hh]: [i32; 3]) -> bool {
+    let [low, hl, lh, hh] = [low, hl, lh, hh].map(i64::from);
+    let (first, second) = (low + hl * 3 / 2 + 2, lh + hh * 3 / 2 + 2);
+    second < 1 << 14 && first + second / 2 + 2 < 1 << 14
 }
 
 fn narrow_plane(out: &mut [i16], stride: usize) -> Target<'_> {
@@ -250,9 +252,36 @@ mod tests {
 
     #[test]
     fn sixteen_bits_are_trusted_only_where_the_sums_fit() {
-        assert!(fits_narrow(2048, 12));
-        assert!(!fits_narrow(2048, 13));
-        assert!(!fits_narrow(1 << 14, 0));
-        assert!(!fits_narrow(0, 255));
+        assert!(fits_narrow(2048, [4095; 3]));
+        assert!(!fits_narrow(2048, [8191; 3]));
+        assert!(fits_narrow(2048, [8191, 2000, 500]));
+        assert!(!fits_narrow(1 << 14, [0; 3]));
+        assert!(!fits_narrow(0, [i32::MAX; 3]));
+    }
+
+    /// The bound is one: numbers at its edge, with all kinds of signs, give the same in 16 and in 32 bits.
+    #[test]
+    fn numbers_at_the_edge_of_the_bound_come_out_alike() {
+        use crate::simd::Level;
+        use crate::wavelet::{Cut, Rows, Subbands, Synthesis};
+        fn made<T: Transform>(planes: [Vec<T>; 4]) -> Vec<T> {
+            let [ll, hl, lh, hh] = &planes;
+            let rows = |samples| Rows { samples, stride: 8, first: 0 };
+            let (mut synthesis, mut out) = (Synthesis::<T>::new(), Vec::new());
+            synthesis.begin(Level::Scalar, Rect { x0: 0, y0: 0, x1: 16, y1: 16 }, Cut::default());
+            let bands = Subbands { ll: rows(ll), hl: rows(hl), lh: rows(lh), hh: rows(hh) };
+            synthesis.push(0..16, &bands, &mut |_, row| out.extend_from_slice(row));
+            out
+        }
+        for seed in 0..200u32 {
+            let limits = [4090, 4000, 4000, 4000];
+            assert!(fits_narrow(limits[0], [limits[1], limits[2], limits[3]]));
+            let sign = |n: u32| if (seed.wrapping_mul(2_654_435_761).rotate_left(n) ^ n) & 1 == 0 { 1 } else { -1 };
+            let plane =
+                |part: u32| (0..64u32).map(|n| sign(part * 64 + n) * limits[part as usize]).collect::<Vec<i32>>();
+            let wide = [plane(0), plane(1), plane(2), plane(3)];
+            let narrow = wide.clone().map(|plane| plane.into_iter().map(|n| n as i16).collect());
+            assert_eq!(made::<i16>(narrow).into_iter().map(i32::from).collect::<Vec<_>>(), made(wide));
+        }
     }
 }

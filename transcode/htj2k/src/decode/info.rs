@@ -54,7 +54,7 @@ impl Info {
         Ok(Info::of(&Codestream::parse(contiguous(codestream)?)?))
     }
 
-    pub(super) fn of(stream: &Codestream<'_>) -> Info {
+    pub(crate) fn of(stream: &Codestream<'_>) -> Info {
         let siz = stream.siz();
         let each =
             || (0..siz.tiles()).flat_map(|tile| (0..siz.components.len()).map(move |number| (tile, number as u16)));
@@ -132,7 +132,7 @@ impl Info {
     }
 
     /// Whether the options ask for something that is there, and not for too much.
-    pub(super) fn check(&self, options: &DecodeOptions) -> Result<()> {
+    pub(crate) fn check(&self, options: &DecodeOptions) -> Result<()> {
         if options.reduce > self.decompositions {
             return Err(too_many(options.reduce, self.decompositions));
         }

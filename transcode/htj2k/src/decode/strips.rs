@@ -66,6 +66,8 @@ impl Decoded for f32 {
 pub(super) struct Strip<T> {
     samples: Vec<T>,
     stride: usize,
+    /// How many of `samples` count.
+    area: usize,
     /// Subband coordinates of its first coefficient.
     x0: u32,
     y0: u32,
@@ -83,14 +85,14 @@ impl<T: Decoded> Strip<T> {
     ) -> Result<u8> {
         let cells = cells(band, &columns);
         if cells.is_empty() || row >= band.rows {
-            (self.stride, self.x0) = (0, columns.start);
+            (self.stride, self.area, self.x0) = (0, 0, columns.start);
             return Ok(0);
         }
         let (first, last) = (band.block(cells.start, row), band.block(cells.end - 1, row));
         (self.x0, self.y0, self.stride) = (first.x0, first.y0, (last.x1 - first.x0) as usize);
-        let area = self.stride * first.height() as usize;
-        if self.samples.len() < area {
-            self.samples.resize(area, T::default());
+        self.area = self.stride * first.height() as usize;
+        if self.samples.len() < self.area {
+            self.samples.resize(self.area, T::default());
         }
         self.jobs(coded, band, row, cells, decoder)
     }
@@ -142,6 +144,12 @@ impl<T: Decoded> Strip<T> {
             height: rect.height() as usize,
             offset: (rect.x0 - self.x0) as usize,
         })
+    }
+
+    /// Largest magnitude in it.
+    pub fn peak(&self, level: Level) -> i32 {
+        let (low, high) = T::extremes(level, &self.samples[..self.area]);
+        high.max(low.saturating_neg())
     }
 
     /// Its rows, from column `x0` of the subband on.

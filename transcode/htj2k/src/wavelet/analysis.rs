@@ -25,9 +25,9 @@ impl<T: Transform> Analysis<T> {
         Analysis { lifter: Lifter::new() }
     }
 
-    /// Analyses `rows` of the resolution level `rect` (in its own coordinates): even row `2n` becomes row `n` of LL and HL,
-    /// odd row `2n + 1` becomes row `n` of LH and HH. Bands are independent of each other, in any order: the few rows
-    /// around a band that its filters reach into are fetched again.
+    /// Analyses `rows` of the resolution level `rect` (in its own coordinates): even row `2n` becomes row `n` of LL and
+    /// HL, odd row `2n + 1` becomes row `n` of LH and HH. Bands are independent of each other, in any order: the few
+    /// rows around a band that its filters reach into are fetched again.
     ///
     /// `source(y, row)` fills row `y`, columns `rect.x0..rect.x1`; it is asked for each row at most once, in order.
     ///

@@ -1,6 +1,8 @@
 //! The 9/7 irreversible filter (T.800 F.3.8.2, F.4.8.2) on floats.
 
 use super::kernels::{self, Lift, array};
+use super::levels::vector_or;
+use super::scalar;
 use crate::simd::Level;
 
 // T.800 Table F.4.
@@ -10,14 +12,16 @@ const GAMMA: f32 = 0.882_911_1;
 const DELTA: f32 = 0.443_506_85;
 const K: f32 = 1.230_174_1;
 
+/// The factor of every step, as [`Lift::lift`] counts them.
+pub(super) const FACTORS: [f32; 8] = [ALPHA, BETA, GAMMA, DELTA, -DELTA, -GAMMA, -BETA, -ALPHA];
+
 impl Lift for f32 {
     const STEPS: usize = 4;
     const GAINS: [f32; 2] = [K, 1.0 / K];
 
     #[inline(always)]
     fn lift<const STEP: usize>(target: Self, before: Self, after: Self) -> Self {
-        let factor = const { [ALPHA, BETA, GAMMA, DELTA, -DELTA, -GAMMA, -BETA, -ALPHA][STEP] };
-        target + factor * (before + after)
+        target + FACTORS[STEP] * (before + after)
     }
 
     #[inline(always)]
@@ -35,9 +39,9 @@ impl Lift for f32 {
 
     fn ladder(level: Level, synthesis: bool, rows: &mut [&mut [Self]]) {
         if synthesis {
-            kernels::ladder4::<Self, 4, 5, 6, 7>(level, array(rows));
+            vector_or!(level, f32::synthesis(array(rows)), scalar::ladder4::<Self, 4, 5, 6, 7>(array(rows)));
         } else {
-            kernels::ladder4::<Self, 0, 1, 2, 3>(level, array(rows));
+            vector_or!(level, f32::analysis(array(rows)), scalar::ladder4::<Self, 0, 1, 2, 3>(array(rows)));
         }
     }
 
@@ -55,7 +59,10 @@ impl Lift for f32 {
     }
 
     fn split(level: Level, odd: bool, gains: [f32; 2], row: &[Self], low: &mut [Self], high: &mut [Self]) {
-        kernels::split(level, odd, gains, row, low, high);
+        if odd {
+            return kernels::split(level, odd, gains, row, low, high);
+        }
+        vector_or!(level, f32::split(gains, row, low, high), kernels::split(level, odd, gains, row, low, high));
     }
 
     fn join(
@@ -67,6 +74,9 @@ impl Lift for f32 {
         row: &mut [Self],
         spare: &mut [Self],
     ) {
-        kernels::join(level, odd, gains, low, high, row, spare);
+        if odd {
+            return kernels::join(level, odd, gains, low, high, row, spare);
+        }
+        vector_or!(level, f32::join(gains, low, high, row), kernels::join(level, odd, gains, low, high, row, spare));
     }
 }

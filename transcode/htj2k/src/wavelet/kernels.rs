@@ -13,8 +13,8 @@ pub(super) enum Direction {
     Synthesis,
 }
 
-/// The lifting steps of one number type. Steps `0..STEPS` are those of the analysis, `STEPS..2 * STEPS` of the synthesis,
-/// each in the order in which they are done.
+/// The lifting steps of one number type. Steps `0..STEPS` are those of the analysis, `STEPS..2 * STEPS` of the
+/// synthesis, each in the order in which they are done.
 pub trait Lift: Copy + Default + Send + Sync + std::fmt::Debug + PartialEq + 'static {
     /// Lifting steps: 2 for the 5/3, 4 for the 9/7 filter.
     const STEPS: usize;
@@ -49,16 +49,6 @@ pub trait Lift: Copy + Default + Send + Sync + std::fmt::Debug + PartialEq + 'st
 at_every_level! {
     /// [`scalar::step`].
     pub(super) fn step<T: Lift; const STEP: usize>(target: &mut [T], before: &[T], after: &[T]) = scalar::step
-}
-at_every_level! {
-    /// [`scalar::ladder2`].
-    pub(super) fn ladder2<T: Lift; const A: usize, const B: usize>(rows: [&mut [T]; 4]) = scalar::ladder2
-}
-at_every_level! {
-    /// [`scalar::ladder4`].
-    pub(super) fn ladder4<T: Lift; const A: usize, const B: usize, const C: usize, const D: usize>(
-        rows: [&mut [T]; 6],
-    ) = scalar::ladder4
 }
 at_every_level! {
     /// [`scalar::part`].

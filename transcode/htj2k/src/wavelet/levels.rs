@@ -11,7 +11,7 @@ macro_rules! at_every_level {
         ) $(-> $answer:ty)? = $($body:ident)::+
     ) => {
         $(#[$attribute])*
-        #[allow(unsafe_code, reason = "a function with target features is called once the machine is known to have them")]
+        #[allow(unsafe_code, reason = "functions with target features are called where the machine has them")]
         $visibility fn $name<$($T: $bound),+ $($(, const $C: usize)+)?>(
             level: $crate::simd::Level,
             $($argument: $type),*
@@ -22,8 +22,8 @@ macro_rules! at_every_level {
                 fn avx2<$($T: $bound),+ $($(, const $C: usize)+)?>($($argument: $type),*) $(-> $answer)? {
                     $($body)::+::<$($T),+ $($(, $C)+)?>($($argument),*)
                 }
-                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-                #[target_feature(enable = "avx512vbmi,avx512vbmi2")]
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,fma")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx512vbmi2")]
                 fn avx512<$($T: $bound),+ $($(, const $C: usize)+)?>($($argument: $type),*) $(-> $answer)? {
                     $($body)::+::<$($T),+ $($(, $C)+)?>($($argument),*)
                 }
@@ -47,3 +47,22 @@ pub(crate) use at_every_level;
 pub(crate) fn runnable(level: crate::simd::Level) -> crate::simd::Level {
     level.min(crate::simd::Level::best())
 }
+
+/// Calls the vector kernel of `level` if there is one, else does `otherwise`. WebAssembly has none: the same
+/// kernels on `v128` were no faster in Node than what the vectoriser makes of the plain loops for `simd128`.
+macro_rules! vector_or {
+    ($level:expr, $number:ident::$kernel:ident($($argument:expr),*), $otherwise:expr) => {{
+        #[allow(unsafe_code, reason = "a kernel is called once the machine is known to have its instructions")]
+        match $crate::wavelet::levels::runnable($level) {
+            // SAFETY: `runnable` answers no level that this machine lacks.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { $crate::wavelet::avx512::$number::$kernel($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { $crate::wavelet::avx2::$number::$kernel($($argument),*) },
+            _ => $otherwise,
+        }
+    }};
+}
+
+pub(crate) use vector_or;

@@ -15,9 +15,10 @@ pub(super) struct Row<T> {
 }
 
 impl<T: Copy + Default> Row<T> {
-    /// Makes room for `width` numbers, of any value.
+    /// Makes room for `width` numbers of any value, and for padding to whole cache lines.
     pub(super) fn resize(&mut self, width: usize) {
         let spare = ALIGNMENT / size_of::<T>();
+        let width = width.next_multiple_of(spare);
         if self.buffer.len() < width + spare {
             self.buffer.clear();
             self.buffer.resize(width + spare, T::default());
@@ -121,8 +122,9 @@ impl<T: Lift> Lifter<T> {
     fn advance(&mut self, emit: &mut impl FnMut(u32, &[T])) {
         let lead = self.base + T::STEPS as i64 + 1;
         if self.base >= self.rows.start && lead < self.rows.end {
-            let width = self.width;
-            let mut rows = self.ring.iter_mut().map(|row| row.get_mut(width));
+            // Whole vectors: what stands in the padding is lifted with the rest and never read.
+            let padded = self.width.next_multiple_of(ALIGNMENT / size_of::<T>());
+            let mut rows = self.ring.iter_mut().map(|row| row.get_mut(padded));
             let mut ladder: [&mut [T]; 6] = std::array::from_fn(|_| rows.next().unwrap_or_default());
             T::ladder(self.level, self.direction == Direction::Synthesis, &mut ladder[..T::STEPS + 2]);
         } else {

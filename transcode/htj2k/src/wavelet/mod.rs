@@ -1,12 +1,18 @@
-//! The wavelet (T.800 Annex F): 5/3 reversible on integers, 9/7 irreversible on floats, one decomposition level at a time.
+//! The wavelet (T.800 Annex F): 5/3 reversible on integers, 9/7 irreversible on floats, one decomposition level at a
+//! time.
 //!
-//! Everything is named by the rows of the resolution level that is parted or put together, in its own coordinates (T.800
-//! B-14): even row `2n` belongs to row `n` of LL and HL, odd row `2n + 1` to row `n` of LH and HH, and columns likewise.
-//! So one range of rows says which rows of all four subbands a band has, whatever the parity of its origin. Rows go
-//! through in bands whose subband rows stay in the cache for the block coder: [`Analysis::band`] is independent of
-//! other bands; [`Synthesis`] takes band after band, and several of them take a chunk of rows each, joined by [`Seam`].
+//! Everything is named by the rows of the resolution level that is parted or put together, in its own coordinates
+//! (T.800 B-14): even row `2n` belongs to row `n` of LL and HL, odd row `2n + 1` to row `n` of LH and HH, and columns
+//! likewise. So one range of rows says which rows of all four subbands a band has, whatever the parity of its origin.
+//! Rows go through in bands whose subband rows stay in the cache for the block coder: [`Analysis::band`] is independent
+//! of other bands; [`Synthesis`] takes band after band, and several of them take a chunk of rows each, joined by
+//! [`Seam`].
 
 mod analysis;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod irreversible;
 mod kernels;
 pub(crate) mod levels;
@@ -16,6 +22,8 @@ mod scalar;
 mod synthesis;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 pub use analysis::Analysis;
 pub use synthesis::{Cut, Seam, Synthesis};
@@ -24,7 +32,8 @@ use std::ops::Range;
 
 /// A number that the wavelet works on: `i16` and `i32` by the 5/3 reversible filter, `f32` by the 9/7 irreversible one.
 pub trait Transform: kernels::Lift {
-    /// How far the synthesis of a row or column reaches into its neighbours, in rows or columns of the resolution level.
+    /// How far the synthesis of a row or column reaches into its neighbours, in rows or columns of the resolution
+    /// level.
     const MARGIN: u32;
 }
 

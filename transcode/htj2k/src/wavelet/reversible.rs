@@ -2,10 +2,12 @@
 //! away exactly what the analysis added.
 
 use super::kernels::{self, Lift, array};
+use super::levels::vector_or;
+use super::scalar;
 use crate::simd::Level;
 
 macro_rules! reversible {
-    ($T:ty) => {
+    ($T:ident) => {
         impl Lift for $T {
             const STEPS: usize = 2;
             const GAINS: [f32; 2] = [1.0, 1.0];
@@ -36,9 +38,9 @@ macro_rules! reversible {
 
             fn ladder(level: Level, synthesis: bool, rows: &mut [&mut [Self]]) {
                 if synthesis {
-                    kernels::ladder2::<Self, 2, 3>(level, array(rows));
+                    vector_or!(level, $T::synthesis(array(rows)), scalar::ladder2::<Self, 2, 3>(array(rows)));
                 } else {
-                    kernels::ladder2::<Self, 0, 1>(level, array(rows));
+                    vector_or!(level, $T::analysis(array(rows)), scalar::ladder2::<Self, 0, 1>(array(rows)));
                 }
             }
 
@@ -59,7 +61,10 @@ macro_rules! reversible {
             }
 
             fn split(level: Level, odd: bool, gains: [f32; 2], row: &[Self], low: &mut [Self], high: &mut [Self]) {
-                kernels::split(level, odd, gains, row, low, high);
+                if odd {
+                    return kernels::split(level, odd, gains, row, low, high);
+                }
+                vector_or!(level, $T::split(gains, row, low, high), kernels::split(level, odd, gains, row, low, high));
             }
 
             fn join(
@@ -71,7 +76,14 @@ macro_rules! reversible {
                 row: &mut [Self],
                 spare: &mut [Self],
             ) {
-                kernels::join(level, odd, gains, low, high, row, spare);
+                if odd {
+                    return kernels::join(level, odd, gains, low, high, row, spare);
+                }
+                vector_or!(
+                    level,
+                    $T::join(gains, low, high, row),
+                    kernels::join(level, odd, gains, low, high, row, spare)
+                );
             }
         }
     };

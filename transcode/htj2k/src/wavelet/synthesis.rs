@@ -16,7 +16,8 @@ pub struct Cut {
     pub below: bool,
 }
 
-/// Synthesis of one window of a resolution level. The rows of its subbands come in order and its own rows leave in order.
+/// Synthesis of one window of a resolution level. The rows of its subbands come in order and its own rows leave in
+/// order.
 #[derive(Debug)]
 pub struct Synthesis<T> {
     level: Level,
@@ -77,9 +78,9 @@ impl<T: Transform> Synthesis<T> {
         }
     }
 
-    /// Starts the rows and columns `rect` of a resolution level, in the coordinates of the level. `rect` may be the whole
-    /// level, a window with [`Transform::MARGIN`] around what is wanted (clipped to the level: rows and columns of the
-    /// margin come out wrong where they are not at the level's own edge), or a chunk of rows with `cut`.
+    /// Starts the rows and columns `rect` of a resolution level, in the coordinates of the level. `rect` may be the
+    /// whole level, a window with [`Transform::MARGIN`] around what is wanted (clipped to the level: rows and columns
+    /// of the margin come out wrong where they are not at the level's own edge), or a chunk of rows with `cut`.
     ///
     /// # Panics
     /// If a chunk is cut on both sides and has fewer than `2 * MARGIN` rows.
@@ -103,10 +104,10 @@ impl<T: Transform> Synthesis<T> {
         self.next
     }
 
-    /// Takes the next `rows` of the level, from their subbands: even row `2n` from row `n` of LL and HL, odd row `2n + 1`
-    /// from row `n` of LH and HH. The first column of each view is the first that the subband has in `rect`.
-    /// `sink(y, row)` is given each finished row, columns `rect.x0..rect.x1`, in order; all that can be finished are, with
-    /// the push of the last row. [`Transform::MARGIN`] rows on each side of a cut are left to [`Seam::close`].
+    /// Takes the next `rows` of the level, from their subbands: even row `2n` from row `n` of LL and HL, odd row `2n +
+    /// 1` from row `n` of LH and HH. The first column of each view is the first that the subband has in `rect`.
+    /// `sink(y, row)` is given each finished row, columns `rect.x0..rect.x1`, in order; all that can be finished are,
+    /// with the push of the last row. [`Transform::MARGIN`] rows on each side of a cut are left to [`Seam::close`].
     ///
     /// # Panics
     /// If `rows` do not follow those before, leave `rect`, or are not in `bands`.

@@ -1,5 +1,7 @@
 //! The wavelet against Annex F written down plainly on whole planes, in every cut, at every level of instructions.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a list of one band is meant")]
+
 use super::*;
 use crate::geometry::Rect;
 use crate::simd::Level;
@@ -234,8 +236,40 @@ fn window<T: Transform>(image: &Plane<T>, wanted: Rect) {
     assert_eq!(part.window(wanted), whole.window(wanted));
 }
 
-/// Twelve bits, as wild as they come, stay within 16 bits through two dimensions and five levels: the narrow path may
-/// be taken for them.
+/// Whatever twelve bits hold, no sum inside a lifting step leaves 16 bits in two dimensions and up to seven levels, so
+/// that the narrow path may be taken for them: the sum of the magnitudes of each filter bounds what it can answer.
+#[test]
+fn sums_of_the_narrow_path_stay_below_sixteen_samples() {
+    let reach = |filter: &[f64]| filter.iter().map(|tap| tap.abs()).sum::<f64>();
+    let with_neighbour = |filter: &[f64], distance: usize| {
+        let mut sum = [filter, &vec![0.0; distance]].concat();
+        sum.iter_mut().skip(distance).zip(filter).for_each(|(to, from)| *to += from);
+        reach(&sum)
+    };
+    let after = |first: &[f64], taps: &[f64], distance: usize| {
+        let mut both = vec![0.0; first.len() + (taps.len() - 1) * distance];
+        for (place, tap) in taps.iter().enumerate() {
+            both.iter_mut().skip(place * distance).zip(first).for_each(|(to, from)| *to += tap * from);
+        }
+        both
+    };
+    let mut narrowed = vec![1.0];
+    for level in 0..7 {
+        let low = after(&narrowed, &[-0.125, 0.25, 0.75, 0.25, -0.125], 1 << level);
+        let high = after(&narrowed, &[-0.5, 1.0, -0.5], 1 << level);
+        // What one step adds: two neighbours of a level's input, or two high coefficients.
+        let inputs = with_neighbour(&narrowed, 2 << level);
+        let highs = with_neighbour(&high, 2 << level);
+        let largest = inputs.max(highs) * reach(&low).max(reach(&high));
+        // Rounding moves what a level hands on by less than 2.5, and the rest of the way magnifies it as it does
+        // samples.
+        let rounding = 16.0 * 2.5 * f64::from(level + 1);
+        assert!(largest * 2048.0 + rounding < 32768.0, "level {level}: {largest}");
+        narrowed = low;
+    }
+}
+
+/// Twelve bits, as wild as they come, are the same in 16 and in 32 bits.
 #[test]
 fn twelve_bits_fit_the_narrow_path() {
     let rect = Rect { x0: 0, y0: 0, x1: 192, y1: 192 };
@@ -261,6 +295,47 @@ fn twelve_bits_fit_the_narrow_path() {
             }
             [wide, _, _, _] = of_wide.0;
             [narrow, _, _, _] = of_narrow.0;
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn row_kernels_agree_at_every_level(length in 0usize..300, shift in 0usize..40, odd: bool, seed: u64) {
+        let wild = noise(Rect { x0: 0, y0: 0, x1: 6, y1: 400 }, 30, seed);
+        kernels_agree::<i32>(&wild.samples, length, shift, odd);
+        kernels_agree::<i16>(&converted(&wild, |sample| sample as i16).samples, length, shift, odd);
+        kernels_agree::<f32>(&converted(&wild, |sample| sample as f32).samples, length, shift, odd);
+    }
+}
+
+/// Ladder, split and join on rows of `length`, `shift` numbers off any alignment, against [`Level::Scalar`].
+fn kernels_agree<T: Transform>(wild: &[T], length: usize, shift: usize, odd: bool) {
+    let rows: Vec<&[T]> = wild.chunks(400).map(|row| &row[shift..shift + length]).collect();
+    let ladder = |level, synthesis| {
+        let mut rows: Vec<Vec<T>> = rows[..T::STEPS + 2].iter().map(|row| row.to_vec()).collect();
+        T::ladder(level, synthesis, &mut rows.iter_mut().map(|row| &mut row[..]).collect::<Vec<_>>());
+        rows
+    };
+    let split = |level| {
+        let mut parted = vec![T::default(); length];
+        let (low, high) = parted.split_at_mut((length + usize::from(!odd)) / 2);
+        T::split(level, odd, [0.7, 1.3], rows[0], low, high);
+        parted
+    };
+    let join = |level| {
+        let (mut row, mut spare) = (vec![T::default(); length], vec![T::default(); length]);
+        let (low, high) = rows[1].split_at((length + usize::from(!odd)) / 2);
+        T::join(level, odd, [0.7, 1.3], low, high, &mut row, &mut spare);
+        row
+    };
+    for level in Level::available() {
+        for synthesis in [false, true] {
+            assert_eq!(ladder(level, synthesis), ladder(Level::Scalar, synthesis), "ladder at {level:?}");
+        }
+        if length >= 2 {
+            assert_eq!(split(level), split(Level::Scalar), "split at {level:?}");
+            assert_eq!(join(level), join(Level::Scalar), "join at {level:?}");
         }
     }
 }

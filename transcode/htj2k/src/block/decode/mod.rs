@@ -5,16 +5,30 @@
 //! so that it never waits for the second: two or more code-blocks run through it side by side, while the second knows
 //! where in the stream every sample of a quad row begins and takes them many at a time.
 
+mod bits;
+#[cfg(target_arch = "x86_64")]
+mod bits_avx512;
+mod magsgn;
+#[cfg(target_arch = "x86_64")]
+mod magsgn_avx2;
+#[cfg(target_arch = "x86_64")]
+mod magsgn_avx512;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod magsgn_simd128;
 mod output;
 mod refinement;
 mod scalar;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod vlc;
 
 use crate::Coefficient;
 use crate::simd::Level;
-use output::{Area, Output};
+use bits::Bits;
+use magsgn::Exponents;
+use output::{Area, Kernels, Output};
+use vlc::Quads;
 
 /// Samples that a code-block may have (T.800 B.7: log2 of width and height together at most 12).
 pub const BLOCK_SAMPLES_MAX: usize = 4096;
@@ -22,6 +36,12 @@ pub const BLOCK_SAMPLES_MAX: usize = 4096;
 pub const BLOCK_EDGE_MAX: usize = 1024;
 /// Bytes that MEL and VLC may have together: the field Scup has 12 bits and its top value is reserved (T.814 7.1.2).
 const SUFFIX_BYTES_MAX: usize = 4079;
+/// Code-blocks whose first phases run side by side.
+const LANES: usize = 4;
+
+/// What is wrong with a code-block, found by every kernel alike.
+const TOO_LARGE: &str = "a magnitude is larger than can be held";
+const VLC_OVERRUN: &str = "VLC is longer than its part of the cleanup segment";
 
 /// One code-block to decode: what the packets held and where its samples go.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +65,13 @@ pub struct BlockJob<'a> {
     pub offset: usize,
 }
 
+impl BlockJob<'_> {
+    /// Whether refinement passes follow the cleanup pass.
+    fn refined(&self) -> bool {
+        self.passes > 1 && !self.refinement.is_empty()
+    }
+}
+
 /// A code-block contradicted T.814; its area was zeroed, all others of the batch were decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("code-block {block} of the batch: {detail}")]
@@ -64,13 +91,23 @@ pub struct DamagedBlock {
 pub struct BlockDecoder {
     level: Level,
     scratch: scalar::Scratch,
+    lanes: Box<[Quads; LANES]>,
+    bits: Bits,
+    exponents: Box<Exponents>,
     significance: refinement::Significance,
 }
 
 impl BlockDecoder {
     /// A decoder that uses the instructions of `level`.
     pub fn new(level: Level) -> BlockDecoder {
-        BlockDecoder { level, scratch: scalar::Scratch::default(), significance: refinement::Significance::default() }
+        BlockDecoder {
+            level,
+            scratch: scalar::Scratch::default(),
+            lanes: Box::default(),
+            bits: Bits::default(),
+            exponents: Box::default(),
+            significance: refinement::Significance::default(),
+        }
     }
 
     /// The level of instructions that it uses.
@@ -119,45 +156,141 @@ impl BlockDecoder {
         self.batch(jobs, out, stride, |job| output::Real::new(step, job.bit_plane))
     }
 
-    fn batch<O: Output>(
+    fn batch<O: Kernels>(
         &mut self,
         jobs: &[BlockJob<'_>],
         out: &mut [O],
         stride: usize,
         scale: impl Fn(&BlockJob<'_>) -> O::Scale,
     ) -> Result<u8, DamagedBlock> {
-        let mut met = 0;
-        let mut first: Option<DamagedBlock> = None;
-        for (number, job) in jobs.iter().enumerate() {
-            let mut area = Area::new(out, job.offset, stride, job.width, job.height);
-            match self.block(job, &mut area, scale(job)) {
-                Ok(bits) => met = met.max(bits),
-                Err(detail) => {
-                    area.clear();
-                    let damage = DamagedBlock { block: number, detail, damaged: 0, magnitude_bits: 0 };
-                    first.get_or_insert(damage).damaged += 1;
-                }
-            }
+        let mut met = Met::default();
+        let mut start = 0;
+        while start < jobs.len() {
+            let taken = match self.level {
+                Level::Scalar => self.plainly(&jobs[start..], out, stride, &scale, &mut met),
+                _ => self.side_by_side(&jobs[start..], out, stride, &scale, &mut met),
+            };
+            start += taken;
         }
-        first.map_or(Ok(met), |damage| Err(DamagedBlock { magnitude_bits: met, ..damage }))
+        met.result()
     }
 
-    fn block<O: Output>(
+    /// The first job alone, by the reference.
+    fn plainly<O: Output>(
         &mut self,
+        jobs: &[BlockJob<'_>],
+        out: &mut [O],
+        stride: usize,
+        scale: impl Fn(&BlockJob<'_>) -> O::Scale,
+        met: &mut Met,
+    ) -> usize {
+        let job = &jobs[0];
+        let mut area = Area::new(out, job.offset, stride, job.width, job.height);
+        let bits = match Cleanup::new(job) {
+            Ok(Some(segment)) => scalar::decode(&mut self.scratch, &segment, &mut area, scale(job)),
+            Ok(None) => Ok(0),
+            Err(detail) => Err(detail),
+        };
+        if bits == Ok(0) || bits.is_err() {
+            area.clear();
+        } else if job.refined() {
+            self.significance.gather(&self.scratch.rho, scalar::quads_wide(job.width), job.width, job.height);
+            refinement::refine(&mut self.significance, job, &mut area, scale(job));
+        }
+        met.add::<O>(bits, scale(job));
+        1
+    }
+
+    /// As many of the first jobs as have the same shape, [`LANES`] at most: MEL and VLC of all together, then one after
+    /// the other MagSgn.
+    fn side_by_side<O: Kernels>(
+        &mut self,
+        jobs: &[BlockJob<'_>],
+        out: &mut [O],
+        stride: usize,
+        scale: impl Fn(&BlockJob<'_>) -> O::Scale,
+        met: &mut Met,
+    ) -> usize {
+        let same = |job: &&BlockJob<'_>| (job.width, job.height) == (jobs[0].width, jobs[0].height);
+        let jobs = &jobs[..jobs.iter().take(LANES).take_while(same).count()];
+        let (width, height) = (jobs[0].width, jobs[0].height);
+        let mut segments = [Ok(None); LANES];
+        let mut suffixes: [&[u8]; LANES] = [&[]; LANES];
+        let mut lanes = 0;
+        for (segment, job) in segments.iter_mut().zip(jobs) {
+            // Only what an area says is a code-block may go on.
+            Area::new(out, job.offset, stride, width, height);
+            *segment = Cleanup::new(job);
+            if let Ok(Some(cleanup)) = segment {
+                self.lanes[lanes].begin(cleanup, width, height);
+                suffixes[lanes] = cleanup.suffix;
+                lanes += 1;
+            }
+        }
+        let whole = vlc::decode(self.level, &mut self.lanes[..lanes], &suffixes[..lanes], width, height);
+        let mut lane = 0;
+        for (segment, job) in segments.iter().zip(jobs) {
+            let mut area = Area::new(out, job.offset, stride, width, height);
+            let bits = match segment {
+                Ok(Some(cleanup)) => {
+                    lane += 1;
+                    let bits = self.magsgn(lane - 1, cleanup, job, &mut area, scale(job));
+                    bits.and_then(|bits| if whole[lane - 1] { Ok(bits) } else { Err(VLC_OVERRUN) })
+                }
+                Ok(None) => Ok(0),
+                Err(detail) => Err(*detail),
+            };
+            if bits == Ok(0) || bits.is_err() {
+                area.clear();
+            }
+            met.add::<O>(bits, scale(job));
+        }
+        jobs.len()
+    }
+
+    fn magsgn<O: Kernels>(
+        &mut self,
+        lane: usize,
+        cleanup: &Cleanup<'_>,
         job: &BlockJob<'_>,
         area: &mut Area<'_, O>,
         scale: O::Scale,
     ) -> Result<u8, &'static str> {
-        let Some(segment) = Cleanup::new(job)? else {
-            area.clear();
-            return Ok(0);
-        };
-        let bits = scalar::decode(&mut self.scratch, &segment, area, scale)?;
-        if segment.refined {
-            self.significance.gather(&self.scratch.rho, job.width, job.height);
+        let quads = &self.lanes[lane];
+        magsgn::unpack(self.level, &mut self.bits, cleanup.magsgn, job.width, job.height);
+        let bits = O::magsgn(self.level, quads, &self.bits, &mut self.exponents, area, scale)?;
+        if bits > 0 && job.refined() {
+            self.significance.gather(&quads.said, quads.stride, job.width, job.height);
             refinement::refine(&mut self.significance, job, area, scale);
         }
-        Ok(if bits == 0 { 0 } else { bits + O::shift(scale) })
+        Ok(bits)
+    }
+}
+
+/// What a batch has met so far.
+#[derive(Default)]
+struct Met {
+    jobs: usize,
+    magnitude_bits: u8,
+    first: Option<DamagedBlock>,
+}
+
+impl Met {
+    fn add<O: Output>(&mut self, bits: Result<u8, &'static str>, scale: O::Scale) {
+        match bits {
+            Ok(0) => {}
+            Ok(bits) => self.magnitude_bits = self.magnitude_bits.max(bits + O::shift(scale)),
+            Err(detail) => {
+                let damage = DamagedBlock { block: self.jobs, detail, damaged: 0, magnitude_bits: 0 };
+                self.first.get_or_insert(damage).damaged += 1;
+            }
+        }
+        self.jobs += 1;
+    }
+
+    fn result(self) -> Result<u8, DamagedBlock> {
+        let magnitude_bits = self.magnitude_bits;
+        self.first.map_or(Ok(magnitude_bits), |damage| Err(DamagedBlock { magnitude_bits, ..damage }))
     }
 }
 
@@ -167,8 +300,6 @@ struct Cleanup<'a> {
     magsgn: &'a [u8],
     /// MEL from its start; VLC from its end, which holds the 12 bits of its length.
     suffix: &'a [u8],
-    /// Whether refinement passes follow.
-    refined: bool,
 }
 
 impl<'a> Cleanup<'a> {
@@ -184,11 +315,10 @@ impl<'a> Cleanup<'a> {
         if !(2..=SUFFIX_BYTES_MAX).contains(&suffix) || suffix > job.cleanup.len() {
             return Err("MEL and VLC are said to be longer than the cleanup segment, or shorter than two bytes");
         }
-        let refined = job.passes > 1 && !job.refinement.is_empty();
-        if refined && job.bit_plane == 0 {
+        if job.refined() && job.bit_plane == 0 {
             return Err("a refinement pass below bit-plane 0");
         }
         let (magsgn, suffix) = job.cleanup.split_at(job.cleanup.len() - suffix);
-        Ok(Some(Cleanup { magsgn, suffix, refined }))
+        Ok(Some(Cleanup { magsgn, suffix }))
     }
 }

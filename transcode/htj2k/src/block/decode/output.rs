@@ -1,8 +1,16 @@
 //! What becomes of a decoded magnitude: an integer of 16 or 32 bits, or a real number times the step size.
 #![allow(unsafe_code, reason = "a plane of a sealed generic type is taken for what it is")]
 
+use super::bits::Bits;
+use super::magsgn::{self, Exponents};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::magsgn_simd128;
+use super::vlc::Quads;
 use super::{BLOCK_EDGE_MAX, BLOCK_SAMPLES_MAX};
+#[cfg(target_arch = "x86_64")]
+use super::{magsgn_avx2, magsgn_avx512};
 use crate::Coefficient;
+use crate::simd::Level;
 use std::any::TypeId;
 
 /// A number that code-blocks decode to.
@@ -48,6 +56,48 @@ impl Integer {
         if value < 0 { value.wrapping_sub(change) } else { value.wrapping_add(change) }
     }
 }
+
+/// What has kernels of its own for MagSgn.
+pub(super) trait Kernels: Output {
+    /// The best of `level`; see [`magsgn::decode`].
+    fn magsgn(
+        level: Level,
+        quads: &Quads,
+        bits: &Bits,
+        exponents: &mut Exponents,
+        area: &mut Area<'_, Self>,
+        scale: Self::Scale,
+    ) -> Result<u8, &'static str>;
+}
+
+macro_rules! kernels {
+    ($($type:ty),+) => {$(
+        impl Kernels for $type {
+            fn magsgn(
+                level: Level,
+                quads: &Quads,
+                bits: &Bits,
+                exponents: &mut Exponents,
+                area: &mut Area<'_, Self>,
+                scale: Self::Scale,
+            ) -> Result<u8, &'static str> {
+                #[cfg(target_arch = "x86_64")]
+                match level {
+                    Level::Avx512 => return magsgn_avx512::decode(quads, bits, exponents, area, scale),
+                    Level::Avx2 => return magsgn_avx2::decode(quads, bits, exponents, area, scale),
+                    Level::Scalar | Level::Simd128 => {}
+                }
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                if level == Level::Simd128 {
+                    return magsgn_simd128::decode(quads, bits, exponents, area, scale);
+                }
+                let _ = level;
+                magsgn::decode(quads, bits, exponents, area, scale)
+            }
+        }
+    )+};
+}
+kernels!(i16, i32, f32);
 
 macro_rules! integer {
     ($type:ty) => {
@@ -170,6 +220,15 @@ impl<'a, O: Output> Area<'a, O> {
 
     pub(super) fn sample(&mut self, x: usize, y: usize) -> &mut O {
         &mut self.samples[y * self.stride + x]
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    /// Where the two rows of quad row `y` begin, for kernels; null for a lower one that is not there.
+    pub(super) fn quad_row(&mut self, y: usize) -> (*mut O, *mut O) {
+        let samples = &mut self.samples[2 * y * self.stride..];
+        let upper = samples.as_mut_ptr();
+        let below = self.stride.min(samples.len());
+        (upper, if 2 * y + 1 < self.height { upper.wrapping_add(below) } else { std::ptr::null_mut() })
     }
 
     pub(super) fn clear(&mut self) {

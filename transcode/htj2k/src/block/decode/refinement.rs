@@ -3,7 +3,7 @@
 
 use super::BlockJob;
 use super::output::{Area, Output};
-use super::scalar::{Forward, Reverse, quads_wide};
+use super::scalar::{Forward, Reverse};
 
 /// Significance of a code-block: bit `4 * (x % 4) + y % 4` of word `x / 4` of stripe `y / 4`.
 #[derive(Debug, Default)]
@@ -16,16 +16,15 @@ pub(super) struct Significance {
 }
 
 impl Significance {
-    /// Takes it from the quads: `rho` row by row, rows of [`quads_wide`].
-    pub(super) fn gather(&mut self, rho: &[u8], width: usize, height: usize) {
-        let wide = quads_wide(width);
+    /// Takes it from the quads, whose rho is in the low four bits of each; rows are `stride` apart.
+    pub(super) fn gather(&mut self, quads: &[u16], stride: usize, width: usize, height: usize) {
         self.words = width.div_ceil(4) + 1;
         self.cleanup.clear();
         self.cleanup.resize(self.words * (height.div_ceil(4) + 1), 0);
-        for (y, row) in rho.chunks_exact(wide).enumerate() {
+        for (y, row) in quads.chunks_exact(stride).take(height.div_ceil(2)).enumerate() {
             let stripe = &mut self.cleanup[y / 2 * self.words..];
-            for (word, pair) in stripe.iter_mut().zip(row.chunks_exact(2)) {
-                let (first, second) = (u16::from(pair[0]), u16::from(pair[1]));
+            for (word, pair) in stripe.iter_mut().take(width.div_ceil(4)).zip(row.chunks_exact(2)) {
+                let (first, second) = (pair[0], pair[1]);
                 let spread = |rho: u16| rho & 3 | (rho & 12) << 2;
                 *word |= (spread(first) | spread(second) << 8) << (y % 2 * 2);
             }

@@ -1,8 +1,8 @@
 //! The cleanup pass as T.814 7.3 writes it, quad by quad: the reference of all kernels.
 
-use super::Cleanup;
 use super::output::{Area, Output};
 use super::tables::{ABOVE, CONTEXT, EVENT, FIRST_QUADS, OTHER_QUADS, PREFIXES, WEST};
+use super::{Cleanup, TOO_LARGE, VLC_OVERRUN};
 
 /// Exponents of the MEL coder's states (T.814 Table 2).
 pub(super) const MEL_EXPONENTS: [u8; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5];
@@ -11,7 +11,7 @@ pub(super) const MEL_EXPONENTS: [u8; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Significance of every quad, row by row; rows are [`quads_wide`] long.
-    pub(super) rho: Vec<u8>,
+    pub(super) rho: Vec<u16>,
     /// What the next quad row's contexts need of the row above: exponents of its lower samples, by column from 1.
     exponents: Vec<u8>,
 }
@@ -56,12 +56,12 @@ pub(super) fn decode<O: Output>(
             vlc.other_row(row, in_row, &above[(y - 1) * wide..]);
         }
         for (rho, quad) in current.iter_mut().zip(&*row) {
-            *rho = (quad.said & 15) as u8;
+            *rho = (quad.said & 15) as u16;
         }
         let bits = magsgn_row(&mut magsgn, row, &mut scratch.exponents, y, area, scale)?;
         met = met.max(bits);
     }
-    if vlc.vlc.overrun() { Err("VLC ran into MEL") } else { Ok(met) }
+    if vlc.vlc.overrun() { Err(VLC_OVERRUN) } else { Ok(met) }
 }
 
 /// MEL and VLC of one code-block.
@@ -110,7 +110,7 @@ impl Suffix<'_> {
     }
 
     /// T.814 7.3.5 and 7.3.6 in all other quad rows.
-    fn other_row(&mut self, row: &mut [Quad], quads: usize, above: &[u8]) {
+    fn other_row(&mut self, row: &mut [Quad], quads: usize, above: &[u16]) {
         let lower = |column: isize| -> u32 {
             let quad = usize::try_from(column >> 1).ok().and_then(|quad| above.get(quad)).copied().unwrap_or(0);
             u32::from(quad) >> (if column & 1 == 0 { 1 } else { 3 }) & 1
@@ -182,7 +182,7 @@ fn magsgn_row<O: Output>(
         let kappa = if rho & rho.wrapping_sub(1) == 0 { 1 } else { above.saturating_sub(1).max(1) };
         let bound = quad.u + kappa;
         if bound > O::exponent_bound_max(scale) {
-            return Err("a magnitude is larger than can be held");
+            return Err(TOO_LARGE);
         }
         left = right;
         if rho != 0 {
@@ -296,7 +296,7 @@ impl<'a> Reverse<'a> {
 
 /// The MEL decoder (T.814 7.3.3): its bits come most significant first, and after 0xFF a byte has 7.
 #[derive(Debug)]
-struct Mel<'a> {
+pub(super) struct Mel<'a> {
     bytes: &'a [u8],
     /// The byte after the last of `bytes`.
     end: Option<u8>,
@@ -309,7 +309,7 @@ struct Mel<'a> {
 }
 
 impl<'a> Mel<'a> {
-    fn new(bytes: &'a [u8], end: u8) -> Mel<'a> {
+    pub(super) fn new(bytes: &'a [u8], end: u8) -> Mel<'a> {
         Mel { bytes, end: Some(end), byte: 0, count: 0, state: 0, run: 0, one: false }
     }
 
@@ -322,7 +322,7 @@ impl<'a> Mel<'a> {
         u32::from(self.byte >> self.count & 1)
     }
 
-    fn event(&mut self) -> bool {
+    pub(super) fn event(&mut self) -> bool {
         if self.run == 0 && !self.one {
             let exponent = MEL_EXPONENTS[self.state];
             if self.bit() == 1 {

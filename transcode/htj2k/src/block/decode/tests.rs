@@ -172,7 +172,7 @@ fn quad(block: &Block, x: usize, y: usize) -> Quad {
         if sample != 0 {
             quad.rho |= 1 << n;
             quad.exponents[n] = 32 - (2 * sample.unsigned_abs() - 1).leading_zeros();
-            quad.coded[n] = 2 * (sample.unsigned_abs() - 1) | u32::from(sample < 0);
+            quad.coded[n] = (2 * (sample.unsigned_abs() - 1)) | u32::from(sample < 0);
         }
     }
     quad
@@ -316,7 +316,7 @@ fn refinement(full: &Block, coded: &Block, plane: u8, passes: u8, causal: bool) 
             let place = y * full.width + x;
             if coded.samples[place] != 0 {
                 refined.put(bit(x, y), 1);
-                let magnitude = reached(2 * coded.samples[place].unsigned_abs() | bit(x, y));
+                let magnitude = reached((2 * coded.samples[place].unsigned_abs()) | bit(x, y));
                 values[place] = magnitude * coded.samples[place].signum();
             }
         }

@@ -4,44 +4,42 @@
 /// The exponent of the run length that each state expects (T.814 Table 2).
 const EXPONENTS: [u32; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5];
 
-/// The MEL segment of one code-block as it grows. Bits are put most significant first; a byte after 0xFF holds 7.
+/// The MEL segment of one code-block as it grows.
 pub(super) struct Mel {
-    pub(super) bytes: Vec<u8>,
-    /// The byte in hand, right-justified.
-    partial: u32,
-    /// How many bits it still takes: 1 to 8.
-    free: u32,
+    /// Bits, most significant first, not yet stuffed: whole words, then the low `used` bits (fewer than 32) of `word`.
+    words: Vec<u32>,
+    word: u64,
+    used: u32,
     state: usize,
     run: u32,
 }
 
 impl Mel {
     pub(super) fn new() -> Mel {
-        Mel { bytes: Vec::with_capacity(2048), partial: 0, free: 8, state: 0, run: 0 }
+        Mel { words: Vec::with_capacity(512), word: 0, used: 0, state: 0, run: 0 }
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        (self.partial, self.free, self.state, self.run) = (0, 8, 0, 0);
+        self.words.clear();
+        (self.word, self.used, self.state, self.run) = (0, 0, 0, 0);
     }
 
     /// Codes `count` events, the first in the least significant bit.
     #[inline]
     pub(super) fn events(&mut self, mut events: u64, mut count: u32) {
-        while count > 0 {
-            let zeros = events.trailing_zeros().min(count);
+        while events != 0 {
+            let zeros = events.trailing_zeros();
             self.zeros(zeros);
-            if zeros == count {
-                return;
-            }
             self.one();
             events = events >> zeros >> 1;
             count -= zeros + 1;
         }
+        self.zeros(count);
     }
 
     /// Codes `count` events that did not happen.
-    pub(super) fn zeros(&mut self, count: u32) {
+    #[inline]
+    fn zeros(&mut self, count: u32) {
         self.run += count;
         while self.run >= 1 << EXPONENTS[self.state] {
             self.run -= 1 << EXPONENTS[self.state];
@@ -50,30 +48,43 @@ impl Mel {
         }
     }
 
+    #[inline]
     fn one(&mut self) {
         self.put(self.run, 1 + EXPONENTS[self.state]);
         self.run = 0;
         self.state = self.state.saturating_sub(1);
     }
 
+    #[inline]
     fn put(&mut self, bits: u32, length: u32) {
-        for i in (0..length).rev() {
-            self.partial = self.partial << 1 | bits >> i & 1;
-            self.free -= 1;
-            if self.free == 0 {
-                self.bytes.push(self.partial as u8);
-                self.free = if self.partial == 0xFF { 7 } else { 8 };
-                self.partial = 0;
-            }
+        self.word = self.word << length | u64::from(bits);
+        self.used += length;
+        if self.used >= 32 {
+            self.used -= 32;
+            self.words.push((self.word >> self.used) as u32);
         }
     }
 
-    /// Ends the run in hand; answers the unfinished byte, left-justified, and a mask of its bits that a reader needs. (The
-    /// stuffed zero after a last byte of 0xFF is one.)
-    pub(super) fn finish(&mut self) -> (u8, u8) {
+    /// Ends the run in hand and appends the bytes that are full to `out`: one after 0xFF holds 7 bits. Answers the byte that
+    /// is not, left-justified, and a mask of its bits that a reader needs. (The stuffed zero after 0xFF is one.)
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> (u8, u8) {
         if self.run > 0 {
             self.put(1, 1);
         }
-        ((self.partial << self.free) as u8, (0xFF << self.free) as u8)
+        let length = self.words.len() * 32 + self.used as usize;
+        self.words.extend([((self.word << 32) >> self.used) as u32, 0]);
+        let byte = |position: usize| {
+            let [high, low] = [0, 1].map(|next| u64::from(self.words[position / 32 + next]));
+            ((high << 32 | low) << (position % 32) >> 56) as u8
+        };
+        let (mut position, mut room) = (0, 8);
+        while length - position >= room {
+            let full = byte(position) >> (8 - room);
+            out.push(full);
+            position += room;
+            room = if full == 0xFF { 7 } else { 8 };
+        }
+        let rest = length - position;
+        (byte(position) >> (8 - room) & (0xFF << (room - rest)) as u8, (0xFF << (room - rest)) as u8)
     }
 }

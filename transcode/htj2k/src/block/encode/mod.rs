@@ -3,11 +3,20 @@
 //! An encoder knows all coefficients at once, so nothing but the order of the bits is serial. A kernel turns a quad row
 //! into codewords and their lengths; they are appended, unstuffed, to a buffer for MagSgn and one for VLC; stuffing and
 //! joining come last.
+//!
+//! Kernels take coefficients that fit i16. A block with a larger one goes quad by quad: few do, and only those that hold
+//! the lowest subband of 16-bit samples, or edges as high as the range.
 
+#[cfg(target_arch = "x86_64")]
+mod append;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bits;
 mod mel;
+#[cfg(target_arch = "x86_64")]
+mod pending;
 mod scalar;
 mod segments;
 mod stuffing;
@@ -63,34 +72,34 @@ impl BlockEncoder {
         assert!((1..=EDGE_MAX).contains(&width) && (1..=EDGE_MAX).contains(&height), "edges are legal");
         assert!(width * height <= AREA_MAX, "the area is legal");
         assert!(stride >= width && (height - 1) * stride + width <= coefficients.len(), "the slice covers the block");
-        let magnitudes = magnitudes(coefficients, stride, width, height);
+        let magnitudes = match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::magnitudes(coefficients, stride, width, height),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::magnitudes(coefficients, stride, width, height),
+            _ => scalar::magnitudes(coefficients, stride, width, height),
+        };
         if magnitudes == 0 {
             return None;
         }
         let start = out.len();
         self.segments.clear();
         let segments = &mut self.segments;
+        #[cfg(target_arch = "x86_64")]
+        let narrow = size_of::<T>() == 2 || magnitudes < 1 << 15;
         match self.level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => {
-                if size_of::<T>() == 2 || magnitudes < 1 << 15 {
-                    avx512::rows(coefficients, stride, width, height, segments);
-                } else {
-                    scalar::rows(coefficients, stride, width, height, segments);
-                }
-                segments.finish(&avx512::STUFFING, out);
-            }
-            _ => {
-                scalar::rows(coefficients, stride, width, height, segments);
-                segments.finish(&stuffing::SCALAR, out);
-            }
+            Level::Avx512 if narrow => avx512::rows(coefficients, stride, width, height, segments),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 if narrow => avx2::rows(coefficients, stride, width, height, segments),
+            _ => scalar::rows(coefficients, stride, width, height, segments),
         }
+        let stuffing = match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::STUFFING,
+            _ => stuffing::SCALAR,
+        };
+        segments.finish(&stuffing, out);
         Some(Encoded { length: (out.len() - start) as u32, magnitude_bits: (32 - magnitudes.leading_zeros()) as u8 })
     }
-}
-
-/// All magnitudes or-ed.
-fn magnitudes<T: Coefficient>(coefficients: &[T], stride: usize, width: usize, height: usize) -> u32 {
-    let rows = coefficients.chunks(stride).take(height);
-    rows.flat_map(|row| &row[..width]).fold(0, |all, coefficient| all | coefficient.to_i32().unsigned_abs())
 }

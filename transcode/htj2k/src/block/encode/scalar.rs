@@ -30,6 +30,18 @@ struct Quad {
     entry: u16,
 }
 
+/// All magnitudes or-ed.
+#[inline(always)]
+pub(super) fn magnitudes<T: Coefficient>(coefficients: &[T], stride: usize, width: usize, height: usize) -> u32 {
+    let mut all = 0;
+    for row in coefficients.chunks(stride).take(height) {
+        for coefficient in &row[..width] {
+            all |= coefficient.to_i32().unsigned_abs();
+        }
+    }
+    all
+}
+
 /// Codes all quad rows of a code-block into `segments`.
 pub(super) fn rows<T: Coefficient>(
     coefficients: &[T],
@@ -133,7 +145,7 @@ fn send(two: &[Quad; 2], present: usize, first_row: bool, segments: &mut Segment
     }
     send_excess(
         UVLC[first as usize],
-        if one_bit { second as u16 - 1 | 1 << 3 } else { UVLC[second as usize] },
+        if one_bit { (second as u16 - 1) | 1 << 3 } else { UVLC[second as usize] },
         segments,
     );
     for quad in &two[..present] {

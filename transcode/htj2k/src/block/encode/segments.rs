@@ -17,8 +17,9 @@ pub(super) struct Segments {
     pub(super) magsgn: BitBuffer,
     /// VLC bits, not yet stuffed; a reader takes them from the end of the codeword segment backwards.
     pub(super) vlc: BitBuffer,
-    /// MEL bytes.
+    /// MEL bits.
     pub(super) mel: Mel,
+    mel_stuffed: Vec<u8>,
     vlc_stuffed: Vec<u8>,
 }
 
@@ -28,6 +29,7 @@ impl Segments {
             magsgn: BitBuffer::with_room(MAGSGN_BYTES_MAX),
             vlc: BitBuffer::with_room(VLC_BYTES_MAX),
             mel: Mel::new(),
+            mel_stuffed: Vec::with_capacity(2048),
             vlc_stuffed: Vec::with_capacity(VLC_BYTES_MAX * 8 / 7 + 128),
         }
     }
@@ -38,6 +40,7 @@ impl Segments {
         self.vlc.clear();
         self.vlc.append(0xF, 4);
         self.mel.clear();
+        self.mel_stuffed.clear();
         self.vlc_stuffed.clear();
     }
 
@@ -48,10 +51,10 @@ impl Segments {
         let length = self.vlc.finish(false);
         let (vlc_partial, vlc_bits) = (stuffing.vlc)(&self.vlc.bytes, length, &mut self.vlc_stuffed);
         self.join(vlc_partial, vlc_bits);
-        let suffix = self.mel.bytes.len() + self.vlc_stuffed.len() + 1;
+        let suffix = self.mel_stuffed.len() + self.vlc_stuffed.len() + 1;
         assert!(suffix <= SUFFIX_BYTES_MAX, "MEL and VLC of 4096 coefficients fit");
         self.vlc_stuffed[0] = self.vlc_stuffed[0] & 0xF0 | (suffix & 0xF) as u8;
-        out.extend_from_slice(&self.mel.bytes);
+        out.extend_from_slice(&self.mel_stuffed);
         out.extend(self.vlc_stuffed.iter().rev());
         out.push((suffix >> 4) as u8);
     }
@@ -59,16 +62,16 @@ impl Segments {
     /// Puts the unfinished bytes of MEL and VLC in one where they do not contradict each other, in two else. The VLC byte
     /// that holds bits of Scup is no place for MEL.
     fn join(&mut self, vlc_partial: u8, vlc_bits: u32) {
-        let (mel_partial, mel_mask) = self.mel.finish();
+        let (mel_partial, mel_mask) = self.mel.finish(&mut self.mel_stuffed);
         let vlc_mask = ((1u32 << vlc_bits) - 1) as u8;
         if mel_mask | vlc_mask == 0 {
             return;
         }
         let both = mel_partial | vlc_partial;
         let agree = (both ^ mel_partial) & mel_mask | (both ^ vlc_partial) & vlc_mask == 0;
-        self.mel.bytes.push(mel_partial);
+        self.mel_stuffed.push(mel_partial);
         if agree && both != 0xFF && !self.vlc_stuffed.is_empty() {
-            *self.mel.bytes.last_mut().unwrap_or(&mut 0) = both;
+            *self.mel_stuffed.last_mut().unwrap_or(&mut 0) = both;
         } else {
             self.vlc_stuffed.push(vlc_partial);
         }

@@ -2,12 +2,14 @@
 
 use super::bits::eight_bytes;
 
+type VlcPass = fn(&[u8], usize, &mut Vec<u8>) -> (u8, u32);
+
 /// The two passes, as a kernel has them.
 pub(super) struct Stuffing {
     /// As [`magsgn`].
     pub(super) magsgn: fn(&[u8], usize, &mut Vec<u8>),
     /// As [`vlc`].
-    pub(super) vlc: fn(&[u8], usize, &mut Vec<u8>) -> (u8, u32),
+    pub(super) vlc: VlcPass,
 }
 
 /// The passes of this file.
@@ -50,6 +52,13 @@ pub(super) fn vlc(bits: &[u8], length: usize, out: &mut Vec<u8>) -> (u8, u32) {
     // The byte before the first holds the upper bits of Scup; a writer takes it for 0xFF (T.814 7.1.4).
     let mut last = 0xFF;
     while length - position >= 8 {
+        let eight = eight_bytes(bits, position);
+        if length - position >= 64 && !any_stuffed(eight, last) {
+            out.extend_from_slice(&eight.to_le_bytes());
+            position += 64;
+            last = (eight >> 56) as u8;
+            continue;
+        }
         last = vlc_byte(bits, &mut position, last);
         out.push(last);
     }
@@ -60,6 +69,16 @@ pub(super) fn vlc(bits: &[u8], length: usize, out: &mut Vec<u8>) -> (u8, u32) {
         return (0, 0);
     }
     (partial, rest)
+}
+
+/// Whether some of eight bytes has seven ones and follows one above 0x8F.
+fn any_stuffed(eight: u64, last: u8) -> bool {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    let before = eight << 8 | u64::from(last);
+    let ones = (eight & LOW) + 0x0101_0101_0101_0101;
+    let above = before & ((before & LOW) + 0x7070_7070_7070_7070);
+    ones & above & TOP != 0
 }
 
 fn vlc_byte(bits: &[u8], position: &mut usize, last: u8) -> u8 {

@@ -12,6 +12,22 @@ pub(super) static CXTVLC_FIRST: CxtVlc = cxtvlc(&FIRST_ROW);
 /// CxtVLC of all other quad rows.
 pub(super) static CXTVLC_OTHER: CxtVlc = cxtvlc(&OTHER_ROWS);
 
+/// The same entries, as close together as they can be: epsilon lies within rho, so that a sample has three states: not
+/// significant, significant, in epsilon (0 to 2). The index is `context * 81`, plus 3^n times the state of sample n.
+#[cfg(target_arch = "x86_64")]
+pub(super) type DenseCxtVlc = [u16; DENSE_ENTRIES];
+
+/// 8 * 81, and what fills the last group of 64.
+#[cfg(target_arch = "x86_64")]
+pub(super) const DENSE_ENTRIES: usize = 704;
+
+/// [`CXTVLC_FIRST`], dense.
+#[cfg(target_arch = "x86_64")]
+pub(super) static DENSE_FIRST: DenseCxtVlc = dense(&CXTVLC_FIRST);
+/// [`CXTVLC_OTHER`], dense.
+#[cfg(target_arch = "x86_64")]
+pub(super) static DENSE_OTHER: DenseCxtVlc = dense(&CXTVLC_OTHER);
+
 /// U-VLC of `u_q` 0 to 31 (T.814 Table 3): bits 0–2 the prefix, 3–4 its length, 8–12 the suffix, 13–15 its length. No
 /// coefficient of 32 bits needs the extension: that begins at 33.
 pub(super) static UVLC: [u16; 32] = uvlc();
@@ -40,6 +56,24 @@ const fn cxtvlc(rows: &[Row]) -> CxtVlc {
     table
 }
 
+#[cfg(target_arch = "x86_64")]
+const fn dense(table: &CxtVlc) -> DenseCxtVlc {
+    let mut dense = [0; DENSE_ENTRIES];
+    let mut index = 0;
+    while index < 8 * 81 {
+        let (mut rho, mut epsilon, mut states, mut n) = (0, 0, index % 81, 0);
+        while n < 4 {
+            rho |= ((states % 3 > 0) as usize) << n;
+            epsilon |= ((states % 3 > 1) as usize) << n;
+            states /= 3;
+            n += 1;
+        }
+        dense[index] = table[(index / 81) << 8 | rho << 4 | epsilon];
+        index += 1;
+    }
+    dense
+}
+
 const fn uvlc() -> [u16; 32] {
     let mut table = [0; 32];
     let mut u = 1;
@@ -64,9 +98,9 @@ mod tests {
     #[test]
     fn every_quad_has_a_codeword() {
         for table in [&CXTVLC_FIRST, &CXTVLC_OTHER] {
-            for index in 0..2048usize {
+            for (index, entry) in table[..2048].iter().enumerate() {
                 let (context, rho, epsilon) = (index >> 8, index >> 4 & 15, index & 15);
-                let (length, e_k) = (table[index] >> 8 & 15, usize::from(table[index] >> 12));
+                let (length, e_k) = (entry >> 8 & 15, usize::from(entry >> 12));
                 let possible = epsilon & !rho == 0 && (context | rho) != 0;
                 assert_eq!(length != 0, possible, "index {index:#05x}");
                 assert_eq!(e_k & !rho, 0, "index {index:#05x}");

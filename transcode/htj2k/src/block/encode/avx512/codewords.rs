@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::append::Appender;
 use super::quads::Quads;
+use crate::block::encode::pending::Words;
 use crate::block::tables::UVLC;
 
 /// Two codewords a 32-bit lane, that of the first quad in the low half, become one; answers their joint length, too.
@@ -17,13 +17,10 @@ fn join(codewords: __m512i, lengths: __m512i) -> (__m512i, __m512i) {
     (joined, _mm512_madd_epi16(lengths, _mm512_set1_epi16(1)))
 }
 
-/// Sends the codewords of the first `present` quads.
-///
-/// # Safety
-/// The buffer has room for them, and 8 bytes more.
+/// Makes the words of the first `present` quads.
 #[inline]
 #[target_feature(enable = "avx512vbmi2,avx512vbmi,avx512cd,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) unsafe fn send(quads: &Quads, first_row: bool, present: usize, vlc: &mut Appender) {
+pub(super) fn prepare(quads: &Quads, first_row: bool, present: usize, vlc: &mut Words<8>) {
     let byte = |value: __m512i, mask: i16| _mm512_and_si512(value, _mm512_set1_epi16(mask));
     let entry = quads.entry;
     let (context, context_length) = join(byte(entry, 0xFF), byte(_mm512_srli_epi16::<8>(entry), 0xF));
@@ -42,15 +39,12 @@ pub(super) unsafe fn send(quads: &Quads, first_row: bool, present: usize, vlc: &
     let second = _mm512_sllv_epi64(_mm512_srli_epi64::<32>(pair), first_length);
     let words = _mm512_ternarylogic_epi64::<0xF8>(second, pair, low);
     let lengths = _mm512_add_epi64(first_length, _mm512_srli_epi64::<32>(length));
-    let (mut word, mut bits) = ([0u64; 8], [0u64; 8]);
-    // SAFETY: the arrays hold 64 bytes; the caller has seen to the room.
+    // SAFETY: the arrays hold 64 and 32 bytes.
     unsafe {
-        _mm512_storeu_si512(word.as_mut_ptr().cast(), words);
-        _mm512_storeu_si512(bits.as_mut_ptr().cast(), lengths);
-        for i in 0..present.div_ceil(4) {
-            vlc.append(word[i], bits[i] as u32);
-        }
+        _mm512_storeu_si512(vlc.words.as_mut_ptr().cast(), words);
+        _mm256_storeu_si256(vlc.bits.as_mut_ptr().cast(), _mm512_cvtepi64_epi32(lengths));
     }
+    vlc.count = present.div_ceil(4);
 }
 
 /// U-VLC of u_q, as [`UVLC`] has it.

@@ -2,16 +2,13 @@
 
 use std::arch::x86_64::*;
 
-use super::append::Appender;
 use super::quads::{Quads, Samples};
+use crate::block::encode::pending::Words;
 
-/// Sends the low m_n = U_q - k_n bits of each significant value (T.814 7.3.8) of the first `present` quads.
-///
-/// # Safety
-/// The buffer has room for them, and 8 bytes more.
+/// Makes words of the low m_n = U_q - k_n bits of each significant value (T.814 7.3.8) of the first `present` quads.
 #[inline]
 #[target_feature(enable = "avx512vbmi2,avx512vbmi,avx512cd,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) unsafe fn send(samples: &Samples, quads: &Quads, present: usize, magsgn: &mut Appender) {
+pub(super) fn prepare(samples: &Samples, quads: &Quads, present: usize, magsgn: &mut Words<32>) {
     let m0 = lengths::<0x1000>(samples.significant[0], quads);
     let m1 = lengths::<0x2000>(samples.significant[1], quads);
     let m2 = lengths::<0x4000>(samples.significant[2], quads);
@@ -24,13 +21,12 @@ pub(super) unsafe fn send(samples: &Samples, quads: &Quads, present: usize, mags
 
     let pair_lengths = _mm512_madd_epi16(length, _mm512_set1_epi16(1));
     let too_long = _mm512_cmpgt_epi32_mask(pair_lengths, _mm512_set1_epi32(64));
-    // SAFETY: the caller has seen to the room.
-    unsafe {
-        if too_long == 0 {
-            send_pairs(words, length, pair_lengths, present, magsgn);
-        } else {
-            send_quads(words, length, present, magsgn);
-        }
+    if too_long == 0 {
+        prepare_pairs(words, length, pair_lengths, magsgn);
+        magsgn.count = present.div_ceil(2);
+    } else {
+        prepare_quads(words, length, magsgn);
+        magsgn.count = present;
     }
 }
 
@@ -86,47 +82,45 @@ fn quad_words(left: [__m512i; 2], right: [__m512i; 2], left_bits: __m512i) -> [_
     ]
 }
 
-/// # Safety
-/// As [`send`].
+/// Stores one word a quad.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512dq")]
-unsafe fn send_quads(words: [__m512i; 4], length: __m512i, present: usize, magsgn: &mut Appender) {
-    let (mut word, mut bits) = ([0u64; 32], [0u16; 32]);
+fn prepare_quads(words: [__m512i; 4], length: __m512i, magsgn: &mut Words<32>) {
+    // Lanes of 128 bits: a row of one vector becomes a column of all.
+    let [a, b, c, d] = words;
+    let low = [_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0x44>(c, d)];
+    let high = [_mm512_shuffle_i64x2::<0xEE>(a, b), _mm512_shuffle_i64x2::<0xEE>(c, d)];
+    let ordered = [
+        _mm512_shuffle_i64x2::<0x88>(low[0], low[1]),
+        _mm512_shuffle_i64x2::<0xDD>(low[0], low[1]),
+        _mm512_shuffle_i64x2::<0x88>(high[0], high[1]),
+        _mm512_shuffle_i64x2::<0xDD>(high[0], high[1]),
+    ];
     // SAFETY: the arrays hold what is stored.
     unsafe {
-        for (i, words) in words.into_iter().enumerate() {
-            _mm512_storeu_si512(word.as_mut_ptr().add(8 * i).cast(), words);
+        for (i, words) in ordered.into_iter().enumerate() {
+            _mm512_storeu_si512(magsgn.words.as_mut_ptr().add(8 * i).cast(), words);
         }
-        _mm512_storeu_si512(bits.as_mut_ptr().cast(), length);
-        for q in 0..present {
-            magsgn.append(word[q % 8 / 2 * 8 + q / 8 * 2 + q % 2], u32::from(bits[q]));
-        }
+        let [low, high] = [_mm512_castsi512_si256(length), _mm512_extracti64x4_epi64::<1>(length)];
+        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().cast(), _mm512_cvtepu16_epi32(low));
+        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().add(16).cast(), _mm512_cvtepu16_epi32(high));
     }
 }
 
-/// # Safety
-/// As [`send`]; no pair is longer than 64 bits.
+/// Stores one word a pair of quads; none is longer than 64 bits.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512dq")]
-unsafe fn send_pairs(
-    words: [__m512i; 4],
-    length: __m512i,
-    pair_lengths: __m512i,
-    present: usize,
-    magsgn: &mut Appender,
-) {
+fn prepare_pairs(words: [__m512i; 4], length: __m512i, pair_lengths: __m512i, magsgn: &mut Words<32>) {
     let [a, b, c, d] = words;
     let pairs = |evens, odds, lengths| _mm512_or_si512(evens, _mm512_sllv_epi64(odds, lengths));
     let low = pairs(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b), spread::<0, 2>(length));
     let high = pairs(_mm512_unpacklo_epi64(c, d), _mm512_unpackhi_epi64(c, d), spread::<4, 6>(length));
-    let (mut word, mut bits) = ([0u64; 16], [0u32; 16]);
+    let first = _mm512_permutex2var_epi64(low, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), high);
+    let second = _mm512_permutex2var_epi64(low, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), high);
     // SAFETY: the arrays hold what is stored.
     unsafe {
-        _mm512_storeu_si512(word.as_mut_ptr().cast(), low);
-        _mm512_storeu_si512(word.as_mut_ptr().add(8).cast(), high);
-        _mm512_storeu_si512(bits.as_mut_ptr().cast(), pair_lengths);
-        for p in 0..present.div_ceil(2) {
-            magsgn.append(word[p % 4 / 2 * 8 + p / 4 * 2 + p % 2], bits[p]);
-        }
+        _mm512_storeu_si512(magsgn.words.as_mut_ptr().cast(), first);
+        _mm512_storeu_si512(magsgn.words.as_mut_ptr().add(8).cast(), second);
+        _mm512_storeu_si512(magsgn.bits.as_mut_ptr().cast(), pair_lengths);
     }
 }

@@ -4,21 +4,28 @@
 //! a row has no serial part but the positions of its bits.
 #![allow(unsafe_code, reason = "loads under a mask, stores of words whose room is proven, the call into the features")]
 
-mod append;
 mod codewords;
 mod magnitudes;
 mod quads;
 mod stuffing;
 
+use super::pending::Pending;
 use super::segments::Segments;
 use crate::Coefficient;
 use crate::simd::Level;
-use append::Appender;
 use quads::{Above, Quads, Samples};
 pub(super) use stuffing::STUFFING;
 
 /// Coefficients of a quad row that are loaded at once.
 const COLUMNS: usize = 64;
+
+/// As [`super::scalar::magnitudes`].
+pub(super) fn magnitudes<T: Coefficient>(coefficients: &[T], stride: usize, width: usize, height: usize) -> u32 {
+    assert!(Level::best() == Level::Avx512, "the machine has AVX-512");
+    assert!((height - 1) * stride + width <= coefficients.len());
+    // SAFETY: the features are there, and rows y < height of width coefficients at y * stride lie within the slice.
+    unsafe { quads::magnitudes(coefficients.as_ptr(), stride, width, height) }
+}
 
 /// Codes all quad rows of a code-block into `segments`, which are clear. All fit i16.
 pub(super) fn rows<T: Coefficient>(
@@ -46,8 +53,7 @@ unsafe fn rows_unchecked<T: Coefficient>(
     segments: &mut Segments,
 ) {
     let mut above = Above::nothing();
-    let mut magsgn = Appender::of(&mut segments.magsgn);
-    let mut vlc = Appender::of(&mut segments.vlc);
+    let mut pending = Pending::<8, 32>::of(segments);
     for top in (0..height).step_by(2) {
         above.begin_row();
         for column in (0..width).step_by(COLUMNS) {
@@ -56,26 +62,32 @@ unsafe fn rows_unchecked<T: Coefficient>(
                 let row = first.add(top * stride + column);
                 Samples::load(row, (top + 1 < height).then(|| row.add(stride)), width - column)
             };
+            // SAFETY: the buffers have room for all bits of a block.
+            unsafe { pending.append_magsgn::<8>(0) };
             let present = (width - column).div_ceil(2).min(COLUMNS / 2);
             let quads = if top == 0 {
                 above.describe::<true>(&samples, column / COLUMNS, present)
             } else {
                 above.describe::<false>(&samples, column / COLUMNS, present)
             };
-            let Some(quads) = quads else {
-                segments.mel.zeros(present as u32);
-                continue;
-            };
             send_events(&quads, top == 0, &mut segments.mel);
             // SAFETY: the buffers have room for all bits of a block.
             unsafe {
-                codewords::send(&quads, top == 0, present, &mut vlc);
-                magnitudes::send(&samples, &quads, present, &mut magsgn);
+                pending.append_vlc();
+                pending.append_magsgn::<8>(1);
+                codewords::prepare(&quads, top == 0, present, &mut pending.vlc);
+                pending.append_magsgn::<8>(2);
+                pending.append_magsgn::<8>(3);
             }
+            magnitudes::prepare(&samples, &quads, present, &mut pending.magsgn);
         }
     }
-    magsgn.put_back(&mut segments.magsgn);
-    vlc.put_back(&mut segments.vlc);
+    // SAFETY: the buffers have room for all bits of a block.
+    unsafe {
+        pending.append_vlc();
+        (0..4).for_each(|group| pending.append_magsgn::<8>(group));
+    }
+    pending.put_back(segments);
 }
 
 /// MEL events: those of the quads of context 0, and in the first row, after each pair whose u_q are both above 0, whether

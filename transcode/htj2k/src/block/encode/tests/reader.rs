@@ -181,7 +181,7 @@ pub(super) fn decode(pass: &[u8], width: usize, height: usize) -> Vec<i64> {
         for pair in (0..quads).step_by(2) {
             let present = (quads - pair).min(2);
             let mut described = [(0, 0, 0, 0); 2];
-            for index in 0..present {
+            for (index, quad) in described.iter_mut().enumerate().take(present) {
                 let q = pair + index + 1;
                 let sigma = |row: usize, q: usize, n: u8| rho[row][q] >> n & 1;
                 let context = if y == 0 {
@@ -192,20 +192,19 @@ pub(super) fn decode(pass: &[u8], width: usize, height: usize) -> Vec<i64> {
                         | (sigma(y, q, 3) | sigma(y, q + 1, 1)) << 2
                 };
                 if context != 0 || mel.symbol() {
-                    described[index] = vlc.quad(y == 0, context);
+                    *quad = vlc.quad(y == 0, context);
                 }
-                rho[y + 1][q] = described[index].0;
+                rho[y + 1][q] = quad.0;
             }
             let u_off = described.map(|quad| quad.1 == 1);
             let both_above_two = y == 0 && u_off == [true, true] && mel.symbol();
             let excesses = vlc.excesses(u_off, both_above_two, y == 0);
-            for index in 0..present {
+            for (index, (rho, _, e_k, e_1)) in described.into_iter().enumerate().take(present) {
                 let q = pair + index + 1;
-                let (rho, _, e_k, e_1) = described[index];
                 let above = &exponents[y];
                 let above = above[q - 1][3].max(above[q][1]).max(above[q][3]).max(above[q + 1][1]);
                 let kappa = if rho.count_ones() > 1 { above.saturating_sub(1).max(1) } else { 1 };
-                let u = kappa + if u_off[index] { excesses[index] } else { 0 };
+                let u = kappa + excesses[index];
                 for n in (0..4).filter(|n| rho >> n & 1 == 1) {
                     let bits = u - u32::from(e_k >> n & 1);
                     let low = (0..bits).fold(0u64, |value, i| value | u64::from(magsgn.bit()) << i);

@@ -1,6 +1,7 @@
 //! Appending to a [`BitBuffer`] without a branch.
+#![allow(unsafe_code, reason = "stores into room that the caller has proven")]
 
-use crate::block::encode::bits::BitBuffer;
+use super::bits::BitBuffer;
 
 /// A [`BitBuffer`]'s end, held in registers.
 pub(super) struct Appender {
