@@ -20,12 +20,12 @@ pub struct Shape {
 impl Shape {
     /// `width * height * components`.
     pub fn samples(&self) -> u64 {
-        u64::from(self.width) * u64::from(self.height) * u64::from(self.components)
+        (u64::from(self.width) * u64::from(self.height)).saturating_mul(self.components.into())
     }
 
     /// Bytes of the samples in memory: one each up to 8 bits, else two.
     pub fn raw_bytes(&self) -> u64 {
-        self.samples() * if self.bits > 8 { 2 } else { 1 }
+        self.samples().saturating_mul(if self.bits > 8 { 2 } else { 1 })
     }
 
     /// Smallest and largest number of these bits.

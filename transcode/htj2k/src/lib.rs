@@ -25,5 +25,5 @@ pub use encode::Encoder;
 pub use error::{Error, Result};
 pub use image::{Samples, SamplesMut, Shape, Values};
 pub use measure::{Measured, measure};
-pub use parameters::{BASE_EDGE_MAX, DecodeOptions, EncodeParameters, Order, Quality, SAMPLES_MAX};
+pub use parameters::{BASE_EDGE_MAX, DecodeOptions, EncodeParameters, Order, Quality, SAMPLES_MAX, decode_bytes_max};
 pub use workers::{Alone, Workers};

@@ -130,8 +130,28 @@ pub struct DecodeOptions {
     pub region: Option<Rect>,
     /// Whether a truncated codestream gives what it holds; else it is [`Error::Damaged`].
     pub prefix: bool,
-    /// Samples the answer may have; above it nothing is allocated.
+    /// Samples the answer may have; above it nothing is allocated. It bounds the memory of a decode, whatever the bytes
+    /// claim: [`decode_bytes_max`].
     pub samples_max: u64,
+}
+
+/// Bytes of tables that any header may make the decoder hold: code-blocks, precincts and tiles, as
+/// [`crate::codestream::TILE_BLOCKS_READ_MAX`] and [`crate::codestream::TILE_PRECINCTS_MAX`] bound them.
+const TABLE_BYTES_MAX: u64 = 340_000_000;
+/// Bytes a sample: the planes of an answer, those of a colour transform of either kind, and of the wavelet the low
+/// coefficients and rows of code-blocks in each of three kinds of number.
+const BYTES_A_SAMPLE: u64 = 32;
+/// Bytes of tables a byte of the codestream: the shortest tile-part has 14 bytes.
+const BYTES_A_BYTE: u64 = 32;
+/// Samples of the rows of code-blocks that a region is made from, if [`DecodeOptions::samples_max`] is less: 64 rows of
+/// 65,536.
+pub(crate) const STRIP_SAMPLES_MAX: u64 = 1 << 22;
+
+/// The most bytes that a [`crate::Decoder`] holds at once under a [`DecodeOptions::samples_max`], the planes of its answer
+/// with them, whatever a codestream of so many bytes claims; the codestream itself is not counted.
+pub fn decode_bytes_max(samples_max: u64, codestream_bytes: usize) -> u64 {
+    let samples = samples_max.max(STRIP_SAMPLES_MAX).saturating_mul(BYTES_A_SAMPLE);
+    TABLE_BYTES_MAX.saturating_add(samples).saturating_add((codestream_bytes as u64).saturating_mul(BYTES_A_BYTE))
 }
 
 impl Default for DecodeOptions {

@@ -174,7 +174,10 @@ impl<T: Decoded + crate::wavelet::Transform> Chunk<T> {
             for (part, band) in job.resolution.subbands.iter().enumerate() {
                 let (strip, columns) = (&mut self.high[part], columns[part].clone());
                 let first = band.rect.y0 >> band.block_height_log2;
-                let Some(row) = bands.grid_row(number).checked_sub(first) else { continue };
+                let Some(row) = bands.grid_row(number).checked_sub(first) else {
+                    strip.skip();
+                    continue;
+                };
                 let bits = strip.decode(&job.coded, band, row, columns, &mut self.decoder)?;
                 peaks[part] = peaks[part].max(largest(bits));
             }

@@ -1,11 +1,11 @@
 //! One tile-component, from the lowest resolution level up: 16 bits wide as long as every number is seen to fit.
 
 use super::chunks::{Chunks, Fits, LevelJob, Made};
-use super::strips::{Coded, Decoded, Strip, cells};
+use super::strips::{Coded, Decoded, Strip, cells, strip_area};
 use super::target::Target;
 use super::window::windows;
 use crate::block::decode::BlockDecoder;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Rect, TileComponent};
 use crate::wavelet::Transform;
 use crate::workers::Workers;
@@ -34,6 +34,8 @@ pub(super) struct Wanted<'a> {
     /// Rectangle of it.
     pub rect: Rect,
     pub reversible: bool,
+    /// Coefficients that one row of code-blocks may have.
+    pub strip_samples_max: u64,
 }
 
 /// The integer path between two levels.
@@ -47,6 +49,11 @@ impl Component {
     /// Decodes into `target`, whose rows and columns are those of `wanted.rect`.
     pub fn decode(&mut self, wanted: &Wanted<'_>, target: Target<'_>, workers: &dyn Workers) -> Result<()> {
         let windows = windows(wanted.component, wanted.highest, wanted.rect, wanted.reversible);
+        let strips = wanted.component.resolutions.iter().zip(&windows).map(|(level, window)| strip_area(level, window));
+        let (claimed, limit) = (strips.max().unwrap_or(0), wanted.strip_samples_max);
+        if claimed > limit {
+            return Err(Error::TooLarge { what: "samples in the code-blocks that a region touches", claimed, limit });
+        }
         if wanted.reversible {
             self.integers(wanted, &windows, target, workers)
         } else {
@@ -175,7 +182,9 @@ impl<T: Decoded + Transform> Kind<T> {
     ) -> Result<Made> {
         let is_top = top.is_some();
         let [from, to] = &mut self.low;
-        grow(to, area(windows[r]));
+        if !is_top {
+            grow(to, area(windows[r]));
+        }
         let job = LevelJob {
             coded: wanted.coded,
             resolution: &wanted.component.resolutions[r],

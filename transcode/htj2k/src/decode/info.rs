@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codestream::{Codestream, Progression, contiguous};
+use crate::codestream::{COMPONENTS_READ_MAX, Codestream, Progression, contiguous};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::Shape;
@@ -56,8 +56,9 @@ impl Info {
 
     pub(crate) fn of(stream: &Codestream<'_>) -> Info {
         let siz = stream.siz();
-        let each =
-            || (0..siz.tiles()).flat_map(|tile| (0..siz.components.len()).map(move |number| (tile, number as u16)));
+        // No more components than tiles are read with: SIZ may claim 16,384 in each of 65,535 tiles, and time is not free.
+        let known = siz.components.len().min(COMPONENTS_READ_MAX.into()) as u16;
+        let each = || (0..siz.tiles()).flat_map(|tile| (0..known).map(move |number| (tile, number)));
         let codings = || each().map(|(tile, number)| stream.coding(tile, number));
         let components = siz.components.iter();
         Info {
@@ -116,12 +117,12 @@ impl Info {
                     y0: along(whole.y0, region.y0, component.dy),
                     x1: along(
                         whole.x0,
-                        region.x1.div_ceil(component.dx.into()) * u32::from(component.dx),
+                        region.x1.div_ceil(component.dx.into()).saturating_mul(component.dx.into()),
                         component.dx,
                     ),
                     y1: along(
                         whole.y0,
-                        region.y1.div_ceil(component.dy.into()) * u32::from(component.dy),
+                        region.y1.div_ceil(component.dy.into()).saturating_mul(component.dy.into()),
                         component.dy,
                     ),
                 };
@@ -140,7 +141,7 @@ impl Info {
             return Err(Error::unsupported(0, format!("a component of {} bits", component.bits)));
         }
         let area = |rect: &Rect| u64::from(rect.width()) * u64::from(rect.height());
-        let claimed = self.rects(options).iter().map(area).sum();
+        let claimed = self.rects(options).iter().map(area).fold(0, u64::saturating_add);
         let limit = options.samples_max;
         if claimed > limit {
             return Err(Error::TooLarge { what: "samples of a picture", claimed, limit });

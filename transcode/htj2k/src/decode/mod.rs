@@ -14,7 +14,7 @@ use crate::convert::{self, Finish};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::SamplesMut;
-use crate::parameters::DecodeOptions;
+use crate::parameters::{DecodeOptions, STRIP_SAMPLES_MAX};
 use crate::simd::Level;
 use crate::workers::Workers;
 use component::{Component, Wanted};
@@ -251,9 +251,6 @@ impl Part {
         let highest = highest.ok_or_else(|| info::too_many(job.options.reduce, (levels.len() - 1) as u8))?;
         let rect = levels[highest].rect.intersection(&job.rects[component]);
         let reversible = job.stream.coding(tile, component as u16).reversible;
-        if job.stream.region_shift(tile, component as u16) > 0 {
-            return Err(Error::unsupported(0, "a region of interest by Maxshift (T.800 Annex H)"));
-        }
         Ok((!rect.is_empty()).then_some(Part { tile, component, highest, rect, reversible }))
     }
 
@@ -268,8 +265,11 @@ impl Part {
             decompositions: (component.resolutions.len() - 1) as u8,
             bits: job.stream.siz().components[self.component].bits,
             causal: job.stream.coding(self.tile, number).is_vertically_causal(),
+            region_shift: job.stream.region_shift(self.tile, number),
         };
-        Ok(Wanted { coded, component, highest: self.highest, rect: self.rect, reversible: self.reversible })
+        let strip_samples_max = job.options.samples_max.max(STRIP_SAMPLES_MAX);
+        let Part { highest, rect, reversible, .. } = *self;
+        Ok(Wanted { coded, component, highest, rect, reversible, strip_samples_max })
     }
 }
 

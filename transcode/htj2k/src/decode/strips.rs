@@ -3,7 +3,7 @@
 use crate::block::decode::{BlockDecoder, BlockJob};
 use crate::codestream::{Qcd, TileBlocks};
 use crate::error::{Error, Result};
-use crate::geometry::{Rect, Subband};
+use crate::geometry::{Orientation, Rect, Resolution, Subband};
 use crate::simd::Level;
 
 /// What the block decoder has to know of a component.
@@ -17,6 +17,8 @@ pub(super) struct Coded<'a> {
     pub decompositions: u8,
     pub bits: u8,
     pub causal: bool,
+    /// By how many bit-planes a region of interest stands above the rest: 0 if there is none (T.800 Annex H).
+    pub region_shift: u8,
 }
 
 /// A number that code-blocks are decoded to.
@@ -29,6 +31,10 @@ pub(super) trait Decoded: super::target::Finished + Default + Send + Sync {
         out: &mut [Self],
         stride: usize,
     ) -> std::result::Result<u8, crate::block::decode::DamagedBlock>;
+
+    /// Takes coefficients of a region of interest, which have bits above the `planes` that a subband has, down by `shift`
+    /// (T.800 H.1); `step` is what one unit of the decoder is.
+    fn lower(values: &mut [Self], planes: u8, shift: u8, step: f32);
 }
 
 macro_rules! integer {
@@ -42,6 +48,16 @@ macro_rules! integer {
                 stride: usize,
             ) -> std::result::Result<u8, crate::block::decode::DamagedBlock> {
                 decoder.decode(jobs, out, stride)
+            }
+
+            fn lower(values: &mut [$integer], planes: u8, shift: u8, _: f32) {
+                for value in values {
+                    let magnitude = i32::from(*value).unsigned_abs();
+                    if magnitude.checked_shr(planes.into()).unwrap_or(0) > 0 {
+                        let lowered = magnitude.checked_shr(shift.into()).unwrap_or(0) as $integer;
+                        *value = if *value < 0 { -lowered } else { lowered };
+                    }
+                }
             }
         }
     };
@@ -58,6 +74,11 @@ impl Decoded for f32 {
         stride: usize,
     ) -> std::result::Result<u8, crate::block::decode::DamagedBlock> {
         decoder.decode_f32(jobs, step, out, stride)
+    }
+
+    fn lower(values: &mut [f32], planes: u8, shift: u8, step: f32) {
+        let (above, factor) = (step * 2f32.powi(planes.into()), 2f32.powi(-i32::from(shift)));
+        values.iter_mut().filter(|value| value.abs() >= above).for_each(|value| *value *= factor);
     }
 }
 
@@ -85,7 +106,7 @@ impl<T: Decoded> Strip<T> {
     ) -> Result<u8> {
         let cells = cells(band, &columns);
         if cells.is_empty() || row >= band.rows {
-            (self.stride, self.area, self.x0) = (0, 0, columns.start);
+            self.skip();
             return Ok(0);
         }
         let (first, last) = (band.block(cells.start, row), band.block(cells.end - 1, row));
@@ -95,6 +116,11 @@ impl<T: Decoded> Strip<T> {
             self.samples.resize(self.area, T::default());
         }
         self.jobs(coded, band, row, cells, decoder)
+    }
+
+    /// There are no rows: what another band or tile left does not count.
+    pub fn skip(&mut self) {
+        (self.stride, self.area, self.x0, self.y0) = (0, 0, 0, 0);
     }
 
     fn jobs(
@@ -112,7 +138,8 @@ impl<T: Decoded> Strip<T> {
         for from in cells.clone().step_by(JOBS_MAX) {
             let to = cells.end.min(from + JOBS_MAX as u32);
             for (job, column) in jobs.iter_mut().zip(from..to) {
-                *job = self.job(coded, band.block(column, row), band.block_index(column, row), planes)?;
+                let (rect, index) = (band.block(column, row), band.block_index(column, row));
+                *job = self.job(coded, rect, index, planes.saturating_add(coded.region_shift))?;
             }
             let jobs = &jobs[..(to - from) as usize];
             let met = T::decode(decoder, jobs, step, &mut self.samples, self.stride);
@@ -120,6 +147,9 @@ impl<T: Decoded> Strip<T> {
                 let index = band.block_index(from + damage.block as u32, row);
                 Error::damaged(coded.blocks.offset(index), format!("code-block {index}: {}", damage.detail))
             })?);
+        }
+        if coded.region_shift > 0 {
+            T::lower(&mut self.samples[..self.area], planes, coded.region_shift, step);
         }
         Ok(most)
     }
@@ -154,10 +184,25 @@ impl<T: Decoded> Strip<T> {
 
     /// Its rows, from column `x0` of the subband on.
     pub fn rows(&self, x0: u32) -> crate::wavelet::Rows<'_, T> {
-        let skipped = (x0 - self.x0) as usize;
-        let samples = if self.stride == 0 { &[] } else { &self.samples[skipped..] };
+        let samples = if self.stride == 0 { &[] } else { &self.samples[(x0 - self.x0) as usize..] };
         crate::wavelet::Rows { samples, stride: self.stride, first: self.y0 }
     }
+}
+
+/// Coefficients of the strips, of all subbands together, that one row of code-blocks of a resolution level takes, when
+/// `window` of it is wanted: whole code-blocks, however few of their rows are.
+pub(super) fn strip_area(resolution: &Resolution, window: &Rect) -> u64 {
+    let across = window.x0..window.x1;
+    let of_band = |band: &Subband| {
+        let columns = match band.orientation {
+            Orientation::LL => across.clone(),
+            Orientation::LH => crate::wavelet::low(&across),
+            Orientation::HL | Orientation::HH => crate::wavelet::high(&across),
+        };
+        let width = (cells(band, &columns).len() as u64) << band.block_width_log2;
+        width.min(band.rect.width().into()) * (1 << band.block_height_log2).min(u64::from(band.rect.height()))
+    };
+    resolution.subbands.iter().map(of_band).sum()
 }
 
 /// Code-blocks that go to the decoder at a time; it decodes several of them side by side.
