@@ -3,6 +3,7 @@
 mod chunks;
 mod component;
 mod info;
+mod part2;
 mod strips;
 mod target;
 mod window;
@@ -260,6 +261,7 @@ impl Part {
     fn wanted<'a>(&self, job: &Job<'a>, blocks: &'a TileBlocks) -> Result<Wanted<'a>> {
         let component = &blocks.tile.components[self.component];
         let number = self.component as u16;
+        let kernel = job.stream.coding(self.tile, number).part_2_kernel();
         let coded = Coded {
             level: job.level,
             blocks,
@@ -269,7 +271,8 @@ impl Part {
             bits: job.stream.siz().components[self.component].bits,
             causal: job.stream.coding(self.tile, number).is_vertically_causal(),
         };
-        Ok(Wanted { coded, component, highest: self.highest, rect: self.rect, reversible: self.reversible })
+        let part_2 = kernel.map(|kernel| (kernel, job.options.samples_max));
+        Ok(Wanted { coded, component, highest: self.highest, rect: self.rect, reversible: self.reversible, part_2 })
     }
 }
 
