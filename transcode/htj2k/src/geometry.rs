@@ -102,6 +102,17 @@ impl Split {
         }
     }
 
+    /// What a list says about decomposition level `level`, which counts from 1.
+    fn of(splits: &[Split], level: u8) -> Split {
+        usize::from(level).checked_sub(1).and_then(|index| splits.get(index)).copied().unwrap_or(Split::Both)
+    }
+
+    /// How often the `levels` largest levels of a list halve what they split: across, down.
+    pub(crate) fn sum(splits: &[Split], levels: u8) -> (u8, u8) {
+        let each = (1..=levels).map(|level| Split::of(splits, level).halvings());
+        each.fold((0, 0), |(across, down), (x, y)| (across + x, down + y))
+    }
+
     /// The subbands above the low coefficients, in their order in packets and in QCD.
     pub fn orientations(self) -> &'static [Orientation] {
         match self {
@@ -130,13 +141,12 @@ pub struct Grid {
 impl Grid {
     /// How decomposition level `level` splits, which counts from 1.
     pub fn split(&self, level: u8) -> Split {
-        usize::from(level).checked_sub(1).and_then(|index| self.splits.get(index)).copied().unwrap_or(Split::Both)
+        Split::of(&self.splits, level)
     }
 
     /// How often `levels` decomposition levels halve the tile-component: across, down.
     pub fn halvings(&self, levels: u8) -> (u8, u8) {
-        let each = (1..=levels).map(|level| self.split(level).halvings());
-        each.fold((0, 0), |(across, down), (x, y)| (across + x, down + y))
+        Split::sum(&self.splits, levels)
     }
 
     /// Subbands of all resolution levels.
