@@ -1,10 +1,14 @@
-//! Coding style (T.800 A.6.1 and A.6.2, T.814 A.4).
+//! Coding style (T.800 A.6.1 and A.6.2, T.814 A.4, T.801 A.2.3).
+
+use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::marker;
+use super::part2::Extensions;
 use super::progression::Progression;
 use crate::error::{Error, Result};
 use crate::geometry::Grid;
+use crate::wavelet::Kernel;
 
 /// Code-block style: HT code-blocks (T.814 Table A.3); with bit 7 as well, HT and others side by side.
 pub const STYLE_HIGH_THROUGHPUT: u8 = 1 << 6;
@@ -19,8 +23,10 @@ pub struct Coding {
     pub grid: Grid,
     /// Code-block style: `STYLE_*` bits.
     pub block_style: u8,
-    /// 5/3 if set, else 9/7 (T.800 Table A.20).
+    /// 5/3 if set, else 9/7 (T.800 Table A.20); with a kernel of its own, whether that is reversible.
     pub reversible: bool,
+    /// The kernel of an ATK that stands in place of these two (T.801 A.3.5).
+    pub kernel: Option<Arc<Kernel>>,
 }
 
 impl Coding {
@@ -43,17 +49,33 @@ impl Coding {
         }
     }
 
-    fn read(segment: &mut Cursor, precincts: bool) -> Result<Coding> {
+    /// What T.801 alone can do; the fast way through the wavelet has no part in it.
+    pub(crate) fn part_2_kernel(&self) -> Option<Arc<Kernel>> {
+        let standard = || (!self.grid.splits.is_empty()).then(|| Arc::new(Kernel::standard(self.reversible)));
+        self.kernel.clone().or_else(standard)
+    }
+
+    /// `default` is the number of decompositions where a DFS is named in its place.
+    fn read(segment: &mut Cursor, precincts: bool, extensions: &Extensions, default: u8) -> Result<Coding> {
         let at = segment.offset();
-        let decompositions = segment.u8()?;
+        let (decompositions, splits) = match segment.u8()? {
+            named if named & 0x80 != 0 => {
+                let (index, absent) = (u16::from(named & 0x7F), format!("DFS {} is not there", named & 0x7F));
+                let splits = extensions.splits(index, default).ok_or_else(|| Error::damaged(at, absent))?;
+                (default, splits)
+            }
+            decompositions => (decompositions, Vec::new()),
+        };
         let (width, height) = (segment.u8()?, segment.u8()?);
         let (block_style, transformation) = (segment.u8()?, segment.u8()?);
-        if decompositions & 0x80 != 0 {
-            return Err(Error::unsupported(at, "a decomposition by DFS (T.801 A.2.3)"));
-        }
-        if transformation > 1 {
-            return Err(Error::unsupported(at + 4, "a wavelet kernel by ATK (T.801 A.2.3)"));
-        }
+        let kernel = match transformation {
+            0 | 1 => None,
+            index => {
+                let absent = || Error::damaged(at + 4, format!("ATK {index} is not there"));
+                Some(extensions.kernel(index).ok_or_else(absent)?)
+            }
+        };
+        let reversible = kernel.as_ref().map_or(transformation == 1, |kernel| kernel.is_reversible());
         let levels = if precincts { usize::from(decompositions) + 1 } else { 0 };
         let mut precincts_log2 = Vec::with_capacity(levels.min(segment.remaining()));
         for _ in 0..levels {
@@ -61,9 +83,9 @@ impl Coding {
             precincts_log2.push((both & 15, both >> 4));
         }
         let [block_width_log2, block_height_log2] = [width, height].map(|log2| log2.saturating_add(2));
-        let grid = Grid { decompositions, block_width_log2, block_height_log2, precincts_log2 };
+        let grid = Grid { decompositions, block_width_log2, block_height_log2, precincts_log2, splits };
         check(&grid).map_err(|what| Error::damaged(at, what))?;
-        Ok(Coding { grid, block_style, reversible: transformation == 1 })
+        Ok(Coding { grid, block_style, reversible, kernel })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -92,7 +114,7 @@ pub struct Cod {
 }
 
 impl Cod {
-    pub(crate) fn read(segment: &mut Cursor) -> Result<Cod> {
+    pub(crate) fn read(segment: &mut Cursor, extensions: &Extensions) -> Result<Cod> {
         let style = segment.u8()?;
         let progression = Progression::read(segment)?;
         let layers = segment.u16()?;
@@ -104,21 +126,33 @@ impl Cod {
             1 => true,
             _ => return Err(Error::unsupported(segment.offset() - 1, "a component transformation of T.801")),
         };
-        let coding = Coding::read(segment, style & 1 != 0)?;
+        if segment.clone().u8()? & 0x80 != 0 {
+            // T.801 has it in COC alone: COD says how many levels a DFS speaks about.
+            return Err(Error::unsupported(segment.offset(), "a DFS that COD names (T.801 A.2.3)"));
+        }
+        let coding = Coding::read(segment, style & 1 != 0, extensions, 0)?;
         Ok(Cod { progression, layers, colour_transform, sop: style & 2 != 0, eph: style & 4 != 0, coding })
     }
 
-    /// The component and coding of a COC marker segment.
-    pub(crate) fn read_component(segment: &mut Cursor, components: usize) -> Result<(u16, Coding)> {
+    /// The component and coding of a COC marker segment; `default` is how many decompositions COD has.
+    pub(crate) fn read_component(
+        segment: &mut Cursor,
+        components: usize,
+        extensions: &Extensions,
+        default: u8,
+    ) -> Result<(u16, Coding)> {
         let number = segment.component(components)?;
         let style = segment.u8()?;
-        Ok((number, Coding::read(segment, style & 1 != 0)?))
+        Ok((number, Coding::read(segment, style & 1 != 0, extensions, default)?))
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
         let grid = &self.coding.grid;
         check(grid).map_err(|what| Error::BadParameters(what.into()))?;
         let precincts = grid.precincts_log2.len();
+        if self.coding.part_2_kernel().is_some() {
+            return Err(Error::BadParameters("levels or kernels of T.801 are only read".into()));
+        }
         if self.layers == 0 {
             return Err(Error::BadParameters("a codestream has at least one quality layer".into()));
         }
@@ -155,12 +189,18 @@ fn check(grid: &Grid) -> std::result::Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Split;
 
     fn sample() -> Cod {
         let precincts_log2 = vec![(0, 3), (7, 1), (15, 8)];
-        let grid = Grid { decompositions: 2, block_width_log2: 6, block_height_log2: 5, precincts_log2 };
-        let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true };
+        let grid =
+            Grid { decompositions: 2, block_width_log2: 6, block_height_log2: 5, precincts_log2, splits: vec![] };
+        let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true, kernel: None };
         Cod { progression: Progression::Pcrl, layers: 3, colour_transform: true, sop: true, eph: false, coding }
+    }
+
+    fn read(bytes: &[u8], start: usize) -> Result<Cod> {
+        Cod::read(&mut Cursor::new(bytes, start, "COD"), &Extensions::default())
     }
 
     fn written(cod: &Cod) -> Vec<u8> {
@@ -173,7 +213,7 @@ mod tests {
     fn what_is_written_is_read() {
         let bytes = written(&sample());
         assert_eq!(usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), bytes.len() - 2);
-        assert_eq!(Cod::read(&mut Cursor::new(&bytes, 4, "COD")).unwrap(), sample());
+        assert_eq!(read(&bytes, 4).unwrap(), sample());
     }
 
     /// Each parameter outside its table is refused, and what T.801 adds is named.
@@ -183,13 +223,35 @@ mod tests {
         let refused = |at: usize, value: u8| {
             let mut bad = good.clone();
             bad[at] = value;
-            Cod::read(&mut Cursor::new(&bad, 4, "COD")).unwrap_err()
+            read(&bad, 4).unwrap_err()
         };
-        for (at, value) in [(5, 5), (9, 33), (10, 9), (11, 7), (15, 0x00), (16, 0x0F)] {
+        for (at, value) in [(5, 5), (9, 33), (10, 9), (11, 7), (13, 2), (15, 0x00), (16, 0x0F)] {
             assert!(matches!(refused(at, value), Error::Damaged { .. }), "{at}");
         }
-        for (at, value) in [(8, 2), (9, 0x81), (13, 2)] {
+        for (at, value) in [(8, 2), (9, 0x81)] {
             assert!(matches!(refused(at, value), Error::Unsupported { .. }), "{at}");
+        }
+    }
+
+    /// COC names a DFS and an ATK, has as many levels as COD, and neither can be written.
+    #[test]
+    fn components_name_what_t801_adds() {
+        let mut extensions = Extensions::default();
+        extensions.take_splits(&mut Cursor::new(&[0, 1, 3, 0b0110_1100], 0, "DFS")).unwrap();
+        extensions.take_kernel(&mut Cursor::new(&[0x48, 7, 1, 1, 1, 2], 0, "ATK")).unwrap();
+        let component = |bytes: &[u8]| Cod::read_component(&mut Cursor::new(bytes, 0, "COC"), 3, &extensions, 3);
+        let (number, coding) = component(&[2, 1, 0x81, 4, 4, 0x40, 7, 0x11, 0x22, 0x33, 0x44]).unwrap();
+        assert_eq!((number, coding.grid.decompositions, coding.grid.precincts_log2.len()), (2, 3, 4));
+        assert_eq!(coding.grid.splits, [Split::Both, Split::Horizontal, Split::Vertical]);
+        assert_eq!((coding.reversible, coding.part_2_kernel()), (false, extensions.kernel(7)));
+        let (_, plain) = component(&[2, 0, 0x81, 4, 4, 0x40, 1]).unwrap();
+        assert_eq!(plain.part_2_kernel().as_deref(), Some(&Kernel::standard(true)));
+        for coding in [coding, plain] {
+            assert!(Cod { coding, ..sample() }.write(&mut Vec::new()).is_err());
+        }
+        let short: &[u8] = &[2, 1, 0x81, 4, 4, 0x40, 7, 0x11, 0x22, 0x33];
+        for bad in [short, &[2, 0, 0x82, 4, 4, 0x40, 1], &[2, 0, 0x81, 4, 4, 0x40, 8]] {
+            assert!(matches!(component(bad), Err(Error::Damaged { .. })), "{bad:?}");
         }
     }
 

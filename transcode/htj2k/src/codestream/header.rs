@@ -3,6 +3,7 @@
 use super::cod::{Cod, Coding};
 use super::cursor::Cursor;
 use super::marker;
+use super::part2::Extensions;
 use super::progression::Change;
 use super::qcd::Qcd;
 use crate::error::{Error, Result};
@@ -32,11 +33,22 @@ pub(crate) fn name(code: u16) -> Option<&'static str> {
 }
 
 impl Header {
-    /// Reads a marker segment that has a [`name`]; a later one of the same kind replaces an earlier one.
-    pub(crate) fn take(&mut self, code: u16, segment: &mut Cursor, components: usize) -> Result<()> {
+    /// Reads a marker segment that has a [`name`]; a later one of the same kind replaces an earlier one. COD comes
+    /// before a COC that names a DFS, and both after what they name.
+    pub(crate) fn take(
+        &mut self,
+        code: u16,
+        segment: &mut Cursor,
+        components: usize,
+        extensions: &Extensions,
+    ) -> Result<()> {
         match code {
-            marker::COD => self.cod = Some(Cod::read(segment)?),
-            marker::COC => self.cocs.push(Cod::read_component(segment, components)?),
+            marker::COD => self.cod = Some(Cod::read(segment, extensions)?),
+            marker::COC => {
+                let own = self.cod.as_ref().map(|cod| cod.coding.grid.decompositions);
+                let default = own.unwrap_or(extensions.decompositions);
+                self.cocs.push(Cod::read_component(segment, components, extensions, default)?);
+            }
             marker::QCD => self.qcd = Some(Qcd::read(segment)?),
             marker::QCC => self.qccs.push(Qcd::read_component(segment, components)?),
             marker::RGN => self.rgns.push(region(segment, components)?),
@@ -77,7 +89,7 @@ impl Header {
             coding.check_high_throughput()?;
             let qcd = Header::qcd(main, tile, component);
             let qcd = qcd.ok_or_else(|| Error::damaged(offset, "the header has no QCD"))?;
-            if !qcd.covers(coding.grid.decompositions) {
+            if !qcd.covers(&coding.grid) {
                 let levels = coding.grid.decompositions;
                 let what = format!("QCD or QCC of component {component} has too few steps for {levels} decompositions");
                 return Err(Error::damaged(offset, what));

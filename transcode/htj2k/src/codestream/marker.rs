@@ -36,6 +36,10 @@ pub const PPT: u16 = 0xFF61;
 pub const CRG: u16 = 0xFF63;
 /// Comment.
 pub const COM: u16 = 0xFF64;
+/// Downsampling factor styles (T.801 A.3.3).
+pub const DFS: u16 = 0xFF72;
+/// Arbitrary transformation kernels (T.801 A.3.5).
+pub const ATK: u16 = 0xFF79;
 /// Start of tile-part.
 pub const SOT: u16 = 0xFF90;
 /// Start of packet.
@@ -57,14 +61,14 @@ pub fn part_2_name(code: u16) -> Option<&'static str> {
     Some(match code {
         0xFF70 => "DCO (variable DC offset, T.801 A.3.1)",
         0xFF71 => "VMS (visual masking, T.801 A.3.2)",
-        0xFF72 => "DFS (downsampling factor styles, T.801 A.3.3)",
+        DFS => "DFS (downsampling factor styles, T.801 A.3.3)",
         0xFF73 => "ADS (arbitrary decomposition styles, T.801 A.3.4)",
         0xFF74 => "MCT (multiple component transformation, T.801 A.3.7)",
         0xFF75 => "MCC (multiple component collections, T.801 A.3.8)",
         0xFF76 => "NLT (non-linearity point transformation, T.801 A.3.10)",
         0xFF77 => "MCO (multiple component transformation ordering, T.801 A.3.9)",
         0xFF78 => "CBD (component bit depth, T.801 A.3.6)",
-        0xFF79 => "ATK (arbitrary transformation kernels, T.801 A.3.5)",
+        ATK => "ATK (arbitrary transformation kernels, T.801 A.3.5)",
         _ => return None,
     })
 }

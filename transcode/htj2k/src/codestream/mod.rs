@@ -13,6 +13,7 @@ mod levels;
 pub mod marker;
 mod packet;
 mod parse;
+mod part2;
 mod progression;
 mod qcd;
 mod siz;

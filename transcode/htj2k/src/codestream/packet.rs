@@ -293,7 +293,13 @@ mod tests {
 
     /// One code-block of one precinct, whose packets are written bit by bit: `(value, bits)`.
     fn check(packets: &[&[(u32, u8)]], expected: Result<&[(u8, u8, u32)], Stop>) {
-        let grid = Grid { decompositions: 0, block_width_log2: 4, block_height_log2: 4, precincts_log2: vec![] };
+        let grid = Grid {
+            decompositions: 0,
+            block_width_log2: 4,
+            block_height_log2: 4,
+            precincts_log2: vec![],
+            splits: vec![],
+        };
         let tile = Tile::new(Rect { x0: 0, y0: 0, x1: 9, y1: 9 }, &[((1, 1), &grid)]).unwrap();
         let mut order = Packets::default();
         order.list(&tile, &[(1, 1)]).unwrap();

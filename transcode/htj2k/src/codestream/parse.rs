@@ -7,6 +7,7 @@ use super::cap::{Cap, CodeBlocks};
 use super::cursor::Cursor;
 use super::header::{self, Header};
 use super::marker;
+use super::part2::Extensions;
 use super::siz::Siz;
 use super::stream::{Codestream, TileLength, TilePart};
 use super::tile::COMPONENTS_READ_MAX;
@@ -28,6 +29,9 @@ struct Main {
     components: usize,
     cap: Option<Cap>,
     header: Header,
+    extensions: Extensions,
+    /// COD and COC: they name what DFS and ATK say, wherever these stand.
+    styles: Vec<(u16, Range<usize>)>,
     comments: Vec<Range<usize>>,
     numbered: Numbered,
 }
@@ -44,11 +48,30 @@ impl Main {
                 list.push((number, start + 1..whole.len()));
             }
             marker::COM => self.comments.push(start..whole.len()),
-            _ => {
-                if let Some(name) = header::name(code) {
-                    self.header.take(code, &mut Cursor::new(whole, start, name), self.components)?;
-                }
+            marker::DFS => self.extensions.take_splits(&mut Cursor::new(whole, start, "DFS"))?,
+            marker::ATK => self.extensions.take_kernel(&mut Cursor::new(whole, start, "ATK"))?,
+            marker::COD | marker::COC => self.styles.push((code, start..whole.len())),
+            _ => self.take_header(code, whole, start)?,
+        }
+        Ok(())
+    }
+
+    fn take_header(&mut self, code: u16, whole: &[u8], start: usize) -> Result<()> {
+        if let Some(name) = header::name(code) {
+            self.header.take(code, &mut Cursor::new(whole, start, name), self.components, &self.extensions)?;
+        }
+        Ok(())
+    }
+
+    /// Once everything else is read: COD, then COC.
+    fn take_styles(&mut self, bytes: &[u8]) -> Result<()> {
+        let styles = std::mem::take(&mut self.styles);
+        for kind in [marker::COD, marker::COC] {
+            for (code, range) in styles.iter().filter(|(code, _)| *code == kind) {
+                self.take_header(*code, &bytes[..range.end], range.start)?;
             }
+            let cod = self.header.cod.as_ref();
+            self.extensions.decompositions = cod.map_or(0, |cod| cod.coding.grid.decompositions);
         }
         Ok(())
     }
@@ -84,7 +107,9 @@ impl<'a> Codestream<'a> {
             if code == marker::SOT {
                 break;
             }
-            check_allowed(code, at)?;
+            if !matches!(code, marker::DFS | marker::ATK) {
+                check_allowed(code, at)?;
+            }
             let (next, (whole, start)) = segment(bytes, at).ok_or_else(|| cut(bytes))??;
             main.take(code, whole, start)?;
             at = next;
@@ -93,6 +118,7 @@ impl<'a> Codestream<'a> {
         if cap.code_blocks == CodeBlocks::Mixed {
             return Err(Error::NotHighThroughput { what: "CAP says that code-blocks are mixed" });
         }
+        main.take_styles(bytes)?;
         if main.header.cod.is_none() {
             return Err(Error::damaged(at, "the main header has no COD"));
         }
@@ -102,6 +128,7 @@ impl<'a> Codestream<'a> {
             siz,
             cap,
             main: main.header,
+            extensions: main.extensions,
             tile_headers: BTreeMap::new(),
             parts: Vec::new(),
             ppts: Vec::new(),
@@ -214,7 +241,8 @@ impl<'a> Codestream<'a> {
             self.ppts.push((part.0, part.1, number, start + 1..whole.len()));
         } else if let Some(name) = header::name(code) {
             let header = self.tile_headers.entry(part.0).or_default();
-            header.take(code, &mut Cursor::new(whole, start, name), self.siz.components.len())?;
+            let components = self.siz.components.len();
+            header.take(code, &mut Cursor::new(whole, start, name), components, &self.extensions)?;
         }
         Ok(())
     }

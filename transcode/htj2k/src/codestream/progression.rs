@@ -153,20 +153,18 @@ impl Packets {
     }
 
     fn list_level(&mut self, tile: &Tile, component: usize, resolution: usize, (dx, dy): (u8, u8)) {
-        let levels = &tile.components[component].resolutions;
-        let level = &levels[resolution];
-        let down = levels.len() - 1 - resolution;
+        let level = &tile.components[component].resolutions[resolution];
         // T.800 B.12.1.3: a precinct's turn is where it begins, or where the tile begins if it began before.
-        let turn = |number: u32, low: u32, log2: u8, sampling: u8, tile_edge: u32| {
+        let turn = |number: u32, low: u32, log2: u8, down: u8, sampling: u8, tile_edge: u32| {
             if number == 0 && low & ((1 << log2) - 1) != 0 {
                 return u64::from(tile_edge);
             }
             ((u64::from(low >> log2) + u64::from(number)) << log2 << down).saturating_mul(u64::from(sampling))
         };
         for row in 0..level.precincts_high {
-            let y = turn(row, level.rect.y0, level.precinct_height_log2, dy, tile.rect.y0);
+            let y = turn(row, level.rect.y0, level.precinct_height_log2, level.down.1, dy, tile.rect.y0);
             for column in 0..level.precincts_wide {
-                let x = turn(column, level.rect.x0, level.precinct_width_log2, dx, tile.rect.x0);
+                let x = turn(column, level.rect.x0, level.precinct_width_log2, level.down.0, dx, tile.rect.x0);
                 let (precinct, within) = (self.places.len() as u32, row * level.precincts_wide + column);
                 let (component, resolution) = (component as u8, resolution as u8);
                 self.places.push(Place { y, x, precinct, within, component, resolution });

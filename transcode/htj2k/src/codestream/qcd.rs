@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::marker;
 use crate::error::{Error, Result};
-use crate::geometry::Orientation;
+use crate::geometry::{Grid, Orientation, Subband};
 
 /// Subbands of 32 decompositions.
 const SUBBANDS_MAX: usize = 97;
@@ -34,17 +34,42 @@ impl Qcd {
     /// # Errors
     /// [`Error::BadParameters`] if nothing is said about the subband.
     pub fn step(&self, decompositions: u8, orientation: Orientation, level: u8) -> Result<(u8, u16)> {
-        let missing = || Error::BadParameters(format!("no quantization for {orientation:?} of level {level}"));
-        let index = subband(decompositions, orientation, level).ok_or_else(missing)?;
+        let index = subband(decompositions, orientation, level);
+        let found = index.and_then(|index| self.entry(index, decompositions.checked_sub(level)?));
+        found.ok_or_else(|| missing(orientation, level))
+    }
+
+    /// Entry `index` of the list, which speaks about a subband `below` levels under the largest possible n_b.
+    fn entry(&self, index: usize, below: u8) -> Option<(u8, u16)> {
         match &self.steps {
             Steps::Reversible(exponents) => exponents.get(index).map(|&exponent| (exponent, 0)),
             Steps::Expounded(both) => both.get(index).copied(),
             // T.800 E-5.
-            Steps::Derived(exponent, mantissa) => {
-                exponent.checked_sub(decompositions - level).map(|exponent| (exponent, *mantissa))
-            }
+            Steps::Derived(exponent, mantissa) => exponent.checked_sub(below).map(|exponent| (exponent, *mantissa)),
         }
-        .ok_or_else(missing)
+    }
+
+    /// [`Qcd::step`] by the subband's own number, which holds also where levels do not have three subbands.
+    fn band_step(&self, decompositions: u8, band: &Subband) -> Result<(u8, u16)> {
+        let below = decompositions.checked_sub(band.level);
+        let found = below.and_then(|below| self.entry(band.number.into(), below));
+        found.ok_or_else(|| missing(band.orientation, band.level))
+    }
+
+    /// [`Qcd::magnitude_bits`] of a subband of any geometry.
+    ///
+    /// # Errors
+    /// As [`Qcd::step`].
+    pub fn band_magnitude_bits(&self, decompositions: u8, band: &Subband) -> Result<u8> {
+        self.band_step(decompositions, band).map(|(exponent, _)| self.bits(exponent))
+    }
+
+    /// [`Qcd::step_size`] of a subband of any geometry.
+    ///
+    /// # Errors
+    /// As [`Qcd::step`].
+    pub fn band_step_size(&self, decompositions: u8, band: &Subband, bits: u8) -> Result<f32> {
+        self.band_step(decompositions, band).map(|step| self.size(step, band.orientation, bits))
     }
 
     /// M_b: magnitude bit-planes of a subband (T.800 E-2), without a region's shift.
@@ -52,8 +77,11 @@ impl Qcd {
     /// # Errors
     /// As [`Qcd::step`].
     pub fn magnitude_bits(&self, decompositions: u8, orientation: Orientation, level: u8) -> Result<u8> {
-        let (exponent, _) = self.step(decompositions, orientation, level)?;
-        Ok((self.guard_bits + exponent).saturating_sub(1))
+        self.step(decompositions, orientation, level).map(|(exponent, _)| self.bits(exponent))
+    }
+
+    fn bits(&self, exponent: u8) -> u8 {
+        (self.guard_bits + exponent).saturating_sub(1)
     }
 
     /// Δ_b: the step size of a subband of samples with `bits` bits (T.800 E-3), 1 if reversible.
@@ -61,12 +89,15 @@ impl Qcd {
     /// # Errors
     /// As [`Qcd::step`].
     pub fn step_size(&self, decompositions: u8, orientation: Orientation, level: u8, bits: u8) -> Result<f32> {
-        let (exponent, mantissa) = self.step(decompositions, orientation, level)?;
+        self.step(decompositions, orientation, level).map(|step| self.size(step, orientation, bits))
+    }
+
+    fn size(&self, (exponent, mantissa): (u8, u16), orientation: Orientation, bits: u8) -> f32 {
         if let Steps::Reversible(_) = self.steps {
-            return Ok(1.0);
+            return 1.0;
         }
         let range = i32::from(bits) + i32::from(orientation.gain_log2());
-        Ok(2f32.powi(range - i32::from(exponent)) * (1.0 + f32::from(mantissa) / 2048.0))
+        2f32.powi(range - i32::from(exponent)) * (1.0 + f32::from(mantissa) / 2048.0)
     }
 
     /// A bound B for [`super::Cap`] that holds for whatever the code-blocks of `decompositions` contain: encoders that
@@ -91,9 +122,10 @@ impl Qcd {
         Ok(if reversible { bits } else { (bits + 1).saturating_sub(level) })
     }
 
-    /// Whether every subband of `decompositions` has its step.
-    pub(crate) fn covers(&self, decompositions: u8) -> bool {
-        self.magnitude_bound(decompositions).is_ok()
+    /// Whether every subband of `grid` has its step.
+    pub(crate) fn covers(&self, grid: &Grid) -> bool {
+        let lowest = grid.decompositions.saturating_sub(1);
+        self.entry(grid.subbands() - 1, lowest).is_some()
     }
 
     pub(crate) fn read(segment: &mut Cursor) -> Result<Qcd> {
@@ -155,6 +187,10 @@ impl Qcd {
     }
 }
 
+fn missing(orientation: Orientation, level: u8) -> Error {
+    Error::BadParameters(format!("no quantization for {orientation:?} of level {level}"))
+}
+
 /// Where a subband stands in the list of QCD (T.800 Table A.28 and the order of F.3.1).
 fn subband(decompositions: u8, orientation: Orientation, level: u8) -> Option<usize> {
     let within = match orientation {
@@ -170,6 +206,7 @@ fn subband(decompositions: u8, orientation: Orientation, level: u8) -> Option<us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::{Rect, Split, Tile};
 
     fn check_round_trip(qcd: &Qcd) {
         let mut bytes = Vec::new();
@@ -194,7 +231,15 @@ mod tests {
         assert_eq!(qcd.magnitude_bits(2, Orientation::HL, 2).unwrap(), 19);
         assert_eq!(qcd.magnitude_bits(2, Orientation::HH, 1).unwrap(), 20);
         assert_eq!(qcd.magnitude_bound(2).unwrap(), 20);
-        assert!(qcd.covers(2) && !qcd.covers(3));
+        let grid = |decompositions, splits| Grid {
+            decompositions,
+            block_width_log2: 6,
+            block_height_log2: 6,
+            precincts_log2: vec![],
+            splits,
+        };
+        assert!(qcd.covers(&grid(2, vec![])) && !qcd.covers(&grid(3, vec![])));
+        assert!(qcd.covers(&grid(3, vec![Split::Both, Split::Vertical, Split::Horizontal])));
         assert!(qcd.step(2, Orientation::LL, 1).is_err() && qcd.step(2, Orientation::HH, 0).is_err());
     }
 
@@ -206,5 +251,24 @@ mod tests {
         assert_eq!(qcd.step_size(2, Orientation::HH, 1, 8).unwrap(), 2.0 * 1.5);
         let plain = Qcd { guard_bits: 2, steps: Steps::Reversible(vec![9]) };
         assert_eq!(plain.step_size(0, Orientation::LL, 0, 8).unwrap(), 1.0);
+    }
+
+    /// By number and by orientation and level, each subband of the usual geometry has the same step.
+    #[test]
+    fn numbers_of_subbands_follow_the_list() {
+        let steps = (0..10).map(|n| (n + 9, 100 * u16::from(n))).collect();
+        let grid = Grid {
+            decompositions: 3,
+            block_width_log2: 6,
+            block_height_log2: 6,
+            precincts_log2: vec![],
+            splits: vec![],
+        };
+        let tile = Tile::new(Rect { x0: 0, y0: 0, x1: 64, y1: 64 }, &[((1, 1), &grid)]).unwrap();
+        for qcd in [Steps::Expounded(steps), Steps::Derived(12, 7)].map(|steps| Qcd { guard_bits: 1, steps }) {
+            for band in tile.components[0].resolutions.iter().flat_map(|level| &level.subbands) {
+                assert_eq!(qcd.band_step(3, band), qcd.step(3, band.orientation, band.level));
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::cap::Cap;
 use super::cod::{Cod, Coding};
 use super::header::Header;
+use super::part2::Extensions;
 use super::progression::{Change, Progression};
 use super::qcd::Qcd;
 use super::siz::Siz;
@@ -38,6 +39,7 @@ pub struct Codestream<'a> {
     pub(super) siz: Siz,
     pub(super) cap: Cap,
     pub(super) main: Header,
+    pub(super) extensions: Extensions,
     pub(super) tile_headers: BTreeMap<u16, Header>,
     /// By tile and number.
     pub(super) parts: Vec<TilePart>,

@@ -345,7 +345,7 @@ impl Walk<'_, '_> {
         let (qcd, shift) = (self.stream.qcd(self.tile, component)?, self.stream.region_shift(self.tile, component));
         let mut planes = [0; 3];
         for (planes, band) in planes.iter_mut().zip(&level.subbands) {
-            *planes = qcd.magnitude_bits(decompositions, band.orientation, band.level)?.saturating_add(shift);
+            *planes = qcd.band_magnitude_bits(decompositions, band)?.saturating_add(shift);
         }
         Ok(planes)
     }

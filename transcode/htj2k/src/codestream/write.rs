@@ -91,7 +91,7 @@ impl Writer {
         if options.tile_parts_by_resolution && !cod.progression.is_by_resolution() {
             return wrong("this progression order does not go by resolution level, and tile-parts should");
         }
-        if !qcd.covers(cod.coding.grid.decompositions) {
+        if !qcd.covers(&cod.coding.grid) {
             return wrong("a subband has no quantization step");
         }
         self.base = out.len();

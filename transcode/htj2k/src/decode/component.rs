@@ -1,13 +1,16 @@
 //! One tile-component, from the lowest resolution level up: 16 bits wide as long as every number is seen to fit.
 
+use std::sync::Arc;
+
 use super::chunks::{Chunks, Fits, LevelJob, Made};
+use super::part2::Part2;
 use super::strips::{Coded, Decoded, Strip, cells, strip_area};
 use super::target::Target;
 use super::window::windows;
 use crate::block::decode::BlockDecoder;
 use crate::error::{Error, Result};
 use crate::geometry::{Rect, TileComponent};
-use crate::wavelet::Transform;
+use crate::wavelet::{Kernel, Transform};
 use crate::workers::Workers;
 
 /// Planes and scratch, kept from picture to picture. Low coefficients go from one plane of a pair to the other.
@@ -16,6 +19,7 @@ pub(super) struct Component {
     narrow: Kind<i16>,
     wide: Kind<i32>,
     real: Kind<f32>,
+    part_2: Part2,
 }
 
 #[derive(Default)]
@@ -36,6 +40,8 @@ pub(super) struct Wanted<'a> {
     pub reversible: bool,
     /// Coefficients that one row of code-blocks may have.
     pub strip_samples_max: u64,
+    /// The kernel, if something of T.801 is in use, and the samples that may then be made.
+    pub part_2: Option<(Arc<Kernel>, u64)>,
 }
 
 /// The integer path between two levels.
@@ -48,6 +54,9 @@ struct State {
 impl Component {
     /// Decodes into `target`, whose rows and columns are those of `wanted.rect`.
     pub fn decode(&mut self, wanted: &Wanted<'_>, target: Target<'_>, workers: &dyn Workers) -> Result<()> {
+        if let Some((kernel, samples_max)) = &wanted.part_2 {
+            return self.part_2.decode(wanted, kernel, *samples_max, target);
+        }
         let windows = windows(wanted.component, wanted.highest, wanted.rect, wanted.reversible);
         let strips = wanted.component.resolutions.iter().zip(&windows).map(|(level, window)| strip_area(level, window));
         let (claimed, limit) = (strips.max().unwrap_or(0), wanted.strip_samples_max);

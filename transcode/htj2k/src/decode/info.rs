@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::codestream::{COMPONENTS_READ_MAX, Codestream, Progression, contiguous};
 use crate::error::{Error, Result};
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Split};
 use crate::image::Shape;
 use crate::parameters::DecodeOptions;
 
@@ -43,6 +43,12 @@ pub struct Info {
     pub tiles: u32,
     /// Whether the bytes end before EOC.
     pub is_truncated: bool,
+    /// Whether something of T.801 is in use.
+    extended: bool,
+    /// Of each component that can be decoded, in the first tile, how its decomposition levels split ([`crate::geometry::Grid::splits`]).
+    splits: Vec<Vec<Split>>,
+    /// Whether they split alike in every tile.
+    splits_alike: bool,
 }
 
 impl Info {
@@ -61,6 +67,8 @@ impl Info {
         let each = || (0..siz.tiles()).flat_map(|tile| (0..known).map(move |number| (tile, number)));
         let codings = || each().map(|(tile, number)| stream.coding(tile, number));
         let components = siz.components.iter();
+        let first = |number: u16| &stream.coding(0, number).grid.splits;
+        let splits_alike = each().all(|(tile, number)| stream.coding(tile, number).grid.splits == *first(number));
         Info {
             image: siz.image,
             components: components
@@ -72,15 +80,19 @@ impl Info {
             progression: stream.cod(0).progression,
             tiles: siz.tiles(),
             is_truncated: stream.is_truncated(),
+            extended: codings().any(|coding| coding.part_2_kernel().is_some()),
+            splits: (0..known).map(|number| first(number).clone()).collect(),
+            splits_alike,
         }
     }
 
     /// What [`super::Decoder::decode`] gives under `options`, if its components are alike and have at most 16 bits.
     pub fn shape(&self, options: &DecodeOptions) -> Option<Shape> {
         let first = self.components.first()?;
-        let alike = self.components.iter().all(|component| component == first);
+        let rects = self.rects(options);
+        let alike = self.components.iter().all(|component| component == first) && rects.iter().all(|r| r == &rects[0]);
         let components = u8::try_from(self.components.len()).ok()?;
-        let rect = self.rects(options)[0];
+        let rect = rects[0];
         let (width, height) = (rect.width(), rect.height());
         let shape = Shape { width, height, components, bits: first.bits, signed: first.signed };
         (alike && shape.check().is_ok()).then_some(shape)
@@ -100,14 +112,16 @@ impl Info {
 
     /// The wanted rectangle of each component, in the coordinates of its reduced resolution level.
     pub(super) fn rects(&self, options: &DecodeOptions) -> Vec<Rect> {
-        let scale = 1u64 << options.reduce.min(32);
-        let of_component = |component: &ComponentInfo| {
-            let edge = |edge: u32, sampling: u8| u64::from(edge.div_ceil(sampling.into())).div_ceil(scale) as u32;
+        let of_component = |(component, splits): (&ComponentInfo, &[Split])| {
+            let (across, down) = Split::sum(splits, options.reduce.min(32));
+            let edge = |edge: u32, sampling: u8, halvings: u8| {
+                u64::from(edge.div_ceil(sampling.into())).div_ceil(1 << halvings) as u32
+            };
             let whole = Rect {
-                x0: edge(self.image.x0, component.dx),
-                y0: edge(self.image.y0, component.dy),
-                x1: edge(self.image.x1, component.dx),
-                y1: edge(self.image.y1, component.dy),
+                x0: edge(self.image.x0, component.dx, across),
+                y0: edge(self.image.y0, component.dy, down),
+                x1: edge(self.image.x1, component.dx, across),
+                y1: edge(self.image.y1, component.dy, down),
             };
             // A region counts from the picture's corner, and in a sub-sampled component in its own samples.
             options.region.map_or(whole, |region| {
@@ -129,13 +143,20 @@ impl Info {
                 whole.intersection(&part)
             })
         };
-        self.components.iter().map(of_component).collect()
+        let splits = self.splits.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+        self.components.iter().zip(splits).map(of_component).collect()
     }
 
     /// Whether the options ask for something that is there, and not for too much.
     pub(crate) fn check(&self, options: &DecodeOptions) -> Result<()> {
         if options.reduce > self.decompositions {
             return Err(too_many(options.reduce, self.decompositions));
+        }
+        if options.reduce > 0 && !self.splits_alike {
+            return Err(Error::unsupported(
+                0,
+                "a reduced picture of tiles whose levels split in different ways (T.801)",
+            ));
         }
         if let Some(component) = self.components.iter().find(|component| component.bits > BITS_MAX) {
             return Err(Error::unsupported(0, format!("a component of {} bits", component.bits)));
@@ -170,7 +191,11 @@ impl fmt::Display for Info {
                 write!(f, " at {}:{}", component.dx, component.dy)?;
             }
         }
-        let wavelet = if *reversible { "5/3" } else { "9/7" };
+        let wavelet = match (self.extended, *reversible) {
+            (true, _) => "levels and kernels of T.801",
+            (false, true) => "5/3",
+            (false, false) => "9/7",
+        };
         write!(f, "; {decompositions} decompositions by {wavelet}, {progression:?}, {tiles} tiles")?;
         write!(f, "{}", if *colour_transform { ", colour transform" } else { "" })?;
         write!(f, "{}", if self.is_truncated { ", truncated" } else { "" })

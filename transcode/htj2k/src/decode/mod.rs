@@ -3,6 +3,7 @@
 mod chunks;
 mod component;
 mod info;
+mod part2;
 mod strips;
 mod target;
 mod window;
@@ -257,6 +258,7 @@ impl Part {
     fn wanted<'a>(&self, job: &Job<'a>, blocks: &'a TileBlocks) -> Result<Wanted<'a>> {
         let component = &blocks.tile.components[self.component];
         let number = self.component as u16;
+        let kernel = job.stream.coding(self.tile, number).part_2_kernel();
         let coded = Coded {
             level: job.level,
             blocks,
@@ -268,8 +270,9 @@ impl Part {
             region_shift: job.stream.region_shift(self.tile, number),
         };
         let strip_samples_max = job.options.samples_max.max(STRIP_SAMPLES_MAX);
+        let part_2 = kernel.map(|kernel| (kernel, job.options.samples_max));
         let Part { highest, rect, reversible, .. } = *self;
-        Ok(Wanted { coded, component, highest, rect, reversible, strip_samples_max })
+        Ok(Wanted { coded, component, highest, rect, reversible, strip_samples_max, part_2 })
     }
 }
 

@@ -131,8 +131,8 @@ impl<T: Decoded> Strip<T> {
         cells: std::ops::Range<u32>,
         decoder: &mut BlockDecoder,
     ) -> Result<u8> {
-        let planes = coded.qcd.magnitude_bits(coded.decompositions, band.orientation, band.level)?;
-        let step = coded.qcd.step_size(coded.decompositions, band.orientation, band.level, coded.bits)?;
+        let planes = coded.qcd.band_magnitude_bits(coded.decompositions, band)?;
+        let step = coded.qcd.band_step_size(coded.decompositions, band, coded.bits)?;
         let mut jobs = [NO_JOB; JOBS_MAX];
         let mut most = 0;
         for from in cells.clone().step_by(JOBS_MAX) {

@@ -41,7 +41,13 @@ mod tests {
 
     #[test]
     fn the_whole_needs_all_and_a_part_needs_a_little_around_it() {
-        let grid = Grid { decompositions: 3, block_width_log2: 6, block_height_log2: 6, precincts_log2: vec![] };
+        let grid = Grid {
+            decompositions: 3,
+            block_width_log2: 6,
+            block_height_log2: 6,
+            precincts_log2: vec![],
+            splits: vec![],
+        };
         let whole = Rect { x0: 0, y0: 0, x1: 501, y1: 300 };
         let tile = Tile::new(whole, &[((1, 1), &grid)]).unwrap();
         let component = &tile.components[0];

@@ -33,6 +33,7 @@ impl Headers {
             block_width_log2: parameters.block_log2.0,
             block_height_log2: parameters.block_log2.1,
             precincts_log2: precincts(parameters, decompositions),
+            splits: Vec::new(),
         };
         let steps = match step {
             None => reversible(decompositions, bits + u8::from(colour)),
@@ -51,7 +52,7 @@ impl Headers {
                 colour_transform: colour,
                 sop: false,
                 eph: false,
-                coding: Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: step.is_none() },
+                coding: Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: step.is_none(), kernel: None },
             },
             qcd,
         })

@@ -9,6 +9,7 @@
 //! [`Seam`].
 
 mod analysis;
+mod arbitrary;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -26,6 +27,7 @@ mod tests;
 mod vector;
 
 pub use analysis::Analysis;
+pub use arbitrary::{IntegerStep, Kernel, LIFTING_STEPS_MAX, Lifted, synthesise_columns, synthesise_rows};
 pub use synthesis::{Cut, Seam, Synthesis};
 
 use std::ops::Range;

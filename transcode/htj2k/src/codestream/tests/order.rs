@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 
 use super::super::progression::{Change, Packets, Progression};
-use crate::geometry::{Grid, Rect, Tile};
+use crate::geometry::{Grid, Rect, Split, Tile};
 
 /// Component, resolution level, precinct and layer.
 type Packet = (usize, usize, u32, u16);
@@ -30,21 +30,19 @@ impl Printed<'_> {
 
     /// The precinct whose turn it is at a point, by the conditions of B.12.1.3 and equation B-20.
     fn at(&self, component: usize, resolution: usize, x: u32, y: u32) -> Option<u32> {
-        let levels = &self.tile.components[component].resolutions;
-        let level = levels.get(resolution)?;
+        let level = self.tile.components[component].resolutions.get(resolution)?;
         if level.rect.is_empty() {
             return None;
         }
-        let down = levels.len() - 1 - resolution;
-        let number = |at: u32, tile_edge: u32, low: u32, sampling: u8, log2: u8| {
-            let step = u32::from(sampling) << (usize::from(log2) + down);
-            let began_before = !(low << down).is_multiple_of(1 << (usize::from(log2) + down));
+        let number = |at: u32, tile_edge: u32, low: u32, sampling: u8, log2: u8, down: u8| {
+            let step = u32::from(sampling) << (log2 + down);
+            let began_before = !(low << down).is_multiple_of(1 << (log2 + down));
             let turn = at.is_multiple_of(step) || (at == tile_edge && began_before);
             turn.then(|| (at.div_ceil(u32::from(sampling) << down) >> log2) - (low >> log2))
         };
         let (dx, dy) = self.sampling[component];
-        let column = number(x, self.tile.rect.x0, level.rect.x0, dx, level.precinct_width_log2)?;
-        let row = number(y, self.tile.rect.y0, level.rect.y0, dy, level.precinct_height_log2)?;
+        let column = number(x, self.tile.rect.x0, level.rect.x0, dx, level.precinct_width_log2, level.down.0)?;
+        let row = number(y, self.tile.rect.y0, level.rect.y0, dy, level.precinct_height_log2, level.down.1)?;
         Some(row * level.precincts_wide + column)
     }
 
@@ -109,9 +107,11 @@ fn change() -> impl Strategy<Value = Change> {
 
 fn component() -> impl Strategy<Value = ((u8, u8), Grid)> {
     let sizes = prop::collection::vec((1u8..5, 1u8..5), 5);
-    ((1u8..4, 1u8..4), 0u8..5, sizes).prop_map(|(sampling, decompositions, sizes)| {
+    let split = prop::sample::select(vec![Split::Both, Split::Horizontal, Split::Vertical]);
+    let splits = prop_oneof![Just(vec![]), prop::collection::vec(split, 4)];
+    ((1u8..4, 1u8..4), 0u8..5, sizes, splits).prop_map(|(sampling, decompositions, sizes, splits)| {
         let precincts_log2 = sizes[..=usize::from(decompositions)].to_vec();
-        (sampling, Grid { decompositions, block_width_log2: 2, block_height_log2: 3, precincts_log2 })
+        (sampling, Grid { decompositions, block_width_log2: 2, block_height_log2: 3, precincts_log2, splits })
     })
 }
 
@@ -119,7 +119,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Sorted precincts are visited in the order of the printed loops, with sub-sampling, components of different
-    /// depth and changes of progression.
+    /// depth, levels that split in one direction only, and changes of progression.
     #[test]
     fn packets_come_in_the_printed_order(
         (x0, y0, width, height) in (0u32..40, 0u32..40, 1u32..28, 1u32..28),

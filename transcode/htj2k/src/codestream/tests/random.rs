@@ -83,7 +83,7 @@ fn grid() -> impl Strategy<Value = Grid> {
         |(decompositions, block_width_log2, block_height_log2, precincts, sizes)| {
             let levels = if precincts { usize::from(decompositions) + 1 } else { 0 };
             let precincts_log2 = sizes[..levels].to_vec();
-            Grid { decompositions, block_width_log2, block_height_log2, precincts_log2 }
+            Grid { decompositions, block_width_log2, block_height_log2, precincts_log2, splits: vec![] }
         },
     )
 }
@@ -116,7 +116,7 @@ pub(super) fn picture() -> impl Strategy<Value = Picture> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (siz(), grid(), order, flags, any::<u64>(), 0u64..=8).prop_map(|(siz, grid, progression, flags, seed, empty)| {
         let (sop, eph, by_resolution, tlm) = flags;
-        let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true };
+        let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true, kernel: None };
         let cod = Cod { progression, layers: 1, colour_transform: false, sop, eph, coding };
         let by_resolution = by_resolution && progression.is_by_resolution();
         Picture { siz, cod, by_resolution, tlm, seed, empty_eighths: empty }

@@ -108,9 +108,14 @@ proptest! {
 /// A mammogram's own numbers: one tile, RPCL, a tile-part a resolution level; TLM says where each ends.
 #[test]
 fn tile_parts_end_where_tlm_says() {
-    let grid =
-        crate::geometry::Grid { decompositions: 6, block_width_log2: 6, block_height_log2: 6, precincts_log2: vec![] };
-    let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true };
+    let grid = crate::geometry::Grid {
+        decompositions: 6,
+        block_width_log2: 6,
+        block_height_log2: 6,
+        precincts_log2: vec![],
+        splits: vec![],
+    };
+    let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true, kernel: None };
     let cod =
         Cod { progression: Progression::Rpcl, layers: 1, colour_transform: false, sop: false, eph: false, coding };
     let siz = Siz::plain(3328, 4096, 1, 12, false);
@@ -128,9 +133,14 @@ fn tile_parts_end_where_tlm_says() {
 #[test]
 fn impossible_pictures_are_not_written() {
     let siz = Siz::plain(64, 64, 1, 8, false);
-    let grid =
-        crate::geometry::Grid { decompositions: 1, block_width_log2: 6, block_height_log2: 6, precincts_log2: vec![] };
-    let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true };
+    let grid = crate::geometry::Grid {
+        decompositions: 1,
+        block_width_log2: 6,
+        block_height_log2: 6,
+        precincts_log2: vec![],
+        splits: vec![],
+    };
+    let coding = Coding { grid, block_style: STYLE_HIGH_THROUGHPUT, reversible: true, kernel: None };
     let good =
         Cod { progression: Progression::Cprl, layers: 1, colour_transform: false, sop: false, eph: false, coding };
     let qcd = Qcd { guard_bits: 1, steps: Steps::Reversible(vec![8, 9, 9, 10]) };
