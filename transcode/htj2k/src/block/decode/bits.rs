@@ -1,6 +1,7 @@
 //! Streams without their stuffing, in linear buffers with padding: any bit of them is one unaligned load away.
 
 use super::scalar::MEL_EXPONENTS;
+use crate::simd::Level;
 
 /// A bit string, first bit in the least significant place of the first byte, and bytes after it that may be read.
 #[derive(Debug, Default)]
@@ -43,10 +44,21 @@ impl Appender<'_> {
 impl Bits {
     /// Takes a stream that is read forwards, without the bit after each 0xFF (T.814 7.1.3). At most `limit` bytes of it
     /// are wanted. It is followed by `padding` bytes of ones, or of zeros.
-    pub(super) fn forward(&mut self, stream: &[u8], limit: usize, ones: bool, padding: usize) {
+    pub(super) fn forward(&mut self, level: Level, stream: &[u8], limit: usize, ones: bool, padding: usize) {
         let stream = &stream[..stream.len().min(limit)];
-        let mut appender = self.appender(stream.len() + padding);
+        let mut appender = self.appender(stream.len() + padding.max(64));
         let mut stuffed = false;
+        #[cfg(target_arch = "x86_64")]
+        let stream = if level == Level::Avx512 {
+            let (taken, bits, last) = super::bits_avx512::forward(stream, appender.bytes);
+            (appender.place, appender.count, stuffed) = (bits / 64 * 8, bits as u32 % 64, last);
+            let word = appender.bytes[appender.place..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+            appender.held = word & ((1 << appender.count) - 1);
+            &stream[taken..]
+        } else {
+            stream
+        };
+        let _ = level;
         let (words, rest) = stream.as_chunks::<8>();
         for word in words {
             let bits = u64::from_le_bytes(*word);
@@ -244,16 +256,17 @@ mod tests {
 
     /// Bytes among which those of the stuffing rules are frequent.
     fn stream() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xFF), Just(0x7F), Just(0x90)], 0..100)
+        proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xFF), Just(0x7F), Just(0x90)], 0..300)
     }
 
     proptest! {
         /// Proves that a linear buffer holds the bits that a reader finds one by one, and the filling after them.
         #[test]
         fn linear_buffers_hold_what_readers_find(stream in stream(), last in any::<u8>(), dirt in any::<u8>()) {
-            let mut bits = Bits { bytes: vec![dirt; 300], end: 0 };
-            for (ones, fill) in [(true, 0xFF), (false, 0)] {
-                bits.forward(&stream, usize::MAX, ones, 40);
+            let mut bits = Bits { bytes: vec![dirt; 600], end: 0 };
+            for (level, ones) in Level::available().flat_map(|level| [(level, true), (level, false)]) {
+                let fill = if ones { 0xFF } else { 0 };
+                bits.forward(level, &stream, usize::MAX, ones, 40);
                 let mut reader = Forward::new(&stream, fill);
                 for n in 0..bits.end + 320 {
                     prop_assert_eq!(bit(&bits, n), if n < bits.end { reader.take(1) } else { u64::from(ones) }, "bit {}", n);

@@ -4,6 +4,7 @@
 use super::bits::Bits;
 use super::output::{Area, Output};
 use super::vlc::Quads;
+use crate::simd::Level;
 
 /// Bytes of ones that must follow the data: 128 samples of 31 bits, and what a kernel loads beyond.
 pub(super) const PADDING_BYTES: usize = 640;
@@ -38,10 +39,10 @@ impl Exponents {
 }
 
 /// The stream, with the padding that [`decode`] and its kernels need.
-pub(super) fn unpack(bits: &mut Bits, stream: &[u8], width: usize, height: usize) {
+pub(super) fn unpack(level: Level, bits: &mut Bits, stream: &[u8], width: usize, height: usize) {
     // Every sample of 31 bits, seven bits a byte: more is never read.
     let limit = width.next_multiple_of(4) * height.next_multiple_of(2) * 31 / 7 + 16;
-    bits.forward(stream, limit, true, PADDING_BYTES);
+    bits.forward(level, stream, limit, true, PADDING_BYTES);
 }
 
 /// Decodes MagSgn; the largest exponent bound of a quad that has samples.

@@ -248,16 +248,8 @@ fn kappa(said: __m512i, (left, right): (__m512i, __m512i)) -> __m512i {
     let most = _mm512_max_epu8(most, _mm512_srli_epi16::<8>(most));
     let rho = _mm512_and_si512(said, _mm512_set1_epi16(15));
     let several = _mm512_test_epi16_mask(rho, _mm512_sub_epi16(rho, _mm512_set1_epi16(1)));
-    let most = _mm512_maskz_and_epi16(several, most);
+    let most = _mm512_and_si512(most, _mm512_maskz_set1_epi16(several, 0xFF));
     _mm512_max_epu16(most, _mm512_set1_epi16(1))
-}
-
-/// `most` without the upper byte of every word, and zero where the mask is not set.
-#[allow(non_snake_case)]
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn _mm512_maskz_and_epi16(mask: __mmask32, most: __m512i) -> __m512i {
-    _mm512_and_si512(most, _mm512_maskz_set1_epi16(mask, 0xFF))
 }
 
 /// What is known of 64 samples before their bits are read.

@@ -6,6 +6,8 @@
 //! where in the stream every sample of a quad row begins and takes them many at a time.
 
 mod bits;
+#[cfg(target_arch = "x86_64")]
+mod bits_avx512;
 mod magsgn;
 #[cfg(target_arch = "x86_64")]
 mod magsgn_avx2;
@@ -255,7 +257,7 @@ impl BlockDecoder {
         scale: O::Scale,
     ) -> Result<u8, &'static str> {
         let quads = &self.lanes[lane];
-        magsgn::unpack(&mut self.bits, cleanup.magsgn, job.width, job.height);
+        magsgn::unpack(self.level, &mut self.bits, cleanup.magsgn, job.width, job.height);
         let bits = O::magsgn(self.level, quads, &self.bits, &mut self.exponents, area, scale)?;
         if bits > 0 && job.refined() {
             self.significance.gather(&quads.said, quads.stride, job.width, job.height);
