@@ -7,6 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use rusqlite::Connection;
 
 use crate::amendment::{self, Amendment};
@@ -93,12 +94,24 @@ pub fn delete_index(dir: &Path) -> Result<()> {
 fn lock(layout: &Layout) -> Result<File> {
     let path = layout.lock();
     let file = File::create(&path).map_err(Error::io("creation of the lock", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: layout.dir().display().to_string() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(Error::io("locking", &path)(error)),
+    let mut attempts = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A process that is just being started from this one still has its open files, and their locks, for a moment.
+            Err(std::fs::TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS_MAX => attempts += 1,
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::Locked { path: layout.dir().display().to_string() });
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(Error::io("locking", &path)(error)),
+        }
+        std::thread::sleep(LOCK_ATTEMPT_EVERY);
     }
 }
+
+/// How often a lock that somebody holds is tried again, and how soon.
+const LOCK_ATTEMPTS_MAX: u32 = 20;
+const LOCK_ATTEMPT_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// What was spooled and not taken in was never acknowledged.
 fn empty_spool(layout: &Layout) {
@@ -147,11 +160,14 @@ async fn catch_up(
 /// Set once an index has been brought up to date from end to end. Without it, the index is being made anew.
 const COMPLETE: &str = "complete";
 
-/// Packs are numbered without gaps, so the first number that is not there ends them.
+/// Packs are numbered without gaps, and only those that an index knows as replaced are removed: behind its mark, the
+/// first number that is not there ends them. An index that is made anew has no mark and takes what there is.
 async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u64> {
+    let last = if index::mark(connection, COMPLETE)? == 0 { last_pack(objects).await? } else { 0 };
     let mut number = index::mark(connection, "packs_through")? + 1;
     loop {
         match unfinished::pack(objects, number).await? {
+            Left::Nothing if number < last => {}
             Left::Nothing => return Ok(number),
             Left::Whole(directory) => writer::apply_pack(connection, &directory)?,
             Left::Torn => {
@@ -164,6 +180,16 @@ async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u
         }
         number += 1;
     }
+}
+
+/// The highest number among the packs that are there.
+async fn last_pack(objects: &Objects) -> Result<u64> {
+    let mut last = 0;
+    let mut listed = objects.list_stream(pack::PREFIX);
+    while let Some(listed) = listed.next().await {
+        last = last.max(pack::number(&listed?.key).unwrap_or(0));
+    }
+    Ok(last)
 }
 
 /// An object that ends too soon and that a complete index does not know was never acknowledged: it goes. While the index

@@ -8,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Coefficient;
 use crate::block::encode::BlockEncoder;
+use crate::convert;
 use crate::geometry::{Resolution, Subband};
+use crate::image::Samples;
 use crate::pool::{Pool, Shares};
 use crate::simd::Level;
 use crate::wavelet::{Analysis, RowsMut, SubbandsMut, Transform};
@@ -129,7 +131,27 @@ pub(super) struct Stage<'a, T> {
     pub workers: &'a dyn Workers,
 }
 
-impl<T: Transform + Coefficient> Stage<'_, T> {
+/// A coefficient of the reversible path, with what the bands ask of it.
+pub(super) trait Banded: Transform + Coefficient {
+    /// Largest magnitude of `values`, if it could keep the next level out of 16 bits.
+    fn peak(level: Level, values: &[Self]) -> i32;
+}
+
+impl Banded for i16 {
+    fn peak(level: Level, values: &[i16]) -> i32 {
+        let (low, high) = convert::range(level, Samples::I16(values)).unwrap_or_default();
+        high.max(-low)
+    }
+}
+
+impl Banded for i32 {
+    /// Nobody asks: what was once 32 bits wide stays so.
+    fn peak(_: Level, _: &[i32]) -> i32 {
+        i32::MAX
+    }
+}
+
+impl<T: Banded> Stage<'_, T> {
     /// Makes and codes one level: HL, LH and HH go to `tasks` (one a band), LL to `low`.
     pub fn code(&self, resolution: &Resolution, source: &Source<'_, T>, low: &mut [T], tasks: &[Mutex<Coded>]) {
         let bands = Bands::new(resolution);
@@ -178,7 +200,7 @@ impl<T: Transform + Coefficient> Stage<'_, T> {
             hh: RowsMut { samples: in_hh, stride: strides[2], first: high_rows.start },
         };
         scratch.analysis.band(self.level, resolution.rect, rows, &mut |y, row| source(y, row), &mut out);
-        coded.low_peak = peak(low);
+        coded.low_peak = T::peak(self.level, low);
         for (number, subband) in [hl, lh, hh].into_iter().enumerate() {
             // A subband's own grid may begin a row later than the level's.
             let first = subband.rect.y0 >> subband.block_height_log2;
@@ -187,13 +209,4 @@ impl<T: Transform + Coefficient> Stage<'_, T> {
             coded.code_row(&mut scratch.coder, subband, row, &scratch.high[number], strides[number]);
         }
     }
-}
-
-/// Largest magnitude of `values`.
-fn peak<T: Coefficient>(values: &[T]) -> i32 {
-    let (low, high) = values.iter().fold((0, 0), |(low, high), value| {
-        let wide = value.to_i32();
-        (wide.min(low), wide.max(high))
-    });
-    high.max(low.saturating_neg())
 }

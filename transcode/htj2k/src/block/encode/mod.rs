@@ -3,6 +3,9 @@
 //! An encoder knows all coefficients at once, so nothing but the order of the bits is serial. A kernel turns a quad row
 //! into codewords and their lengths; they are appended, unstuffed, to a buffer for MagSgn and one for VLC; stuffing and
 //! joining come last.
+//!
+//! Kernels take coefficients that fit i16. A block with a larger one goes quad by quad: few do, and only those that hold
+//! the lowest subband of 16-bit samples, or edges as high as the range.
 
 #[cfg(target_arch = "x86_64")]
 mod append;

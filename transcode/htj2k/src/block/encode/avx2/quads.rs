@@ -237,7 +237,7 @@ impl Above {
     }
 }
 
-/// The 16-bit entries at 8 indexes below 2048.
+/// The 16-bit entries at 8 indexes below 2048. Eight loads put together were slower (4.2 for 3.6 cycles a sample).
 #[inline]
 #[target_feature(enable = "avx2")]
 fn look_up(table: &[u16; 2049], index: __m256i) -> __m256i {

@@ -93,7 +93,7 @@ fn noise_of_every_magnitude_returns() {
     }
 }
 
-/// Proves the round trip at every width and height to 66, which meets every tail of a kernel.
+/// Proves the round trip at every width and many heights to 64, and the other way round, which meets every tail of a kernel.
 #[test]
 fn every_small_shape_returns() {
     let mut numbers = Numbers(2);
