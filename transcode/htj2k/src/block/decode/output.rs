@@ -215,6 +215,7 @@ impl<'a, O: Output> Area<'a, O> {
         self.height
     }
 
+    #[inline(always)]
     pub(super) fn row(&mut self, y: usize) -> &mut [O] {
         &mut self.samples[y * self.stride..][..self.width]
     }
