@@ -91,7 +91,8 @@ impl Session {
     fn push(&mut self, bytes: usize) -> Result<*mut u8> {
         let start = self.codestream.len();
         self.codestream.try_reserve(bytes).map_err(|_| no_memory(start.saturating_add(bytes)))?;
-        self.codestream.resize(start + bytes, 0);
+        // SAFETY: there is room for them, all bytes of a module's memory have a value, and the caller writes these now.
+        unsafe { self.codestream.set_len(start + bytes) };
         Ok(self.codestream[start..].as_mut_ptr())
     }
 

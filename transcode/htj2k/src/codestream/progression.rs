@@ -203,13 +203,13 @@ impl Packets {
         self.idle(self.places.len())?;
         self.order.clear();
         self.order.extend(self.places.iter().filter(|place| change.holds(place)));
-        let order = &mut self.order;
-        match change.progression {
-            Progression::Lrcp | Progression::Rlcp => order.sort_unstable_by_key(|p| (p.resolution, p.precinct)),
-            Progression::Rpcl => order.sort_unstable_by_key(|p| (p.resolution, p.y, p.x, p.precinct)),
-            Progression::Pcrl => order.sort_unstable_by_key(|p| (p.y, p.x, p.precinct)),
-            Progression::Cprl => order.sort_unstable_by_key(|p| (p.component, p.y, p.x, p.precinct)),
-        }
+        let key = |p: &Place| match change.progression {
+            Progression::Lrcp | Progression::Rlcp => (p.resolution, 0, 0, p.precinct),
+            Progression::Rpcl => (p.resolution, p.y, p.x, p.precinct),
+            Progression::Pcrl => (0, p.y, p.x, p.precinct),
+            Progression::Cprl => (p.component, p.y, p.x, p.precinct),
+        };
+        self.order.sort_unstable_by_key(key);
         Ok(())
     }
 

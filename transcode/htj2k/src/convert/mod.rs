@@ -123,9 +123,10 @@ fn store_to<S: Sample, T: Convert>(
     let bounds = (T::bound(finish.low - finish.offset), T::bound(finish.high - finish.offset));
     match step {
         1 => kernels::store::<S, T, 1>(level, row, bounds, finish.offset, samples),
-        3 => kernels::store::<S, T, 3>(level, row, bounds, finish.offset, samples),
-        2 => kernels::store::<S, T, 2>(level, row, bounds, finish.offset, samples),
-        4 => kernels::store::<S, T, 4>(level, row, bounds, finish.offset, samples),
+        // Loops of their own for rare steps are too much code for a WebAssembly module.
+        3 if !cfg!(target_arch = "wasm32") => kernels::store::<S, T, 3>(level, row, bounds, finish.offset, samples),
+        2 if !cfg!(target_arch = "wasm32") => kernels::store::<S, T, 2>(level, row, bounds, finish.offset, samples),
+        4 if !cfg!(target_arch = "wasm32") => kernels::store::<S, T, 4>(level, row, bounds, finish.offset, samples),
         _ => row
             .iter()
             .enumerate()

@@ -181,6 +181,7 @@ static PAIRS: [u32; 256] = {
 };
 
 /// Both u of the pairs of a quad row that is not the first, out of the bits that code them (T.814 7.3.6).
+#[inline(always)]
 fn residual_pairs(said: &[u16], residuals: &[u32], row: &mut [u32]) {
     let (said, _) = said.as_chunks::<2>();
     for ((u, &[one, other]), &bits) in row.iter_mut().zip(said).zip(residuals) {

@@ -110,9 +110,10 @@ impl BlockDecoder {
         }
     }
 
-    /// The level of instructions that it uses.
+    /// The level of instructions that it uses. A WebAssembly module has them fixed when it is compiled: the kernels of
+    /// other levels are no part of it.
     pub fn level(&self) -> Level {
-        self.level
+        if cfg!(all(target_arch = "wasm32", target_feature = "simd128")) { Level::Simd128 } else { self.level }
     }
 
     /// Decodes a batch into one plane of coefficients whose rows are `stride` apart; every area is written in full.
@@ -166,7 +167,7 @@ impl BlockDecoder {
         let mut met = Met::default();
         let mut start = 0;
         while start < jobs.len() {
-            let taken = match self.level {
+            let taken = match self.level() {
                 Level::Scalar => self.plainly(&jobs[start..], out, stride, &scale, &mut met),
                 _ => self.side_by_side(&jobs[start..], out, stride, &scale, &mut met),
             };
@@ -227,7 +228,8 @@ impl BlockDecoder {
                 lanes += 1;
             }
         }
-        let whole = vlc::decode(self.level, &mut self.lanes[..lanes], &suffixes[..lanes], width, height);
+        let level = self.level();
+        let whole = vlc::decode(level, &mut self.lanes[..lanes], &suffixes[..lanes], width, height);
         let mut lane = 0;
         for (segment, job) in segments.iter().zip(jobs) {
             let mut area = Area::new(out, job.offset, stride, width, height);
@@ -256,9 +258,9 @@ impl BlockDecoder {
         area: &mut Area<'_, O>,
         scale: O::Scale,
     ) -> Result<u8, &'static str> {
-        let quads = &self.lanes[lane];
-        magsgn::unpack(self.level, &mut self.bits, cleanup.magsgn, job.width, job.height);
-        let bits = O::magsgn(self.level, quads, &self.bits, &mut self.exponents, area, scale)?;
+        let (level, quads) = (self.level(), &self.lanes[lane]);
+        magsgn::unpack(level, &mut self.bits, cleanup.magsgn, job.width, job.height);
+        let bits = O::magsgn(level, quads, &self.bits, &mut self.exponents, area, scale)?;
         if bits > 0 && job.refined() {
             self.significance.gather(&quads.said, quads.stride, job.width, job.height);
             refinement::refine(&mut self.significance, job, area, scale);

@@ -2,7 +2,9 @@
 #![allow(unsafe_code, reason = "a plane of a sealed generic type is taken for what it is")]
 
 use super::bits::Bits;
-use super::magsgn::{self, Exponents};
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+use super::magsgn;
+use super::magsgn::Exponents;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::magsgn_simd128;
 use super::vlc::Quads;
@@ -87,11 +89,10 @@ macro_rules! kernels {
                     Level::Avx2 => return magsgn_avx2::decode(quads, bits, exponents, area, scale),
                     Level::Scalar | Level::Simd128 => {}
                 }
-                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                if level == Level::Simd128 {
-                    return magsgn_simd128::decode(quads, bits, exponents, area, scale);
-                }
                 let _ = level;
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                return magsgn_simd128::decode(quads, bits, exponents, area, scale);
+                #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
                 magsgn::decode(quads, bits, exponents, area, scale)
             }
         }
@@ -214,6 +215,7 @@ impl<'a, O: Output> Area<'a, O> {
         self.height
     }
 
+    #[inline(always)]
     pub(super) fn row(&mut self, y: usize) -> &mut [O] {
         &mut self.samples[y * self.stride..][..self.width]
     }

@@ -97,6 +97,16 @@ pub(super) fn decode(
             }
         };
     }
+    // A WebAssembly module is loaded before anything is seen: three at a time, which are rare, are not worth their code.
+    #[cfg(target_arch = "wasm32")]
+    if let (3, [one, others @ ..]) = (blocks.len(), &mut *blocks) {
+        let first = decode(level, std::slice::from_mut(one), &suffixes[..1], width, height);
+        let others = decode(level, others, &suffixes[1..], width, height);
+        return [first[0], others[0], others[1], true];
+    }
+    #[cfg(target_arch = "wasm32")]
+    lanes!(1, 2, 4);
+    #[cfg(not(target_arch = "wasm32"))]
     lanes!(1, 2, 3, 4);
     whole
 }
