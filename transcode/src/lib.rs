@@ -10,6 +10,7 @@ mod encapsulate;
 mod error;
 mod frames;
 mod jpeg;
+mod jpeg_ls;
 mod layout;
 pub mod recipe;
 mod render;
