@@ -279,7 +279,7 @@ fn pack_native(
         return Err("an overlay lies in its pixels' bits above High Bit, where no codestream would show it".into());
     }
     let frames = transcode::encode_frames(source).map_err(|e| e.to_string())?;
-    let encapsulated = transcode::encapsulate(&frames);
+    let encapsulated = transcode::encapsulate(codec::TRANSFER_SYNTAX_UID, &frames).map_err(|e| e.to_string())?;
     drop(frames);
     let mut received = std::io::Cursor::new(source.received);
     let changes = changes(source, &encapsulated, limits);

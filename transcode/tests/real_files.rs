@@ -94,7 +94,7 @@ fn pack(received: &[u8], source: &Source, sums: &mut Sums) {
     let start = Instant::now();
     let frames = encode_frames(source).unwrap();
     sums.encode_seconds += start.elapsed().as_secs_f64();
-    let packed = encapsulate(&frames);
+    let packed = encapsulate(codec::TRANSFER_SYNTAX_UID, &frames).unwrap();
     let head = &received[..source.pixel_offset as usize];
     let spans: Vec<_> = packed.spans.iter().map(|&(offset, length)| (offset + head.len() as u64, length)).collect();
     let dcm = [head, &packed.pixel_data].concat();

@@ -2,6 +2,8 @@
 //! and [`TRANSFER_SYNTAX_UID`] says what that is.
 
 mod header;
+pub(crate) mod label;
+pub mod lossy;
 mod openjp2;
 
 pub use header::Header;

@@ -201,7 +201,7 @@ fn packed(held: &archive::Held) -> Form {
         big_endian: false,
         description: document.pixel_description(held),
     };
-    let encapsulated = encapsulate(&encode_frames(&source).unwrap());
+    let encapsulated = encapsulate(transcode::codec::TRANSFER_SYNTAX_UID, &encode_frames(&source).unwrap()).unwrap();
     let syntax = transcode::codec::TRANSFER_SYNTAX_UID;
     let dcm = part10((study, series, instance), syntax, &encapsulated.pixel_data);
     let start = (dcm.len() - encapsulated.pixel_data.len()) as u64;
