@@ -62,7 +62,8 @@ impl Parameters {
         }
         let [t1, t2, t3] = chosen;
         let reset = if presets.reset == 0 { 64 } else { i32::from(presets.reset) };
-        if !(near < t1 && t1 <= t2 && t2 <= t3 && t3 <= maxval) || !(3..=maxval.max(255)).contains(&reset) {
+        let rising = near < t1 && t1 <= t2 && t2 <= t3 && t3 <= maxval;
+        if !rising || !(3..=maxval.max(255)).contains(&reset) {
             return damaged(format!("thresholds {chosen:?} and RESET {reset} that no coder may use"));
         }
         let range = (maxval + 2 * near) / (2 * near + 1) + 1;
@@ -78,7 +79,7 @@ impl Parameters {
 fn thresholds(maxval: i32, near: i32) -> [i32; 3] {
     let (low, wide) = (256 / (maxval + 1), (maxval.min(4095) + 128) / 256);
     let wanted = match maxval {
-        128.. => [wide * (3 - 2) + 2 + 3 * near, wide * (7 - 3) + 3 + 5 * near, wide * (21 - 4) + 4 + 7 * near],
+        128.. => [wide + 2 + 3 * near, wide * 4 + 3 + 5 * near, wide * 17 + 4 + 7 * near],
         _ => [(3 / low + 3 * near).max(2), (7 / low + 5 * near).max(3), (21 / low + 7 * near).max(4)],
     };
     let mut floor = near + 1;
