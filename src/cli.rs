@@ -43,6 +43,8 @@ pub enum Command {
     Audit(Audit),
     /// Pack what was taken in, now.
     Pack,
+    /// Make packs anew that hold codestreams of an older transfer syntax, and one pack of several of a study.
+    Repack(Repack),
     /// Delete index and catalogue and make both anew from the objects.
     Rebuild,
     /// Re-read and re-hash everything, and name what is wrong.
@@ -92,6 +94,24 @@ pub struct Serve {
     /// Leave what is taken in unpacked (`tsunagu pack` does it later).
     #[arg(long)]
     pub no_pack: bool,
+    /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
+    #[arg(long, default_value_t = 86_400)]
+    pub replaced_keep_s: u64,
+}
+
+/// Arguments of `repack`.
+#[derive(Debug, Args)]
+pub struct Repack {
+    /// Every pack, whatever it holds; what was kept as received is tried again too.
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: only packs written before then (RFC 3339), by default now. The time a run began at, given again,
+    /// makes it go on where it was stopped.
+    #[arg(long, value_name = "TIME", requires = "all")]
+    pub written_before: Option<String>,
+    /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
+    #[arg(long, default_value_t = 86_400)]
+    pub replaced_keep_s: u64,
 }
 
 /// What a batch is said to be.

@@ -13,6 +13,11 @@ pub fn seconds_ago(seconds: u64) -> String {
     rfc3339(jiff::Timestamp::now().checked_sub(span).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
 }
 
+/// A time somebody wrote, as [`now`] writes it.
+pub fn parse(text: &str) -> Option<String> {
+    text.parse().ok().map(rfc3339)
+}
+
 /// The clock as a function that can be handed on.
 pub fn shared() -> Arc<dyn Fn() -> String + Send + Sync> {
     Arc::new(now)

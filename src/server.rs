@@ -48,9 +48,18 @@ pub struct Dimse {
     pub any: Option<String>,
 }
 
+/// What is done with packs behind the listeners.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Packing {
+    /// How long a study is to be quiet before it is packed; `None` leaves packs alone.
+    pub pack_after_s: Option<u64>,
+    /// How long a pack is kept that another replaced.
+    pub replaced_keep_s: u64,
+}
+
 impl Server {
-    /// Starts listening. `pack_after_s` is how long a study is to be quiet before it is packed; `None` leaves it.
-    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, pack_after_s: Option<u64>) -> Result<Server> {
+    /// Starts listening.
+    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, packing: Packing) -> Result<Server> {
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
@@ -71,8 +80,8 @@ impl Server {
             let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
             tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
         }
-        if let Some(seconds) = pack_after_s {
-            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, stopped)));
+        if let Some(seconds) = packing.pack_after_s {
+            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, packing.replaced_keep_s, stopped)));
         }
         Ok(Server { http, viewer, stop, tasks })
     }
@@ -113,7 +122,12 @@ fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
     }
 }
 
-async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: watch::Receiver<bool>) {
+async fn pack_quiet_studies(
+    house: Arc<House>,
+    pack_after_s: u64,
+    replaced_keep_s: u64,
+    mut stopped: watch::Receiver<bool>,
+) {
     let (mut catalogued, mut snapshot) = (Instant::now(), Instant::now());
     let every = Duration::from_secs(pack_after_s).clamp(PACK_EVERY_MIN, PACK_EVERY);
     while tokio::time::timeout(every, stopped.wait_for(|stop| *stop)).await.is_err() {
@@ -125,6 +139,8 @@ async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: w
         }
         if catalogued.elapsed() >= CATALOGUE_EVERY {
             fill_catalogue(&house).await;
+            remove_replaced(&house, replaced_keep_s).await;
+            remind(&house);
             catalogued = Instant::now();
         }
         if snapshot.elapsed() >= SNAPSHOT_EVERY {
@@ -134,6 +150,21 @@ async fn pack_quiet_studies(house: Arc<House>, pack_after_s: u64, mut stopped: w
     }
     fill_catalogue(&house).await;
     snapshot_logs(&house).await;
+}
+
+/// An alarm is no alarm if it is said once and scrolls away.
+fn remind(house: &House) {
+    if let Some(why) = house.packer.stopped() {
+        tracing::error!(why, "packing has stopped until this program is started again; taking in and serving go on");
+    }
+}
+
+async fn remove_replaced(house: &House, replaced_keep_s: u64) {
+    match house.remove_replaced(replaced_keep_s).await {
+        Ok(0) => {}
+        Ok(packs) => tracing::info!(packs, "replaced packs were removed"),
+        Err(error) => tracing::error!(%error, "replaced packs could not be removed; it is tried again"),
+    }
 }
 
 /// Copies the event logs, which no image could bring back, among the objects.

@@ -47,6 +47,11 @@ impl House {
         Ok(self.packer.pack_quiet(quiet_since, &crate::clock::now, each).await?)
     }
 
+    /// Removes packs that others replaced so many seconds ago. Answers how many.
+    pub async fn remove_replaced(&self, replaced_keep_s: u64) -> Result<u64> {
+        Ok(self.writer.remove_replaced(&self.reader, &crate::clock::seconds_ago(replaced_keep_s)).await?)
+    }
+
     /// Appends what was packed since to the catalogue.
     pub async fn fill_catalogue(&self) -> Result<()> {
         let dir = self.reader.layout().objects();

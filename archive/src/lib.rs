@@ -36,7 +36,7 @@ pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
-pub use index::{Match, Order, Range, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+pub use index::{Match, Order, PackRow, Range, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
 pub use layout::Layout;
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};
 pub use pack::{HeldForm, InstanceRecord, PackDirectory};

@@ -32,6 +32,8 @@ pub enum Form {
     Received,
     /// As received, compressed: the output of [`compress`].
     ReceivedZstd(Bytes),
+    /// As the pack has it that holds it now, byte for byte; the caller has proven that it is sound.
+    AsHeld,
 }
 
 /// Compresses a file that is to be kept as received.
@@ -61,13 +63,34 @@ impl<'a> PackBuilder<'a> {
         Ok(PackBuilder { writer, pack, _turn: turn })
     }
 
-    /// Adds an instance that is in intake, with its DICOM JSON. Answers the bytes it will be held in.
+    /// Says whose instances the pack has. With [`PackBuilder::finish`] they move to it from there, and the packs are
+    /// replaced: all their instances must have been added.
+    ///
+    /// # Errors
+    /// When a pack cannot be read, or has instances that were not added.
+    pub async fn replace(&mut self, reader: &Reader, packs: &[u64]) -> Result<()> {
+        let (mut replaced, mut instances) = (packs.to_vec(), 0);
+        for &number in packs {
+            let directory = reader.directory(number).await?;
+            replaced.extend(&directory.replaces);
+            instances += directory.instances.len();
+        }
+        if instances != self.pack.instances() {
+            let added = self.pack.instances();
+            return Err(Error::Refused(format!("packs {packs:?} have {instances} instances, {added} were added")));
+        }
+        self.pack.replace(replaced)
+    }
+
+    /// Adds an instance that is in intake or in an older pack, with its DICOM JSON. Answers the bytes it will be held in.
     ///
     /// # Errors
     /// When it is of another study, cannot be read, or the object cannot be written.
     pub async fn add(&mut self, reader: &Reader, held: &Held, dicom_json: Bytes, form: Form) -> Result<u64> {
         let read =
             |range| -> futures::future::BoxFuture<'_, Result<Bytes>> { Box::pin(reader.read(held, Some(range))) };
+        let read_entry =
+            |range| -> futures::future::BoxFuture<'_, Result<Bytes>> { Box::pin(reader.read_entry(held, range)) };
         let as_received = held.transfer_syntax_uid.clone();
         let (form, data, recipe, frames, transfer_syntax_uid) = match form {
             Form::Packed { part10, recipe, frames, transfer_syntax_uid } => {
@@ -80,6 +103,13 @@ impl<'a> PackBuilder<'a> {
             Form::ReceivedZstd(zstd) => {
                 let frames = reader.frames(held).await?;
                 (HeldForm::ReceivedZstd, PackData::Memory(zstd), None, frames, as_received)
+            }
+            Form::AsHeld => {
+                let Some(len) = reader.entry_bytes(held)? else {
+                    return Err(Error::Refused("what is in intake is not held as a pack has it".into()));
+                };
+                let (recipe, frames) = (reader.recipe(held).await?, reader.frames(held).await?);
+                (held.form, PackData::Ranged { len, read: &read_entry }, recipe, frames, as_received)
             }
         };
         let part10_bytes = match (&form, &data) {

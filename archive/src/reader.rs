@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use crate::batches;
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
-use crate::index::{self, InstanceRow, Place, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+use crate::index::{self, InstanceRow, PackRow, Place, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
 use crate::objects::Objects;
@@ -73,6 +73,16 @@ pub struct Held {
     /// Bytes it takes up: the file as held, its recipe and frame table.
     pub held_bytes: u64,
     source: Source,
+}
+
+impl Held {
+    /// The number of the pack it is in; `None` while it is in intake.
+    pub fn pack(&self) -> Option<u64> {
+        match &self.source {
+            Source::Segment { .. } => None,
+            Source::Pack { directory, .. } => Some(directory.number),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -246,6 +256,63 @@ impl Reader {
         self.resolve_all(rows).await
     }
 
+    /// The packs in use of a study, as they were written.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn packs_of(&self, study_instance_uid: &str) -> Result<Vec<PackRow>> {
+        let study = study_instance_uid.to_owned();
+        self.with_index(move |index| index::in_use_of_study(index, &study)).await
+    }
+
+    /// The instances of a study that are in these packs, as taken in, variants included.
+    ///
+    /// # Errors
+    /// When the index or a pack cannot be read.
+    pub async fn instances_in(&self, study_instance_uid: &str, packs: &[u64]) -> Result<Vec<Held>> {
+        let (study, packs) = (study_instance_uid.to_owned(), packs.to_vec());
+        let is_in = move |row: &InstanceRow| matches!(row.place, Place::Pack { number, .. } if packs.contains(&number));
+        let mut rows =
+            self.with_index(move |index| index::instances_of(index, &study, None, index::Which::InPacks)).await?;
+        rows.retain(is_in);
+        self.resolve_all(rows).await
+    }
+
+    /// Studies with a pack in use that is to be made anew: a place in the walk and the Study Instance UID of each, the
+    /// next ones after a place (0 at first).
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn studies_to_repack(&self, wanted: &Repackable, after: u64, limit: u32) -> Result<Vec<(u64, String)>> {
+        let wanted = wanted.clone();
+        self.with_index(move |index| index::studies_to_repack(index, &wanted, after, limit)).await
+    }
+
+    /// How many instances these studies have, and their bytes as received.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn to_repack(&self, wanted: &Repackable) -> Result<[u64; 2]> {
+        let wanted = wanted.clone();
+        self.with_index(move |index| index::to_repack(index, &wanted)).await
+    }
+
+    /// Bytes of its entry in the pack as they are; `None` for what is in intake.
+    pub(crate) fn entry_bytes(&self, held: &Held) -> Result<Option<u64>> {
+        match &held.source {
+            Source::Segment { .. } => Ok(None),
+            Source::Pack { directory, entry } => Ok(Some(directory.instance(*entry)?.dcm.len)),
+        }
+    }
+
+    /// A range of its entry in the pack as it is, zstd and all.
+    pub(crate) async fn read_entry(&self, held: &Held, range: Range<u64>) -> Result<Bytes> {
+        match &held.source {
+            Source::Segment { .. } => Err(Error::Refused("what is in intake has no entry in a pack".into())),
+            Source::Pack { directory, entry } => directory.read_held(&self.shared.objects, *entry, range).await,
+        }
+    }
+
     /// Reads the Part 10 file as held, or a range of it (cut to its end).
     ///
     /// # Errors
@@ -388,12 +455,18 @@ impl Reader {
         for row in rows {
             let held = match self.resolve(&row, &mut segments).await? {
                 Some(held) => held,
-                // Its segment is gone: it has been packed since the row was read. Look the row up once more.
+                // Its segment or pack is gone: it has been packed, or packed anew, since the row was read. Look the row
+                // up once more.
                 None => {
                     let row = self.with_index(move |index| index::by_sequence(index, row.sequence)).await?;
                     let row = row.ok_or_else(|| Error::NotFound("an instance that was listed".into()))?;
                     let moved = self.resolve(&row, &mut segments).await?;
-                    moved.ok_or_else(|| Error::damaged("index", "an instance is in a segment that is not there"))?
+                    moved.ok_or_else(|| match row.place {
+                        Place::Segment { .. } => {
+                            Error::damaged("index", "an instance is in a segment that is not there")
+                        }
+                        Place::Pack { number, .. } => Error::NotFound(format!("object {}", pack::key(number))),
+                    })?
                 }
             };
             out.push(held);
@@ -421,7 +494,11 @@ impl Reader {
                 };
                 Ok(Some(held_in_segment(segment, offset)?))
             }
-            Place::Pack { number, entry } => Ok(Some(held_in_pack(self.directory(number).await?, entry)?)),
+            Place::Pack { number, entry } => match self.directory(number).await {
+                Ok(directory) => held_in_pack(directory, entry).map(Some),
+                Err(Error::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            },
         }
     }
 

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use rusqlite::Connection;
 
 use crate::amendment::{self, Amendment};
@@ -147,11 +148,14 @@ async fn catch_up(
 /// Set once an index has been brought up to date from end to end. Without it, the index is being made anew.
 const COMPLETE: &str = "complete";
 
-/// Packs are numbered without gaps, so the first number that is not there ends them.
+/// Packs are numbered without gaps, and only those that an index knows as replaced are removed: behind its mark, the
+/// first number that is not there ends them. An index that is made anew has no mark and takes what there is.
 async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u64> {
+    let last = if index::mark(connection, COMPLETE)? == 0 { last_pack(objects).await? } else { 0 };
     let mut number = index::mark(connection, "packs_through")? + 1;
     loop {
         match unfinished::pack(objects, number).await? {
+            Left::Nothing if number < last => {}
             Left::Nothing => return Ok(number),
             Left::Whole(directory) => writer::apply_pack(connection, &directory)?,
             Left::Torn => {
@@ -164,6 +168,16 @@ async fn apply_packs(connection: &mut Connection, objects: &Objects) -> Result<u
         }
         number += 1;
     }
+}
+
+/// The highest number among the packs that are there.
+async fn last_pack(objects: &Objects) -> Result<u64> {
+    let mut last = 0;
+    let mut listed = objects.list_stream(pack::PREFIX);
+    while let Some(listed) = listed.next().await {
+        last = last.max(pack::number(&listed?.key).unwrap_or(0));
+    }
+    Ok(last)
 }
 
 /// An object that ends too soon and that a complete index does not know was never acknowledged: it goes. While the index

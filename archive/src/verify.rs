@@ -32,6 +32,8 @@ pub struct Verified {
     pub received_bytes: u64,
     /// Packs.
     pub packs: u64,
+    /// Of these, packs that another has replaced and that are not removed yet. They are not read.
+    pub replaced: u64,
     /// Intake segments.
     pub segments: u64,
     /// Quarantined files that are kept.
@@ -136,11 +138,25 @@ async fn received_digest(reader: &Reader, held: &Held, rebuild: Rebuild<'_>) -> 
     Ok(digest.finalize().into())
 }
 
-/// Every pack that is there is in the index with as many instances, and the other way round.
+/// Every pack that is there is in the index with as many instances, and the other way round; none of one that another
+/// replaced. Every number was given to a pack.
 async fn verify_packs(reader: &Reader, verified: &mut Verified) -> Result<()> {
     let mut indexed: BTreeMap<u64, u64> = reader.with_index(index::instances_by_pack).await?;
+    let known = reader.with_index(index::numbers).await?;
+    let through = reader.with_index(|index| index::mark(index, "packs_through")).await?;
+    let mut missing: BTreeSet<u64> = (1..=through).filter(|number| !known.contains_key(number)).collect();
     for Listed { key, .. } in reader.objects().list(pack::PREFIX).await? {
         verified.packs += 1;
+        if let Some(number) = pack::number(&key) {
+            missing.remove(&number);
+            if let Some((Some(by), removed)) = known.get(&number).copied().filter(|_| !indexed.contains_key(&number)) {
+                verified.replaced += 1;
+                if removed {
+                    verified.find(&key, format!("pack {by} replaced it and it was removed; it is there again"));
+                }
+                continue;
+            }
+        }
         match pack::read_directory(reader.objects(), &key).await {
             Ok(directory) => match indexed.remove(&directory.number) {
                 Some(count) if count == directory.instances.len() as u64 => {}
@@ -152,6 +168,10 @@ async fn verify_packs(reader: &Reader, verified: &mut Verified) -> Result<()> {
     }
     for (number, count) in indexed {
         verified.find(pack::key(number), format!("is not there; {count} instances are said to be in it"));
+        missing.remove(&number);
+    }
+    for number in missing {
+        verified.find(pack::key(number), "is not there, and no pack says that it replaced it");
     }
     Ok(())
 }

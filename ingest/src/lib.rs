@@ -17,6 +17,7 @@ mod progress;
 mod push;
 mod receipt_page;
 mod receive;
+pub mod repack;
 mod storage_scp;
 mod stow;
 

@@ -2,16 +2,18 @@
 //!
 //! Native pixels become codestreams and a recipe, **proven** before anything received is let go: the received file is
 //! rebuilt from what will be held and compared, byte for byte and by SHA-256. What cannot be rebuilt is kept as received.
+//! An independent decoder looks at some of the codestreams too ([`Witness`]); if it sees anything else, packing stops.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use archive::{Form, FrameSpan, FrameTable, Held};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use transcode::codec::{self, Coders};
 use transcode::data_set::rewrite::{self, Changes};
 use transcode::data_set::{self, Limits, Tag, VR, Value};
-use transcode::{Source, codec, recipe};
+use transcode::{Disagreement, Source, Witness, recipe};
 
 /// Studies looked at before the backlog is asked again.
 const STUDIES_AHEAD: u32 = 256;
@@ -27,11 +29,18 @@ pub struct Settings {
     pub pack_bytes_max: u64,
     /// A file that is not an image is compressed if that saves at least this share of it. Per cent; default 5.
     pub zstd_saves_percent_min: u64,
+    /// Who writes codestreams, and who looks at them a second time. Default: those of this program.
+    pub coders: Coders,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { packable_bytes_max: 128 << 20, pack_bytes_max: 1 << 30, zstd_saves_percent_min: 5 }
+        Settings {
+            packable_bytes_max: 128 << 20,
+            pack_bytes_max: 1 << 30,
+            zstd_saves_percent_min: 5,
+            coders: Coders::default(),
+        }
     }
 }
 
@@ -46,6 +55,8 @@ pub struct Summary {
     pub exceptions: Vec<Exception>,
     /// What could not be packed and stays in intake, each with its reason. It is tried again by the next run.
     pub failures: Vec<Failure>,
+    /// Why packing has stopped until the program is started again: an independent decoder saw another picture.
+    pub stopped: Option<String>,
 }
 
 /// Counts of one modality.
@@ -83,19 +94,36 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Turns backlog into packs.
+/// Turns backlog into packs. Clones share what stopped them.
 #[derive(Clone)]
 pub struct Packer {
-    writer: archive::Writer,
-    reader: archive::Reader,
-    limits: Arc<Limits>,
-    settings: Settings,
+    pub(crate) writer: archive::Writer,
+    pub(crate) reader: archive::Reader,
+    pub(crate) settings: Settings,
+    bench: Arc<Bench>,
+}
+
+/// What forms are made with, off the async threads.
+struct Bench {
+    limits: Limits,
+    coders: Coders,
+    saves_percent_min: u64,
+    witness: Witness,
+    stopped: OnceLock<String>,
 }
 
 impl Packer {
     /// A packer of the archive behind these two.
     pub fn new(writer: archive::Writer, reader: archive::Reader, limits: Limits, settings: Settings) -> Packer {
-        Packer { writer, reader, limits: Arc::new(limits), settings }
+        let Settings { coders, zstd_saves_percent_min: saves_percent_min, .. } = settings;
+        let (witness, stopped) = (Witness::new(&coders), OnceLock::new());
+        let bench = Arc::new(Bench { limits, coders, saves_percent_min, witness, stopped });
+        Packer { writer, reader, settings, bench }
+    }
+
+    /// Why nothing more is packed until the program is started again.
+    pub fn stopped(&self) -> Option<&str> {
+        self.bench.stopped.get().map(String::as_str)
     }
 
     /// Packs every study for which nothing came since `quiet_since` (RFC 3339; all if `None`). `each` hears of every
@@ -111,6 +139,10 @@ impl Packer {
     ) -> archive::Result<Summary> {
         let (mut summary, mut stuck) = (Summary::default(), HashSet::new());
         loop {
+            summary.stopped = self.stopped().map(str::to_owned);
+            if summary.stopped.is_some() {
+                return Ok(summary);
+            }
             let ahead = u32::try_from(stuck.len()).unwrap_or(u32::MAX).saturating_add(STUDIES_AHEAD);
             let backlog = self.reader.backlog(ahead).await?;
             let is_quiet = |at: &str| quiet_since.is_none_or(|since| at <= since);
@@ -121,6 +153,9 @@ impl Packer {
                 return Ok(summary);
             }
             for study in quiet {
+                if self.stopped().is_some() {
+                    break;
+                }
                 match self.pack_study(&study, &now(), each, &mut summary).await {
                     Ok(packed) if packed > 0 => {}
                     Ok(_) => drop(stuck.insert(study)),
@@ -154,7 +189,7 @@ impl Packer {
                 summary.fail(study_instance_uid, reason);
                 continue;
             }
-            let made = self.make_form(held).await?;
+            let Some(made) = self.make_form(held).await? else { return Ok(0) };
             let held_bytes = pack.add(&self.reader, held, json, made.form).await?;
             done.count(held, made.kept, held_bytes);
             packed += 1;
@@ -170,7 +205,7 @@ impl Packer {
 
     /// Whether the bytes in intake are still those that were acknowledged: nothing else may go into a pack, which is
     /// where the last copy is from then on. Says what is wrong if they are not.
-    async fn is_as_received(&self, held: &Held) -> archive::Result<Result<(), String>> {
+    pub(crate) async fn is_as_received(&self, held: &Held) -> archive::Result<Result<(), String>> {
         let (mut digest, mut at) = (Sha256::new(), 0);
         while at < held.part10_bytes {
             let chunk = self.reader.read(held, Some(at..at.saturating_add(READ_BYTES))).await?;
@@ -185,23 +220,38 @@ impl Packer {
         Ok(if same { Ok(()) } else { Err(format!("instance {uid} has another SHA-256 than the file received")) })
     }
 
-    async fn make_form(&self, held: &Held) -> archive::Result<Made> {
+    /// `None` once packing has stopped: what is under way is given up, and stays where it is.
+    async fn make_form(&self, held: &Held) -> archive::Result<Option<Made>> {
         if held.part10_bytes > self.settings.packable_bytes_max {
-            return Ok(Made::received(Kept::TooLarge));
+            return Ok(Some(Made::received(Kept::TooLarge)));
         }
         let received = self.reader.read(held, None).await?;
-        let (digest, limits) = (held.record.digests.file, Arc::clone(&self.limits));
-        let saves = self.settings.zstd_saves_percent_min;
-        let make = move || make_form(&received, &digest, &limits, saves);
+        Ok(self.make_form_of(received, held).await)
+    }
+
+    /// As [`Packer::make_form`], of the received bytes.
+    pub(crate) async fn make_form_of(&self, received: Bytes, held: &Held) -> Option<Made> {
+        let (digest, bench) = (held.record.digests.file, Arc::clone(&self.bench));
+        let make = move || make_form(&received, &digest, &bench);
         // A panic in a coder costs this file its codestreams, not the service its life.
-        Ok(tokio::task::spawn_blocking(make)
+        let made = tokio::task::spawn_blocking(make)
             .await
-            .unwrap_or_else(|panic| Made::received(Kept::NotRebuilt(format!("the coder failed: {panic}")))))
+            .unwrap_or_else(|panic| Ok(Made::received(Kept::NotRebuilt(format!("the coder failed: {panic}")))));
+        match made {
+            Ok(made) => Some(made),
+            Err(disagreement) => {
+                let uid = &held.record.description.instance.sop_instance_uid;
+                let why = format!("instance {uid}: {disagreement}");
+                tracing::error!(why, "PACKING HAS STOPPED: what we write is not what others read; nothing was let go");
+                let _ = self.bench.stopped.set(why);
+                None
+            }
+        }
     }
 }
 
 /// How a file came to be held.
-enum Kept {
+pub(crate) enum Kept {
     Rebuilt,
     /// Native pixels that could not be rebuilt.
     NotRebuilt(String),
@@ -210,9 +260,9 @@ enum Kept {
     TooLarge,
 }
 
-struct Made {
-    form: Form,
-    kept: Kept,
+pub(crate) struct Made {
+    pub(crate) form: Form,
+    pub(crate) kept: Kept,
 }
 
 impl Made {
@@ -221,21 +271,42 @@ impl Made {
     }
 }
 
-fn make_form(received: &Bytes, digest: &[u8; 32], limits: &Limits, saves_percent_min: u64) -> Made {
+fn make_form(received: &Bytes, digest: &[u8; 32], bench: &Bench) -> Result<Made, Disagreement> {
+    let saves_percent_min = bench.saves_percent_min;
     let mut source = std::io::Cursor::new(received);
-    let part10 = match data_set::scan(&mut source, limits) {
+    let part10 = match data_set::scan(&mut source, &bench.limits) {
         Ok(part10) => part10,
-        Err(error) => return Made::received(Kept::NotRebuilt(error.to_string())),
+        Err(error) => return Ok(Made::received(Kept::NotRebuilt(error.to_string()))),
     };
-    match native_pixels(&part10, received) {
+    Ok(match native_pixels(&part10, received) {
         Native::No { encapsulated: true } => Made::received(Kept::NotNative),
         Native::No { encapsulated: false } => compressed(received, saves_percent_min, Kept::NotNative),
         Native::Deflated => Made::received(Kept::NotRebuilt("its Data Set is deflated".into())),
-        Native::Yes(pixels) => match pack_native(&part10, &pixels, digest, limits) {
+        Native::Yes(pixels) => match pack_native(&part10, &pixels, digest, bench) {
             Ok(form) => Made { form, kept: Kept::Rebuilt },
-            Err(why) => compressed(received, saves_percent_min, Kept::NotRebuilt(why)),
+            Err(Unpacked::Kept(why)) => compressed(received, saves_percent_min, Kept::NotRebuilt(why)),
+            Err(Unpacked::Disagreement(disagreement)) => return Err(disagreement),
         },
+    })
+}
+
+/// Why native pixels did not become codestreams.
+enum Unpacked {
+    /// The file is kept as received.
+    Kept(String),
+    /// Nothing is packed any more.
+    Disagreement(Disagreement),
+}
+
+impl From<Disagreement> for Unpacked {
+    fn from(disagreement: Disagreement) -> Unpacked {
+        Unpacked::Disagreement(disagreement)
     }
+}
+
+/// Whatever else goes wrong.
+fn kept(error: impl std::fmt::Display) -> Unpacked {
+    Unpacked::Kept(error.to_string())
 }
 
 enum Native<'a> {
@@ -268,38 +339,48 @@ fn native_pixels<'a>(part10: &data_set::Part10, received: &'a [u8]) -> Native<'a
     })
 }
 
-/// Codestreams, the Part 10 file around them, the recipe, and the proof.
+/// Codestreams, the Part 10 file around them, the recipe, the proof, and the second opinion.
 fn pack_native(
     part10: &data_set::Part10,
     source: &Source<'_>,
     digest: &[u8; 32],
-    limits: &Limits,
-) -> Result<Form, String> {
+    bench: &Bench,
+) -> Result<Form, Unpacked> {
     if overlay_in_pixels(&part10.data_set) {
-        return Err("an overlay lies in its pixels' bits above High Bit, where no codestream would show it".into());
+        return Err(kept("an overlay lies in its pixels' bits above High Bit, where no codestream would show it"));
     }
-    let frames = transcode::encode_frames(source).map_err(|e| e.to_string())?;
-    let encapsulated = transcode::encapsulate(codec::TRANSFER_SYNTAX_UID, &frames).map_err(|e| e.to_string())?;
-    drop(frames);
+    let frames = transcode::encode_frames_with(source, bench.coders.encode).map_err(kept)?;
+    let encapsulated = transcode::encapsulate(bench.coders.transfer_syntax_uid, &frames).map_err(kept)?;
     let mut received = std::io::Cursor::new(source.received);
-    let changes = changes(source, &encapsulated, limits);
-    let header = rewrite::explicit_vr_le(part10, &mut received, &changes).map_err(|e| e.to_string())?;
+    let changes = changes(source, &encapsulated, bench);
+    let header = rewrite::explicit_vr_le(part10, &mut received, &changes).map_err(kept)?;
     let start = header.before.len() as u64;
     let spans: Vec<(u64, u64)> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
     let mut dcm = header.before;
     dcm.extend_from_slice(&encapsulated.pixel_data);
     drop(encapsulated);
     dcm.extend_from_slice(&header.after);
-    let recipe = recipe::make(source, &dcm, &spans).map_err(|e| e.to_string())?;
-    recipe::prove(source, &dcm, &recipe, digest).map_err(|e| e.to_string())?;
-    let frames =
-        spans.into_iter().map(|(offset, length)| FrameSpan { offset, length, fragments: 1, ..Default::default() });
+    let recipe = recipe::make(source, &dcm, &spans).map_err(kept)?;
+    recipe::prove(source, &dcm, &recipe, digest).map_err(kept)?;
+    bench.witness.check(source, &frames, digest)?;
     Ok(Form::Packed {
         part10: dcm.into(),
         recipe: recipe.into(),
-        frames: FrameTable { frames: frames.collect() },
-        transfer_syntax_uid: codec::TRANSFER_SYNTAX_UID.into(),
+        frames: frame_table(&spans, &frames),
+        transfer_syntax_uid: bench.coders.transfer_syntax_uid.into(),
     })
+}
+
+/// Where the frames lie, and where their resolution levels end, if all have as many.
+fn frame_table(spans: &[(u64, u64)], codestreams: &[Vec<u8>]) -> FrameTable {
+    let mut ends: Vec<Vec<u64>> = codestreams.iter().map(|codestream| codec::resolution_ends(codestream)).collect();
+    let levels = ends.first().map_or(0, Vec::len);
+    if ends.iter().any(|of_one| of_one.len() != levels) {
+        ends.iter_mut().for_each(Vec::clear);
+    }
+    let frames = spans.iter().zip(ends);
+    let frame = |(&(offset, length), resolution_ends)| FrameSpan { offset, length, fragments: 1, resolution_ends };
+    FrameTable { frames: frames.map(frame).collect() }
 }
 
 /// Overlay Bits Allocated (60xx,0100) other than 1 says that an overlay has no Overlay Data of its own (PS3.5 §8.1.2,
@@ -309,7 +390,7 @@ fn overlay_in_pixels(data_set: &data_set::DataSet) -> bool {
     planes.filter_map(|tag| data_set.int(tag)).any(|bits| bits > 1)
 }
 
-fn changes(source: &Source<'_>, encapsulated: &transcode::Encapsulated, limits: &Limits) -> Changes {
+fn changes(source: &Source<'_>, encapsulated: &transcode::Encapsulated, bench: &Bench) -> Changes {
     let photometric = codec::photometric_interpretation(&source.description.photometric_interpretation);
     let mut elements = BTreeMap::from([
         (Tag(0x0028, 0x0004), (VR::CS, padded(photometric))),
@@ -320,9 +401,9 @@ fn changes(source: &Source<'_>, encapsulated: &transcode::Encapsulated, limits: 
         elements.insert(Tag(0x0028, 0x0006), (VR::US, vec![0, 0]));
     }
     Changes {
-        transfer_syntax_uid: codec::TRANSFER_SYNTAX_UID.into(),
+        transfer_syntax_uid: bench.coders.transfer_syntax_uid.into(),
         elements,
-        header_bytes_max: limits.header_bytes_max,
+        header_bytes_max: bench.limits.header_bytes_max,
     }
 }
 
@@ -389,5 +470,6 @@ impl Summary {
         }
         self.exceptions.extend(other.exceptions);
         self.failures.extend(other.failures);
+        self.stopped = self.stopped.take().or(other.stopped);
     }
 }

@@ -35,7 +35,9 @@ pub async fn run(cli: &Cli, args: &Import) -> Result<ExitCode> {
     if let Some(packed) = &packed {
         pack::print(packed);
     }
-    Ok(finish(cli, &receipt, &summary.failed, packed.as_ref().map(pack::to_json)))
+    let stopped = packed.as_ref().is_some_and(|packed| packed.stopped.is_some());
+    let code = finish(cli, &receipt, &summary.failed, packed.as_ref().map(pack::to_json));
+    Ok(if stopped { ExitCode::from(2) } else { code })
 }
 
 /// The batch that the arguments speak of.

@@ -10,6 +10,7 @@ mod push;
 mod quarantine;
 mod rebuild;
 mod receipt;
+mod repack;
 mod serve;
 mod token;
 mod verify;
@@ -32,6 +33,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Token(args) => token::run(cli, args).await,
         Command::Audit(args) => audit::run(cli, args).await,
         Command::Pack => pack::run(cli).await,
+        Command::Repack(args) => repack::run(cli, args).await,
         Command::Rebuild => rebuild::run(cli).await,
         Command::Verify => verify::run(cli).await,
         Command::Generate(args) => generate::run(cli, args).await,

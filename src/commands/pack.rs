@@ -16,7 +16,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let summary = pack_all(&house).await?;
     print(&summary);
     let object = to_json(&summary);
-    let clean = summary.failures.is_empty();
+    let clean = summary.failures.is_empty() && summary.stopped.is_none();
     Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
 }
 
@@ -62,6 +62,15 @@ pub fn print(summary: &Summary) {
     for failure in &summary.failures {
         say!("NOT PACKED: study {}: {}", failure.study_instance_uid, failure.reason);
     }
+    print_stopped(summary.stopped.as_deref());
+}
+
+/// The alarm.
+pub fn print_stopped(why: Option<&str>) {
+    if let Some(why) = why {
+        say!("PACKING HAS STOPPED: {why}");
+        say!("Nothing was let go, and what is taken in is kept as received. Keep this archive and report it.");
+    }
 }
 
 /// The same for programs.
@@ -86,5 +95,6 @@ pub fn to_json(summary: &Summary) -> Value {
         summary.failures.iter().map(|f| json!({ "study": f.study_instance_uid, "reason": f.reason })).collect();
     json!({
         "packs": summary.packs, "modalities": modalities, "exceptions": exceptions, "failures": failures,
+        "stopped": summary.stopped,
     })
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::{Cli, Serve};
 use crate::output;
-use crate::server::{DICOM_WEB, Dimse, Server};
+use crate::server::{DICOM_WEB, Dimse, Packing, Server};
 use crate::wiring::{self, Result};
 
 /// Serves until Ctrl-C or SIGTERM.
@@ -21,7 +21,8 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
         any: args.any_peer.clone(),
     };
     let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
-    let server = Server::start(house, args.listen, dimse, pack_after_s).await?;
+    let packing = Packing { pack_after_s, replaced_keep_s: args.replaced_keep_s };
+    let server = Server::start(Arc::clone(&house), args.listen, dimse, packing).await?;
     say!("Viewer    http://{}/", server.http);
     say!("DICOMweb  http://{}{DICOM_WEB}", server.http);
     if let Some(listen) = args.dimse {
@@ -30,7 +31,9 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
     say!("Tokens    tsunagu --data {} token issue NAME --role reader", cli.data.display());
     until_stopped().await;
     server.stop().await?;
-    Ok(output::finish(cli.json, json!({ "stopped": true })))
+    let alarm = house.packer.stopped();
+    let object = json!({ "stopped": true, "packing_stopped": alarm });
+    Ok(if alarm.is_none() { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
 }
 
 fn peers(given: &[String]) -> Result<BTreeMap<String, String>> {

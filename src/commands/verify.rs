@@ -24,11 +24,12 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let verified = archive::verify(&reader, &rebuild, &each).await?;
     bar.finish();
     say!(
-        "Verified {} instances ({} rebuilt from packs, {} MB), {} packs, {} segments, {} quarantined files, {} log lines",
+        "Verified {} instances ({} rebuilt from packs, {} MB), {} packs ({} replaced), {} segments, {} quarantined files, {} log lines",
         verified.instances,
         verified.rebuilt,
         output::megabytes(verified.received_bytes),
         verified.packs,
+        verified.replaced,
         verified.segments,
         verified.quarantined,
         verified.events
@@ -41,7 +42,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let clean = findings.is_empty();
     let object = json!({
         "instances": verified.instances, "rebuilt": verified.rebuilt, "received_bytes": verified.received_bytes,
-        "packs": verified.packs, "segments": verified.segments, "quarantined": verified.quarantined,
+        "packs": verified.packs, "replaced": verified.replaced, "segments": verified.segments, "quarantined": verified.quarantined,
         "events": verified.events, "findings": findings,
     });
     Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })

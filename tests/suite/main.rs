@@ -13,5 +13,7 @@ mod outside;
 mod papers;
 mod program;
 mod recorder;
+mod repack;
+mod second_opinion;
 mod sqlite_vfs;
 mod whole_corpus;

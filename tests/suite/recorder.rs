@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use archive::{Disk, DiskFile, LocalDisk};
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{
@@ -30,6 +30,8 @@ pub enum Op {
     Remove { path: PathBuf },
     /// An object came into place, durable at once.
     Object { key: String, bytes: Vec<u8> },
+    /// An object was deleted.
+    ObjectRemoved { key: String },
     /// Somebody was told that this instance is stored.
     Reply { sop_instance_uid: String },
 }
@@ -89,6 +91,7 @@ pub fn wreck(ops: &[Op], crash: Crash) -> Wreck {
             // A removal counts at once: the worst case for whoever removes too early.
             Op::Remove { path } => drop(images.remove(path)),
             Op::Object { key, bytes } => drop(objects.insert(key.clone(), bytes.clone())),
+            Op::ObjectRemoved { key } => drop(objects.remove(key)),
             Op::Reply { sop_instance_uid } => drop(replied.insert(sop_instance_uid.clone())),
         }
     }
@@ -268,7 +271,9 @@ impl ObjectStore for RecordingStore {
         &self,
         keys: BoxStream<'static, object_store::Result<Key>>,
     ) -> BoxStream<'static, object_store::Result<Key>> {
-        self.inner.delete_stream(keys)
+        let log = self.log.clone();
+        let log = move |key: &Key| log.push(Op::ObjectRemoved { key: key.to_string() });
+        self.inner.delete_stream(keys).inspect_ok(log).boxed()
     }
 
     fn list(&self, prefix: Option<&Key>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {

@@ -22,6 +22,7 @@ mod rle;
 mod samples;
 mod source;
 pub mod viewing_copy;
+mod witness;
 
 pub use description::PixelDescription;
 pub use encapsulate::{Encapsulated, encapsulate};
@@ -30,4 +31,5 @@ pub use frames::{Frame, decode_frame};
 pub use recipe::WhyNot;
 pub use render::{Palette, Picture, Rendering, VoiLutFunction, Window, found_window, render};
 pub use samples::{SAMPLES_MAX, Samples, Values};
-pub use source::{Source, encode_frames, packable};
+pub use source::{Source, encode_frames, encode_frames_with, packable};
+pub use witness::{Disagreement, Witness};

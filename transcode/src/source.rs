@@ -6,7 +6,7 @@ use crate::codec;
 use crate::description::PixelDescription;
 use crate::error::Result;
 use crate::layout::{Fill, Layout, Order};
-use crate::samples::SAMPLES_MAX;
+use crate::samples::{SAMPLES_MAX, Samples};
 
 /// A received file and where its native Pixel Data lies.
 #[derive(Clone, Debug)]
@@ -141,9 +141,17 @@ pub fn packable(source: &Source) -> Result<(), WhyNot> {
 /// # Errors
 /// [`Error::Kept`](crate::Error::Kept) when [`packable`] says no, and whatever [`codec::encode`] says.
 pub fn encode_frames(source: &Source) -> Result<Vec<Vec<u8>>> {
+    encode_frames_with(source, codec::encode)
+}
+
+/// As [`encode_frames`], by a coder of the caller's choice.
+///
+/// # Errors
+/// As [`encode_frames`].
+pub fn encode_frames_with(source: &Source, encode: fn(&Samples) -> Result<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
     let layout = source.layout()?;
     let frames = source.frames(&layout).ok_or(WhyNot::Truncated)?;
-    let encode = |index| codec::encode(&layout.samples(&layout.frame(frames, index)?)?);
+    let encode = |index| encode(&layout.samples(&layout.frame(frames, index)?)?);
     (0..source.description.number_of_frames).into_par_iter().map(encode).collect()
 }
 

@@ -34,8 +34,8 @@ pub fn is_wanted(transfer_syntax_uid: &str) -> bool {
 /// Makes the viewing copy of a Part 10 file.
 ///
 /// # Errors
-/// In a sentence, what of the file cannot be decoded, or has no lossless codestream of its own (YBR_FULL, more than 16
-/// bits): the original is then all there is.
+/// In a sentence, what of the file cannot be decoded, or has no lossless codestream of its own (YBR_FULL_422, more than
+/// 16 bits): the original is then all there is.
 pub fn make(file: &[u8], limits: &Limits) -> Result<ViewingCopy> {
     let instance = Instance::open(file, limits)?;
     let frames = (0..instance.frames()).into_par_iter().map(|index| recompressed(&instance, index));
@@ -61,7 +61,7 @@ fn recompressed(instance: &Instance, index: usize) -> Result<Vec<u8>> {
     let refused = |detail: String| Err(Error::Damaged { coder: "viewing copy", detail });
     let known = match frame.photometric_interpretation.as_str() {
         "MONOCHROME1" | "MONOCHROME2" | "PALETTE COLOR" => samples.components() == 1,
-        "RGB" => samples.components() == 3,
+        "RGB" | "YBR_FULL" => samples.components() == 3,
         _ => false,
     };
     if !known || frame.photometric_interpretation != interpretation(instance) {
@@ -71,7 +71,9 @@ fn recompressed(instance: &Instance, index: usize) -> Result<Vec<u8>> {
         let (stored, high) = (d.bits_stored, d.high_bit);
         return refused(format!("its numbers do not fit Bits Stored {stored} and High Bit {high}"));
     };
-    let codestream = codec::encode(&samples)?;
+    // PS3.5 §8.2.4: luminance and chrominance are coded as they are, red, green and blue through the reversible transform.
+    let plain = frame.photometric_interpretation == "YBR_FULL";
+    let codestream = if plain { codec::encode_components(&samples)? } else { codec::encode(&samples)? };
     if codec::decode(&codestream)? != samples {
         return refused(format!("frame {} does not come back as it was", index + 1));
     }

@@ -23,8 +23,8 @@ pub(crate) struct Shown {
     pub(crate) source: FrameSource,
 }
 
-/// The file as it is held: another form has other frames.
-type Key = ([u8; 32], String, u64);
+/// The file as it is held: another form has other frames, and another pack stays when this one is replaced.
+type Key = ([u8; 32], String, Option<u64>);
 
 /// The instances shown last. Holds nothing an access decision rests on, and no pixels.
 #[derive(Default)]
@@ -35,7 +35,7 @@ pub(crate) struct ShownLast {
 impl ShownLast {
     /// This instance, ready to be shown.
     pub(crate) async fn get(&self, state: &ViewerState, held: Held) -> Result<Arc<Shown>> {
-        let key = (held.record.digests.file, held.transfer_syntax_uid.clone(), held.part10_bytes);
+        let key = (held.record.digests.file, held.transfer_syntax_uid.clone(), held.pack());
         if let Some(shown) = self.find(&key) {
             return Ok(shown);
         }

@@ -13,7 +13,8 @@ use crate::reader::Reader;
 const ROWS_MAX: usize = 20_000;
 
 impl Reader {
-    /// Appends every pack that the catalogue does not cover, in batches. Answers how many packs that were.
+    /// Appends every pack in use that the catalogue does not cover, in batches, and takes out the rows of those that they
+    /// replaced. Answers how many numbers that were.
     ///
     /// # Errors
     /// When a pack cannot be read or the catalogue cannot be written; what was appended by then stays.
@@ -22,19 +23,23 @@ impl Reader {
         let covered = blocking(move || shared.covered()).await?;
         let through = self.with_index(|index| index::mark(index, "packs_through")).await?;
         let (mut packs, mut instances, mut studies) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for number in covered + 1..=through {
+        let mut replaced = BTreeSet::new();
+        let in_use = self.with_index(move |index| index::in_use(index, covered, through)).await?;
+        let last = in_use.last().copied();
+        for number in in_use {
             let directory = self.directory(number).await?;
             packs.push(number);
             instances.extend(directory.instances.iter().filter(|i| !i.record.variant).map(|i| instance_row(i, number)));
             studies.insert(directory.study_instance_uid.clone());
-            if instances.len() >= ROWS_MAX || number == through {
+            replaced.extend(self.with_index(move |index| index::replaced_by(index, number)).await?);
+            if instances.len() >= ROWS_MAX || Some(number) == last {
                 let mut rows = Vec::new();
                 for study in std::mem::take(&mut studies) {
                     rows.extend(self.study_row(&study, number).await?);
                 }
                 let (packs, instances) = (std::mem::take(&mut packs), std::mem::take(&mut instances));
-                let shared = Arc::clone(catalogue);
-                blocking(move || shared.append(&packs, &instances, &rows)).await?;
+                let (replaced, shared) = (std::mem::take(&mut replaced), Arc::clone(catalogue));
+                blocking(move || shared.append_replacing(&packs, &replaced, &instances, &rows)).await?;
             }
         }
         Ok(through.saturating_sub(covered))

@@ -10,13 +10,14 @@
 mod columns;
 mod files;
 mod fill;
+mod replaced;
 mod rows;
 mod studies;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -121,16 +122,30 @@ impl Catalogue {
     /// [`Error::Refused`] when the rows contradict each other (nothing is appended); otherwise when reading or writing
     /// failed: append again.
     pub fn append(&self, packs: &[u64], instances: &[InstanceRow], studies: &[StudyRow]) -> Result<()> {
+        self.append_replacing(packs, &BTreeSet::new(), instances, studies)
+    }
+
+    /// As [`Catalogue::append`]; the rows of the packs in `replaced` go in the same commit that brings the others.
+    ///
+    /// # Errors
+    /// As [`Catalogue::append`].
+    pub fn append_replacing(
+        &self,
+        packs: &[u64],
+        replaced: &BTreeSet<u64>,
+        instances: &[InstanceRow],
+        studies: &[StudyRow],
+    ) -> Result<()> {
         check(packs, instances, studies)?;
         apart(|| {
             let mut study_files = self.study_files.lock().unwrap_or_else(PoisonError::into_inner);
-            self.append_instances(packs, instances)?;
+            self.append_instances(packs, replaced, instances)?;
             self.replace_studies(&mut study_files, packs, studies)
         })
     }
 
     /// The first half of an append.
-    fn append_instances(&self, packs: &[u64], instances: &[InstanceRow]) -> Result<()> {
+    fn append_instances(&self, packs: &[u64], replaced: &BTreeSet<u64>, instances: &[InstanceRow]) -> Result<()> {
         let table = &self.instances;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let snapshot = table.snapshot()?;
@@ -141,8 +156,10 @@ impl Catalogue {
             }
             let mut rows: Vec<&InstanceRow> = instances.iter().filter(|row| row.pack > covered).collect();
             rows.sort_by_key(|row| in_order(row));
-            let mut change = table.change(&snapshot, &packs, !rows.is_empty())?;
+            let blind = !rows.is_empty() && replaced.is_empty();
+            let mut change = table.change(&snapshot, &packs, blind)?;
             change.add(&to_batch(&instance_columns(), table, &rows)?)?;
+            replaced::remove(table, &snapshot, &mut change, replaced)?;
             if change.commit()? {
                 return Ok(());
             }

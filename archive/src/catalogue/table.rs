@@ -1,6 +1,6 @@
 //! One Delta Lake table: its snapshot, its data files, and one change that is committed whole or not at all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -118,6 +118,29 @@ impl Table {
             let paths = self.paths(&batch)?;
             let selected = (0..paths.len()).filter(|&i| selected.get(i).copied().unwrap_or(true));
             files.extend(selected.map(|i| paths.value(i).to_owned()));
+        }
+        Ok(files)
+    }
+
+    /// The data files of a snapshot that may have a row whose `column`, an integer, is one of these: what their
+    /// statistics do not rule out.
+    pub(super) fn files_with(
+        &self,
+        snapshot: &SnapshotRef,
+        column: &str,
+        values: &BTreeSet<u64>,
+    ) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        for (batch, selected) in self.scan_files(snapshot)? {
+            let paths = self.paths(&batch)?;
+            let stats = batch.column_by_name("stats").and_then(|column| column.as_string_opt::<i32>());
+            let may_have = |i: usize| {
+                let stats = stats.filter(|stats| stats.is_valid(i)).map(|stats| stats.value(i));
+                let Some((least, most)) = stats.and_then(|stats| extremes(stats, column)) else { return true };
+                least <= most && values.range(least..=most).next().is_some()
+            };
+            let named = (0..paths.len()).filter(|&i| selected.get(i).copied().unwrap_or(true) && may_have(i));
+            files.extend(named.map(|i| paths.value(i).to_owned()));
         }
         Ok(files)
     }
@@ -313,6 +336,13 @@ impl Change<'_> {
             CommitResult::Retryable(retryable) => Err(failed()(retryable.error)),
         }
     }
+}
+
+/// Smallest and largest value of a column, as an add action's statistics say (Delta protocol, per-file statistics).
+fn extremes(stats: &str, column: &str) -> Option<(u64, u64)> {
+    let stats: serde_json::Value = serde_json::from_str(stats).ok()?;
+    let of = |which: &str| stats.get(which)?.get(column)?.as_u64();
+    of("minValues").zip(of("maxValues"))
 }
 
 /// Whether a table was created in `dir`.

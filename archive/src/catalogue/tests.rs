@@ -199,7 +199,7 @@ fn an_append_cut_off_between_the_tables_is_completed_by_a_larger_one() {
         let whole = Catalogue::open(dir).unwrap();
         whole.append(&[1], &pair(1, 7), &[study(7, &[1])]).unwrap();
         // The crash: packs 2 and 3 reach the first table only.
-        whole.append_instances(&[2, 3], &[pair(2, 7), pair(3, 8)].concat()).unwrap();
+        whole.append_instances(&[2, 3], &BTreeSet::new(), &[pair(2, 7), pair(3, 8)].concat()).unwrap();
         drop(whole);
         let catalogue = Catalogue::open(dir).unwrap();
         assert_eq!(catalogue.covered().unwrap(), 1);
@@ -253,6 +253,33 @@ fn a_catalogue_deleted_and_made_anew_in_other_batches_has_the_same_rows() {
         let instances = [pair(3, 7), pair(1, 7), pair(2, 7)].concat();
         catalogue.append(&[1, 2, 3], &instances, &[study(7, &[1, 2, 3])]).unwrap();
         assert_eq!(catalogue.rows().unwrap(), before);
+    });
+}
+
+/// Proves that the rows of replaced packs go with the commit that brings the new pack's, from whatever files they are
+/// in, that rows beside them stay, and that a table made anew has the same.
+#[test]
+fn a_pack_that_replaces_others_takes_their_rows_out() {
+    within(|dir| {
+        let catalogue = Catalogue::open(dir).unwrap();
+        catalogue.append(&[1, 2], &[pair(1, 7), pair(2, 8)].concat(), &[study(7, &[1]), study(8, &[2])]).unwrap();
+        catalogue.append(&[3], &pair(3, 7), &[study(7, &[1, 3])]).unwrap();
+        let moved: Vec<InstanceRow> =
+            [pair(1, 7), pair(3, 7)].concat().into_iter().map(|row| InstanceRow { pack: 4, ..row }).collect();
+        for _ in 0..2 {
+            catalogue.append_replacing(&[4], &BTreeSet::from([1, 3]), &moved, &[study(7, &[1, 3])]).unwrap();
+            assert_eq!((catalogue.covered().unwrap(), counts(&catalogue)), (4, (6, 2, 2, 6)));
+        }
+        let rows = catalogue.rows().unwrap();
+        let of = |pack: u64| rows.instances.iter().filter(|row| row.contains(&format!("\tPack={pack}\t"))).count();
+        assert_eq!([of(1), of(2), of(3), of(4)], [0, 2, 0, 4]);
+        drop(catalogue);
+        Catalogue::delete_all(dir).unwrap();
+        let catalogue = Catalogue::open(dir).unwrap();
+        let instances = [pair(2, 8).to_vec(), moved].concat();
+        let studies = [study(7, &[1, 3]), study(8, &[2])];
+        catalogue.append_replacing(&[2, 4], &BTreeSet::from([1, 3]), &instances, &studies).unwrap();
+        assert_eq!(catalogue.rows().unwrap(), rows);
     });
 }
 

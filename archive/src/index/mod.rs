@@ -5,6 +5,7 @@
 //! (docs/decisions/0003-one-sync-a-group.md).
 
 mod insert;
+mod packs;
 mod places;
 mod query;
 mod rows;
@@ -14,7 +15,12 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 pub(crate) use insert::insert;
-pub(crate) use places::{Which, backlog, by_sequence, instances_by_pack, instances_of, packs_of, totals, walk};
+pub use packs::{PackRow, Repackable};
+pub(crate) use packs::{
+    forget_object, in_use, in_use_of_study, insert_pack, insert_removed, instances_by_pack, mark_replaced, numbers,
+    packs_of, removable, replaced_by, studies_to_repack, to_repack,
+};
+pub(crate) use places::{Which, backlog, by_sequence, instances_of, totals, walk};
 pub use query::{Match, Order, Range, SeriesQuery, StudyQuery};
 pub(crate) use query::{search_series, search_studies};
 pub(crate) use rows::instance_from_row;
@@ -24,7 +30,7 @@ use crate::error::Result;
 use crate::fold;
 
 /// Version of the tables; another one found on disk is dropped and built anew.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// Where one instance is, as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,17 +148,6 @@ pub(crate) fn move_to(connection: &Connection, sequence: u64, place: Place) -> R
         .prepare_cached("UPDATE instance SET container = ?2, position = ?3 WHERE sequence = ?1")?
         .execute(params![sequence as i64, container, position])?;
     Ok(moved == 1)
-}
-
-/// Records that the pack of this number is in place.
-pub(crate) fn insert_pack(connection: &Connection, number: u64, study_uid: &str, bytes: u64, key: &str) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO pack (number, study, bytes, key)
-             SELECT ?1, id, ?3, ?4 FROM study WHERE StudyInstanceUID = ?2",
-        )?
-        .execute(params![number as i64, study_uid, bytes as i64, key])?;
-    Ok(())
 }
 
 /// A counter or mark that the index keeps of itself.

@@ -16,6 +16,8 @@ pub(crate) enum Which {
     Listed,
     /// All that are in intake, variants included.
     InIntake,
+    /// All that are in packs, variants included.
+    InPacks,
 }
 
 /// Instances of a study or of one of its series, as taken in.
@@ -28,6 +30,7 @@ pub(crate) fn instances_of(
     let filter = match which {
         Which::Listed => "instance.variant = 0",
         Which::InIntake => "instance.container < 0",
+        Which::InPacks => "instance.container > 0",
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM study JOIN series ON series.study = study.id JOIN instance ON instance.series = series.id
@@ -79,22 +82,4 @@ pub(crate) fn totals(connection: &Connection) -> Result<[u64; 4]> {
     )?;
     let read = |row: &rusqlite::Row<'_>, at| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)? as u64);
     Ok(statement.query_row([], |row| Ok([read(row, 0)?, read(row, 1)?, read(row, 2)?, read(row, 3)?]))?)
-}
-
-/// How many instances the index has in each pack.
-pub(crate) fn instances_by_pack(connection: &Connection) -> Result<std::collections::BTreeMap<u64, u64>> {
-    let mut statement =
-        connection.prepare_cached("SELECT container, count(*) FROM instance WHERE container > 0 GROUP BY container")?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Numbers of the packs of a study up to one, ascending.
-pub(crate) fn packs_of(connection: &Connection, study_uid: &str, through: u64) -> Result<Vec<u64>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT number FROM pack WHERE study = (SELECT id FROM study WHERE StudyInstanceUID = ?1) AND number <= ?2
-         ORDER BY number",
-    )?;
-    let rows = statement.query_map(params![study_uid, through as i64], |row| Ok(row.get::<_, i64>(0)? as u64))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -78,9 +78,16 @@ CREATE TABLE pack (
   number INTEGER PRIMARY KEY,
   study INTEGER NOT NULL REFERENCES study (id),
   bytes INTEGER NOT NULL,
-  key TEXT NOT NULL
+  key TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  coded TEXT NOT NULL,                   -- transfer syntaxes of what is held packed in it, sorted, '\' between
+  replaced_by INTEGER,                   -- the pack that has its instances now
+  replaced_at TEXT,
+  removed INTEGER NOT NULL DEFAULT 0     -- 1: replaced, and its object is gone
 ) STRICT;
 CREATE INDEX pack_study ON pack (study, number);
+CREATE INDEX pack_replaced ON pack (replaced_at) WHERE replaced_by IS NOT NULL AND removed = 0;
+CREATE INDEX pack_replaced_by ON pack (replaced_by) WHERE replaced_by IS NOT NULL;
 
 CREATE TABLE batch (
   centre TEXT NOT NULL,

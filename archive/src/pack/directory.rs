@@ -57,6 +57,8 @@ pub struct PackDirectory {
     pub object_bytes: u64,
     /// When it was written, RFC 3339 in UTC.
     pub created_at: String,
+    /// Numbers of the packs whose instances it has, also of those that they had replaced; ascending.
+    pub replaces: Vec<u64>,
     /// The one study of all its instances.
     pub study_instance_uid: String,
     /// The instances; N of the first is 1.
@@ -125,9 +127,22 @@ impl PackDirectory {
         if let Some(name) = entries.by_name.keys().next() {
             return Err(damaged(key, format!("its entry {name} is not in pack.json")));
         }
-        let Manifest { number, study_instance_uid, created_at, .. } = manifest;
+        let Manifest { number, study_instance_uid, created_at, replaces, .. } = manifest;
+        if replaces.iter().any(|&replaced| replaced == 0 || replaced >= number) {
+            return Err(damaged(key, "pack.json: it says that it replaces a pack which did not come before it"));
+        }
         let key = key.to_owned();
-        Ok(PackDirectory { number, key, object_bytes, created_at, study_instance_uid, instances, series, zip })
+        Ok(PackDirectory {
+            number,
+            key,
+            object_bytes,
+            created_at,
+            replaces,
+            study_instance_uid,
+            instances,
+            series,
+            zip,
+        })
     }
 
     /// Instance N.
@@ -154,6 +169,16 @@ impl PackDirectory {
         let compressed = self.read_entry(objects, &instance.dcm).await?;
         let inside = blocking(move || decompress(&compressed, range)).await?;
         inside.map_err(|detail| damaged(&self.key, format!("{}: {detail}", instance.dcm.name)))
+    }
+
+    /// A range of the entry `N.dcm` or `N.dcm.zst` as it is, cut to its end.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or what the store answers.
+    pub async fn read_held(&self, objects: &Objects, entry: u32, range: Range<u64>) -> Result<Bytes> {
+        let dcm = &self.instance(entry)?.dcm;
+        let (start, end) = (dcm.data().start, range.end.min(dcm.len));
+        objects.get_range(&self.key, start + range.start.min(end)..start + end).await
     }
 
     /// What rebuilds the received file; `None` unless the instance is packed.

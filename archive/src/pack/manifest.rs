@@ -21,6 +21,9 @@ pub(super) struct Manifest {
     pub number: u64,
     pub study_instance_uid: String,
     pub created_at: String,
+    /// Numbers of the packs whose instances it has, also of those that they had replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<u64>,
     /// Study attributes as instances give them: one, unless they contradict each other.
     studies: Vec<StudyAttributes>,
     /// Series attributes likewise.
@@ -85,6 +88,7 @@ impl Manifest {
             number,
             study_instance_uid: study_instance_uid.into(),
             created_at: created_at.into(),
+            replaces: Vec::new(),
             studies: Vec::new(),
             series_attributes: Vec::new(),
             series: Vec::new(),

@@ -32,6 +32,12 @@ pub fn key(number: u64) -> String {
     format!("{PREFIX}/{:03}/pack-{number:012}.zip", number % 1000)
 }
 
+/// The number of the pack of that object name; `None` for what is no pack.
+pub(crate) fn number(of_key: &str) -> Option<u64> {
+    let name = of_key.rsplit('/').next()?.strip_prefix("pack-")?.strip_suffix(".zip")?;
+    name.parse().ok().filter(|&number| key(number) == of_key)
+}
+
 /// An instance that is kept: what `rebuild` makes an index row of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceRecord {

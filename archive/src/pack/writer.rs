@@ -122,6 +122,20 @@ impl PackWriter {
         Ok(held_bytes)
     }
 
+    /// Says whose instances it has: those packs need not be kept.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a pack that did not come before this one.
+    pub fn replace(&mut self, mut packs: Vec<u64>) -> Result<()> {
+        packs.sort_unstable();
+        packs.dedup();
+        if packs.iter().any(|&pack| pack == 0 || pack >= self.manifest.number) {
+            return Err(Error::Refused(format!("{} cannot replace packs {packs:?}", self.key)));
+        }
+        self.manifest.replaces = packs;
+        Ok(())
+    }
+
     /// Instances added so far.
     pub fn instances(&self) -> usize {
         self.manifest.instances.len()

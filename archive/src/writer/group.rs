@@ -164,8 +164,13 @@ pub(crate) fn apply_pack(connection: &Connection, directory: &PackDirectory) -> 
             index::insert(&transaction, record.sequence, &meta, record.received_bytes, place)?;
         }
     }
-    let PackDirectory { number, study_instance_uid, object_bytes, key, .. } = directory;
-    index::insert_pack(&transaction, *number, study_instance_uid, *object_bytes, key)?;
+    index::insert_pack(&transaction, directory)?;
+    for &replaced in &directory.replaces {
+        // A pack that came before this one and has no row was removed before this index was made.
+        if !index::mark_replaced(&transaction, replaced, directory.number, &directory.created_at)? {
+            index::insert_removed(&transaction, replaced, directory)?;
+        }
+    }
     index::set_mark(&transaction, "packs_through", directory.number)?;
     transaction.commit()?;
     Ok(())
@@ -213,6 +218,10 @@ impl Step<'_> {
             }
             Command::Amend { amendment, reply } => {
                 apply_amendment(self.index, &amendment)?;
+                answers.push(later(reply, ()));
+            }
+            Command::Removed { number, reply } => {
+                index::forget_object(self.index, number)?;
                 answers.push(later(reply, ()));
             }
             Command::PutPack { reply, .. } => drop(reply.send(Err(Error::Refused("packs are put one by one".into())))),

@@ -16,6 +16,7 @@ pub(crate) use self::group::{apply_amendment, apply_pack};
 use crate::amendment::{self, Act, Amendment};
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
+use crate::index;
 use crate::intake::Segments;
 use crate::objects::Objects;
 use crate::pack::{self, PackDirectory};
@@ -76,6 +77,7 @@ enum Command {
     OpenBatch { batch: Batch, reply: Reply<()> },
     PutPack { directory: Arc<PackDirectory>, reply: Reply<()> },
     Amend { amendment: Amendment, reply: Reply<()> },
+    Removed { number: u64, reply: Reply<()> },
 }
 
 impl Command {
@@ -94,6 +96,7 @@ impl Command {
             Command::Quarantine { reply, .. }
             | Command::OpenBatch { reply, .. }
             | Command::PutPack { reply, .. }
+            | Command::Removed { reply, .. }
             | Command::Amend { reply, .. } => drop(reply.send(Err(error()))),
         }
     }
@@ -274,6 +277,22 @@ impl Writer {
         let turn = self.shared.packing.lock().await;
         self.settle_pack().await?;
         crate::PackBuilder::begin(self, turn, self.next().pack, study_instance_uid, created_at).await
+    }
+
+    /// Removes packs that others replaced at that time (RFC 3339 in UTC) or before; until then readers that found an
+    /// instance there may still be reading. Answers how many went. Called again it goes on where it was stopped.
+    ///
+    /// # Errors
+    /// When the index cannot be read or written, or an object not be deleted.
+    pub async fn remove_replaced(&self, reader: &crate::Reader, replaced_at_max: &str) -> Result<u64> {
+        let until = replaced_at_max.to_owned();
+        let numbers = reader.with_index(move |index| index::removable(index, &until)).await?;
+        for &number in &numbers {
+            // First the object: a row that says more than there is would leave it there for ever.
+            self.shared.objects.delete(&pack::key(number)).await?;
+            self.ask(|reply| Command::Removed { number, reply }).await?;
+        }
+        Ok(numbers.len() as u64)
     }
 
     /// As [`Writer::settle_amendment`], for the pack of the next number.

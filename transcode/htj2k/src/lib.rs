@@ -4,14 +4,24 @@
 pub mod block;
 pub mod codestream;
 mod coefficient;
+pub mod convert;
+mod decode;
+mod encode;
 mod error;
 pub mod geometry;
 mod image;
+mod measure;
+mod parameters;
+mod pool;
 pub mod simd;
 pub mod wavelet;
 mod workers;
 
 pub use coefficient::Coefficient;
+pub use decode::{ComponentInfo, Decoded, Decoder, Info, Plane};
+pub use encode::Encoder;
 pub use error::{Error, Result};
-pub use image::{Samples, SamplesMut, Shape};
+pub use image::{Samples, SamplesMut, Shape, Values};
+pub use measure::{Measured, measure};
+pub use parameters::{BASE_EDGE_MAX, DecodeOptions, EncodeParameters, Order, Quality, SAMPLES_MAX};
 pub use workers::{Alone, Workers};

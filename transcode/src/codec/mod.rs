@@ -1,7 +1,8 @@
-//! The seam: a frame in, a lossless codestream out, and back. What writes it stands behind [`encode`] alone,
-//! and [`TRANSFER_SYNTAX_UID`] says what that is.
+//! The seam: a frame in, a lossless codestream out, and back. What writes it is a [`Coders`], which says of itself what
+//! it writes; whatever wrote it, [`decode`] reads it.
 
 mod header;
+mod htj2k;
 pub(crate) mod label;
 pub mod lossy;
 mod openjp2;
@@ -11,10 +12,41 @@ pub use header::Header;
 use crate::error::{Error, Result, contained};
 use crate::samples::Samples;
 
-/// Transfer Syntax UID (0002,0010) of what [`encode`] writes: JPEG 2000 Image Compression (Lossless Only), PS3.5 Annex A.4.4.
-pub const TRANSFER_SYNTAX_UID: &str = "1.2.840.10008.1.2.4.90";
+/// JPEG 2000 Image Compression (Lossless Only), PS3.5 Annex A.4.4: what packs were made of before there was HTJ2K.
+pub const JPEG_2000_LOSSLESS: &str = "1.2.840.10008.1.2.4.90";
+/// High-Throughput JPEG 2000 with RPCL Options Image Compression (Lossless Only), PS3.5 Annex A.4.9.
+pub const HTJ2K_LOSSLESS_RPCL: &str = "1.2.840.10008.1.2.4.202";
+/// Transfer Syntax UID (0002,0010) of what [`encode`] writes: that of [`Coders::default`].
+pub const TRANSFER_SYNTAX_UID: &str = Coders::HTJ2K.transfer_syntax_uid;
 
-/// The longer edge of the lowest resolution is at most this where the shorter edge allows it: a thumbnail can be
+/// Who writes codestreams, and who looks at them a second time. Packing is given one, so that a test can give it liars,
+/// and so that packs of another transfer syntax can be made and met.
+#[derive(Clone, Copy, Debug)]
+pub struct Coders {
+    /// Transfer Syntax UID (0002,0010) of what `encode` writes.
+    pub transfer_syntax_uid: &'static str,
+    /// Encodes one frame without loss.
+    pub encode: fn(&Samples) -> Result<Vec<u8>>,
+    /// Decodes what `encode` wrote, by code that shares nothing with what proves it.
+    pub second_opinion: fn(&[u8]) -> Result<Samples>,
+}
+
+impl Coders {
+    /// HTJ2K by our own coder, and openjp2 to look again.
+    pub const HTJ2K: Coders =
+        Coders { transfer_syntax_uid: HTJ2K_LOSSLESS_RPCL, encode: encode_htj2k, second_opinion: decode_by_openjp2 };
+    /// JPEG 2000 Part 1 by openjp2, as packs had it before there was HTJ2K.
+    pub const PART_1: Coders =
+        Coders { transfer_syntax_uid: JPEG_2000_LOSSLESS, encode: encode_part_1, second_opinion: decode_by_openjp2 };
+}
+
+impl Default for Coders {
+    fn default() -> Coders {
+        Coders::HTJ2K
+    }
+}
+
+/// In Part 1, the longer edge of the lowest resolution is at most this where the shorter edge allows it: a thumbnail can be
 /// read from the head of the codestream.
 const BASE_EDGE_MAX: u32 = 64;
 
@@ -22,9 +54,26 @@ const BASE_EDGE_MAX: u32 = 64;
 /// reversible colour transform (T.800 Annex G.2); see [`photometric_interpretation`].
 ///
 /// # Errors
-/// [`Error::Panicked`] or [`Error::Damaged`] when the coder fails; it never answers part of a codestream. openjp2
-/// refuses colour noise of one or two bits, whose codestream outgrows the buffer it guesses.
+/// [`Error::Panicked`] or [`Error::Damaged`] when the coder fails; it never answers part of a codestream.
 pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
+    (Coders::default().encode)(frame)
+}
+
+/// As [`encode`], but components are coded as they are: what they are is for the Data Set to say (YBR_FULL).
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_components(frame: &Samples) -> Result<Vec<u8>> {
+    let parameters = ::htj2k::EncodeParameters { colour_transform: false, ..Default::default() };
+    contained("htj2k", || htj2k::encode_as(frame, &parameters))
+}
+
+fn encode_htj2k(frame: &Samples) -> Result<Vec<u8>> {
+    contained("htj2k", || htj2k::encode(frame))
+}
+
+/// openjp2 refuses colour noise of one or two bits, whose codestream outgrows the buffer it guesses.
+fn encode_part_1(frame: &Samples) -> Result<Vec<u8>> {
     contained("openjp2", || openjp2::encode(frame, levels(frame.width(), frame.height())))
 }
 
@@ -34,9 +83,24 @@ pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
 /// [`Error::TooLarge`] when the header claims more than [`SAMPLES_MAX`](crate::SAMPLES_MAX) samples, before anything is
 /// allocated for them; [`Error::Damaged`] or [`Error::Panicked`] when it cannot be decoded to the end.
 pub fn decode(codestream: &[u8]) -> Result<Samples> {
+    let bare = header::codestream(codestream)?;
+    let header = Header::read(bare)?;
+    match contained("htj2k", || htj2k::decode(bare, &header))? {
+        Some(samples) => Ok(samples),
+        None => contained("openjp2", || openjp2::decode(bare, &header)),
+    }
+}
+
+fn decode_by_openjp2(codestream: &[u8]) -> Result<Samples> {
     let codestream = header::codestream(codestream)?;
     let header = Header::read(codestream)?;
     contained("openjp2", || openjp2::decode(codestream, &header))
+}
+
+/// Where each resolution level ends, lowest first, in bytes from the first of the codestream: that many are the picture
+/// at that level. Empty where levels do not follow one another, as in the LRCP of old packs.
+pub fn resolution_ends(codestream: &[u8]) -> Vec<u64> {
+    contained("htj2k", || Ok(htj2k::resolution_ends(codestream))).unwrap_or_default()
 }
 
 /// Photometric Interpretation (0028,0004) of a Data Set whose frames [`encode`] has written (PS3.5 §8.2.4).
@@ -44,7 +108,7 @@ pub fn photometric_interpretation(received: &str) -> &str {
     if received == "RGB" { "YBR_RCT" } else { received }
 }
 
-/// Decomposition levels: the least that bring the longer edge to [`BASE_EDGE_MAX`], but no more than halve the
+/// Decomposition levels of Part 1: the least that bring the longer edge to [`BASE_EDGE_MAX`], but no more than halve the
 /// shorter edge down to 1 (openjp2 refuses more).
 fn levels(width: u32, height: u32) -> u32 {
     let wanted = (0..32).find(|&levels| width.max(height).div_ceil(1 << levels) <= BASE_EDGE_MAX).unwrap_or(31);
@@ -61,16 +125,29 @@ mod tests {
     use crate::samples::Values;
     use proptest::prelude::*;
 
+    /// Encoded by either coder, decoded by us and by openjp2, it comes back, and its levels end where they do.
     fn check(width: u32, height: u32, components: u8, bits: u8, signed: bool, numbers: impl Iterator<Item = i32>) {
         let (low, span) = if signed { (-(1i32 << (bits - 1)), 1 << bits) } else { (0, 1 << bits) };
         let wide = numbers.take((width * height * u32::from(components)) as usize).map(|n| low + n.rem_euclid(span));
         let frame = Samples::new(width, height, components, bits, Values::collect(bits, signed, wide)).unwrap();
-        let codestream = encode(&frame).unwrap();
-        assert_eq!(
-            decode(&codestream).unwrap(),
-            frame,
-            "{width} x {height} x {components}, {bits} bits, signed {signed}"
-        );
+        for coders in [Coders::HTJ2K, Coders::PART_1] {
+            if bits < 4 && components > 1 && coders.transfer_syntax_uid == JPEG_2000_LOSSLESS {
+                continue;
+            }
+            let codestream = (coders.encode)(&frame).unwrap();
+            for decode in [decode, coders.second_opinion] {
+                let uid = coders.transfer_syntax_uid;
+                let case = format!("{uid}: {width} x {height} x {components}, {bits} bits, signed {signed}");
+                assert!(decode(&codestream).unwrap() == frame, "{case}");
+            }
+            let ends = resolution_ends(&codestream);
+            if coders.transfer_syntax_uid == HTJ2K_LOSSLESS_RPCL {
+                assert!(ends.is_sorted() && !ends.is_empty(), "{ends:?}");
+                assert!(ends.iter().all(|end| *end <= codestream.len() as u64), "{ends:?}");
+            } else {
+                assert_eq!(ends, []);
+            }
+        }
     }
 
     fn noise(seed: u64) -> impl Iterator<Item = i32> {
@@ -82,10 +159,9 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// Full-range noise of any size, depth and sign comes back bit for bit (colour from 4 bits: see `encode`).
+        /// Full-range noise of any size, depth and sign comes back bit for bit (Part 1 has colour from 4 bits only).
         #[test]
         fn noise_comes_back(width in 1u32..140, height in 1u32..140, colour: bool, bits in 1u8..=16, signed: bool, seed: u64) {
-            let bits = if colour { bits.max(4) } else { bits };
             check(width, height, if colour { 3 } else { 1 }, bits, signed && !colour, noise(seed));
         }
 

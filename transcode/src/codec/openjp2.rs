@@ -16,47 +16,17 @@ const BUFFER_BYTES: usize = 1 << 16;
 
 /// Lossless: one tile, one quality layer of everything, the 5/3 transform.
 pub(super) fn encode(frame: &Samples, levels: u32) -> Result<Vec<u8>> {
-    let parameters = opj::opj_cparameters_t { cp_disto_alloc: 1, ..parameters(frame, levels) };
-    compress(frame, parameters)
-}
-
-/// How much may be lost.
-pub(super) enum Rate {
-    /// Peak signal-to-noise ratio, dB.
-    Psnr(f64),
-    /// Bits of the samples to bits of the codestream.
-    Ratio(f64),
-}
-
-/// Lossy: as [`encode`], but the 9/7 transform, cut off at a rate.
-pub(super) fn encode_irreversible(frame: &Samples, levels: u32, rate: Rate) -> Result<Vec<u8>> {
-    let mut parameters = opj::opj_cparameters_t { irreversible: 1, ..parameters(frame, levels) };
-    match rate {
-        Rate::Psnr(decibels) => {
-            parameters.cp_fixed_quality = 1;
-            parameters.tcp_distoratio[0] = decibels as f32;
-        }
-        Rate::Ratio(ratio) => {
-            parameters.cp_disto_alloc = 1;
-            parameters.tcp_rates[0] = ratio as f32;
-        }
-    }
-    compress(frame, parameters)
-}
-
-fn parameters(frame: &Samples, levels: u32) -> opj::opj_cparameters_t {
-    opj::opj_cparameters_t {
+    let mut image = image(frame)?;
+    let mut parameters = opj::opj_cparameters_t {
         tcp_numlayers: 1,
+        cp_disto_alloc: 1,
+        irreversible: 0,
         // RPCL, which DICOM likes better, makes openjp2 0.6 panic.
         prog_order: opj::OPJ_LRCP,
         numresolution: levels as i32 + 1,
         tcp_mct: i8::from(frame.components() == 3) as _,
         ..Default::default()
-    }
-}
-
-fn compress(frame: &Samples, mut parameters: opj::opj_cparameters_t) -> Result<Vec<u8>> {
-    let mut image = image(frame)?;
+    };
     // Dropped last: the stream writes into it, also while it is itself dropped.
     let mut memory = Box::new(Memory { bytes: Vec::new(), at: 0 });
     let mut stream = writer(&mut memory);

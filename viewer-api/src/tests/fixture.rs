@@ -13,8 +13,9 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
+use transcode::codec::Coders;
 use transcode::data_set::{Limits, frame_spans, scan};
-use transcode::{Source, encapsulate, encode_frames};
+use transcode::{Source, encapsulate, encode_frames_with};
 
 use crate::audit::AuditLog;
 use crate::audit::testing::MemoryLog;
@@ -104,13 +105,13 @@ impl House {
     }
 
     /// Moves a study's instances from intake to a pack: codestreams and recipes.
-    pub(crate) async fn pack(&self, study: u32) {
+    pub(crate) async fn pack(&self, study: u32, coders: &Coders) {
         let reader = self.state.reader();
         let uid = format!("1.2.392.{study}");
         let mut pack = self.writer.begin_pack(&uid, "2027-01-15T09:00:00Z").await.unwrap();
         for held in reader.backlog_of(&uid, u64::MAX).await.unwrap() {
             let document = reader.dicom_json(std::slice::from_ref(&held)).await.unwrap().remove(0);
-            pack.add(reader, &held, document, packed(&held)).await.unwrap();
+            pack.add(reader, &held, document, packed(&held, coders)).await.unwrap();
         }
         pack.finish().await.unwrap();
     }
@@ -186,7 +187,7 @@ fn part10((study, series, instance): (u32, u32, u32), syntax: &str, pixel_data: 
 }
 
 /// The packed form of an instance: its frames as codestreams, and what rebuilds the file.
-fn packed(held: &archive::Held) -> Form {
+fn packed(held: &archive::Held, coders: &Coders) -> Form {
     let said = &held.record.description;
     let series = said.series.series_number.unwrap() as u32;
     let instance = said.instance.instance_number.unwrap() as u32;
@@ -201,8 +202,8 @@ fn packed(held: &archive::Held) -> Form {
         big_endian: false,
         description: document.pixel_description(held),
     };
-    let encapsulated = encapsulate(transcode::codec::TRANSFER_SYNTAX_UID, &encode_frames(&source).unwrap()).unwrap();
-    let syntax = transcode::codec::TRANSFER_SYNTAX_UID;
+    let syntax = coders.transfer_syntax_uid;
+    let encapsulated = encapsulate(syntax, &encode_frames_with(&source, coders.encode).unwrap()).unwrap();
     let dcm = part10((study, series, instance), syntax, &encapsulated.pixel_data);
     let start = (dcm.len() - encapsulated.pixel_data.len()) as u64;
     let spans: Vec<_> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();

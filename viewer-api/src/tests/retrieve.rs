@@ -3,7 +3,7 @@
 use axum::http::{Request, StatusCode};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use transcode::codec::TRANSFER_SYNTAX_UID;
+use transcode::codec::Coders;
 
 use super::fixture::{DOCUMENT, EXPLICIT, House, INSTANCE, SERIES, STUDY, file, samples};
 
@@ -43,16 +43,22 @@ async fn a_study_a_series_and_an_instance_come_back_as_they_were_sent() {
     check(format!("/dicom-web/studies/{STUDY}"), all).await;
 }
 
+/// Packs of today and those of before there was HTJ2K.
 #[tokio::test]
 async fn once_packed_the_original_is_still_what_was_sent_and_so_are_the_samples_and_the_picture() {
+    check_packed(&Coders::default()).await;
+    check_packed(&Coders::PART_1).await;
+}
+
+async fn check_packed(coders: &Coders) {
     let house = House::new().await;
     let picture = format!("{}/frames/2/rendered", place());
     let metadata = format!("/dicom-web/studies/{STUDY}/metadata");
     let before = house.get(&picture, &house.reader, "image/png").await.body;
     let said_before = house.get(&metadata, &house.reader, "*/*").await.body;
-    house.pack(1).await;
+    house.pack(1, coders).await;
     let as_held = house.get(&place(), &house.reader, "application/dicom").await;
-    assert!(as_held.header("content-type").ends_with(TRANSFER_SYNTAX_UID) && as_held.body != file(1, 1, 1));
+    assert!(as_held.header("content-type").ends_with(coders.transfer_syntax_uid) && as_held.body != file(1, 1, 1));
     let original = house.get(&format!("{}/original", place()), &house.original, "*/*").await;
     assert!(original.body == file(1, 1, 1));
     assert_eq!(original.header("x-tsunagu-sha256"), archive::hex(&Sha256::digest(file(1, 1, 1))));

@@ -141,7 +141,8 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
     let held = instance_at(&state, &address).await?;
     let (form, in_parts) = choose(&caller.accept, &held, numbers.len(), &address)?;
     let access = state.audit().access(&caller.principal, &address.study, Rendition::View, caller.purpose).await?;
-    let tag = entity_tag(&held, &format!("{form:?}-{}-{}-{in_parts}", held.part10_bytes, address.frames));
+    let pack = held.pack().unwrap_or_default();
+    let tag = entity_tag(&held, &format!("{form:?}-{pack}-{}-{in_parts}", address.frames));
     if caller.has(&tag) {
         access.serve(Counts { frames: numbers.len() as u64, ..Counts::default() }).await?;
         return Ok(not_modified(&tag));

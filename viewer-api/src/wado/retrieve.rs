@@ -51,7 +51,9 @@ pub(crate) async fn retrieve(State(state): State<ViewerState>, address: Address,
 
 /// One instance without a multipart around it.
 async fn one(state: &ViewerState, caller: &Caller, held: &Held, form: Form, access: Access) -> Result<Response> {
-    let tag = entity_tag(held, if form == Form::AsHeld { held_word(held.form) } else { "received" });
+    // A pack made anew has the same instance in other bytes.
+    let as_held = || format!("{}-{}", held_word(held.form), held.pack().unwrap_or_default());
+    let tag = entity_tag(held, &if form == Form::AsHeld { as_held() } else { "received".into() });
     if caller.has(&tag) {
         access.serve(Counts { instances: 1, ..Counts::default() }).await?;
         return Ok(not_modified(&tag));

@@ -1,0 +1,256 @@
+//! One tile-component, from the lowest resolution level up: 16 bits wide as long as every number is seen to fit.
+
+use super::chunks::{Chunks, LevelJob, Made};
+use super::strips::{Coded, Decoded, Strip, cells};
+use super::target::Target;
+use super::window::windows;
+use crate::block::decode::BlockDecoder;
+use crate::error::Result;
+use crate::geometry::{Rect, TileComponent};
+use crate::wavelet::Transform;
+use crate::workers::Workers;
+
+/// Planes and scratch, kept from picture to picture. Low coefficients go from one plane of a pair to the other.
+#[derive(Default)]
+pub(super) struct Component {
+    narrow: Kind<i16>,
+    wide: Kind<i32>,
+    real: Kind<f32>,
+}
+
+#[derive(Default)]
+struct Kind<T: Decoded + Transform> {
+    chunks: Chunks<T>,
+    low: [Vec<T>; 2],
+    strip: Strip<T>,
+}
+
+/// What to decode of a tile-component, and how.
+pub(super) struct Wanted<'a> {
+    pub coded: Coded<'a>,
+    pub component: &'a TileComponent,
+    /// Highest resolution level.
+    pub highest: usize,
+    /// Rectangle of it.
+    pub rect: Rect,
+    pub reversible: bool,
+}
+
+/// The integer path between two levels.
+struct State {
+    narrow: bool,
+    base: i32,
+    peak: i32,
+}
+
+impl Component {
+    /// Decodes into `target`, whose rows and columns are those of `wanted.rect`.
+    pub fn decode(&mut self, wanted: &Wanted<'_>, target: Target<'_>, workers: &dyn Workers) -> Result<()> {
+        let windows = windows(wanted.component, wanted.highest, wanted.rect, wanted.reversible);
+        if wanted.reversible {
+            self.integers(wanted, &windows, target, workers)
+        } else {
+            self.reals(wanted, &windows, target, workers)
+        }
+    }
+
+    fn reals(
+        &mut self,
+        wanted: &Wanted<'_>,
+        windows: &[Rect],
+        mut target: Target<'_>,
+        workers: &dyn Workers,
+    ) -> Result<()> {
+        self.real.lowest(wanted, windows[0])?;
+        if wanted.highest == 0 {
+            store_plane(wanted, windows[0], &self.real.low[0], &mut target);
+            return Ok(());
+        }
+        for r in 1..=wanted.highest {
+            let top = (r == wanted.highest).then(|| target.reborrow());
+            self.real.level(wanted, windows, r, top, (0, 0), |_, _| true, real_plane, workers)?;
+        }
+        Ok(())
+    }
+
+    fn integers(
+        &mut self,
+        wanted: &Wanted<'_>,
+        windows: &[Rect],
+        mut target: Target<'_>,
+        workers: &dyn Workers,
+    ) -> Result<()> {
+        self.wide.lowest(wanted, windows[0])?;
+        if wanted.highest == 0 {
+            store_plane(wanted, windows[0], &self.wide.low[0], &mut target);
+            return Ok(());
+        }
+        let mut state = self.begin(windows);
+        for r in 1..=wanted.highest {
+            if state.narrow {
+                let top = (r == wanted.highest).then(|| target.reborrow());
+                let low = (state.base, state.peak);
+                match self.narrow.level(wanted, windows, r, top, low, fits_narrow, narrow_plane, workers)? {
+                    Made::Whole(range) => {
+                        state.peak = peak(range);
+                        continue;
+                    }
+                    Made::TooLarge => self.widen(windows[r - 1], &mut state),
+                }
+            }
+            let top = (r == wanted.highest).then(|| target.reborrow());
+            self.wide.level(wanted, windows, r, top, (0, 0), |_, _| true, wide_plane, workers)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the lowest LL: if its range allows 16 bits for a start, it is moved there, its middle left out.
+    fn begin(&mut self, windows: &[Rect]) -> State {
+        let area = area(windows[0]);
+        let plane = &self.wide.low[0][..area];
+        let (low, high) = plane.iter().fold((i32::MAX, i32::MIN), |(low, high), &n| (low.min(n), high.max(n)));
+        // A single odd row or column is doubled by the analysis, and its middle with it.
+        let single = |start: u32, end: u32| start & 1 == 1 && end - start == 1;
+        let moves = !windows.iter().any(|window| single(window.x0, window.x1) || single(window.y0, window.y1));
+        let span = i64::from(high) - i64::from(low);
+        let base = if moves && area > 0 { (i64::from(low) + span / 2) as i32 } else { 0 };
+        let peak = (i64::from(high) - i64::from(base)).abs().max((i64::from(low) - i64::from(base)).abs());
+        let narrow = area > 0 && peak <= i64::from(NARROW_PEAK_MAX);
+        if narrow {
+            grow(&mut self.narrow.low[0], area);
+            self.narrow.low[0].iter_mut().zip(plane).for_each(|(to, from)| *to = (from - base) as i16);
+        }
+        State { narrow, base, peak: peak.min(i64::from(i32::MAX)) as i32 }
+    }
+
+    /// Moves the low coefficients to 32 bits.
+    fn widen(&mut self, window: Rect, state: &mut State) {
+        let area = area(window);
+        grow(&mut self.wide.low[0], area);
+        let planes = self.wide.low[0].iter_mut().zip(&self.narrow.low[0][..area]);
+        planes.for_each(|(to, from)| *to = i32::from(*from) + state.base);
+        (state.narrow, state.base) = (false, 0);
+    }
+}
+
+impl<T: Decoded + Transform> Kind<T> {
+    /// Decodes the lowest LL to `low[0]`.
+    fn lowest(&mut self, wanted: &Wanted<'_>, window: Rect) -> Result<()> {
+        let (coded, band) = (&wanted.coded, &wanted.component.resolutions[0].subbands[0]);
+        grow(&mut self.low[0], area(window));
+        let width = window.width() as usize;
+        if window.is_empty() || cells(band, &(window.x0..window.x1)).is_empty() {
+            return Ok(());
+        }
+        let mut decoder = BlockDecoder::new(coded.level);
+        for row in 0..band.rows {
+            let block = band.block(0, row);
+            let rows = block.y0.max(window.y0)..block.y1.min(window.y1);
+            if rows.is_empty() {
+                continue;
+            }
+            self.strip.decode(coded, band, row, window.x0..window.x1, &mut decoder)?;
+            let strip = self.strip.rows(window.x0);
+            for y in rows {
+                let from = (y - strip.first) as usize * strip.stride;
+                let to = (y - window.y0) as usize * width;
+                self.low[0][to..to + width].copy_from_slice(&strip.samples[from..from + width]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes level `r` from `low[0]`: into `top`, or into `low[0]` again.
+    #[allow(clippy::too_many_arguments, reason = "three call sites, and each is another thing")]
+    fn level(
+        &mut self,
+        wanted: &Wanted<'_>,
+        windows: &[Rect],
+        r: usize,
+        top: Option<Target<'_>>,
+        (base, low_peak): (i32, i32),
+        fits: fn(i32, u8) -> bool,
+        plane: for<'a> fn(&'a mut [T], usize) -> Target<'a>,
+        workers: &dyn Workers,
+    ) -> Result<Made> {
+        let is_top = top.is_some();
+        let [from, to] = &mut self.low;
+        grow(to, area(windows[r]));
+        let job = LevelJob {
+            coded: wanted.coded,
+            resolution: &wanted.component.resolutions[r],
+            window: windows[r],
+            wanted: if is_top { wanted.rect } else { windows[r] },
+            low: from,
+            low_window: windows[r - 1],
+            base: if is_top { base } else { 0 },
+            low_peak,
+            measured: !is_top,
+        };
+        let stride = windows[r].width() as usize;
+        let target = top.unwrap_or_else(|| plane(&mut to[..area(windows[r])], stride));
+        let made = self.chunks.make(&job, target, fits, workers)?;
+        if matches!(made, Made::Whole(_)) && !is_top {
+            self.low.swap(0, 1);
+        }
+        Ok(made)
+    }
+}
+
+/// Largest magnitude of the low coefficients with which 16 bits are tried.
+const NARROW_PEAK_MAX: i32 = 1 << 13;
+
+/// Whether 16 bits hold every sum of the 5/3 synthesis when low coefficients stay within `low_peak` and high ones have
+/// `bits` magnitude bits, D at the most: an even row is at most A + 11/4 D + 2, and two of them are added.
+fn fits_narrow(low_peak: i32, bits: u8) -> bool {
+    let high = (1i64 << bits.min(40)) - 1;
+    bits <= 15 && i64::from(low_peak) + high * 11 / 4 + 1 + 2 < 1 << 14
+}
+
+fn narrow_plane(out: &mut [i16], stride: usize) -> Target<'_> {
+    Target::Narrow { out, first: 0, stride }
+}
+
+fn wide_plane(out: &mut [i32], stride: usize) -> Target<'_> {
+    Target::Wide { out, first: 0, stride }
+}
+
+fn real_plane(out: &mut [f32], stride: usize) -> Target<'_> {
+    Target::Real { out, first: 0, stride }
+}
+
+/// Stores `wanted.rect` of a plane that fills `window`.
+fn store_plane<T: Decoded>(wanted: &Wanted<'_>, window: Rect, plane: &[T], target: &mut Target<'_>) {
+    let (width, rect) = (window.width() as usize, wanted.rect);
+    for y in rect.y0..rect.y1 {
+        let start = (y - window.y0) as usize * width + (rect.x0 - window.x0) as usize;
+        target.store(wanted.coded.level, (y - rect.y0) as usize, &plane[start..start + rect.width() as usize], 0);
+    }
+}
+
+fn peak((low, high): (i32, i32)) -> i32 {
+    high.max(low.saturating_neg())
+}
+
+fn area(rect: Rect) -> usize {
+    rect.width() as usize * rect.height() as usize
+}
+
+fn grow<T: Copy + Default>(plane: &mut Vec<T>, area: usize) {
+    if plane.len() < area {
+        plane.resize(area, T::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_bits_are_trusted_only_where_the_sums_fit() {
+        assert!(fits_narrow(2048, 12));
+        assert!(!fits_narrow(2048, 13));
+        assert!(!fits_narrow(1 << 14, 0));
+        assert!(!fits_narrow(0, 255));
+    }
+}
