@@ -94,12 +94,24 @@ pub fn delete_index(dir: &Path) -> Result<()> {
 fn lock(layout: &Layout) -> Result<File> {
     let path = layout.lock();
     let file = File::create(&path).map_err(Error::io("creation of the lock", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: layout.dir().display().to_string() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(Error::io("locking", &path)(error)),
+    let mut attempts = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A process that is just being started from this one still has its open files, and their locks, for a moment.
+            Err(std::fs::TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS_MAX => attempts += 1,
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::Locked { path: layout.dir().display().to_string() });
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(Error::io("locking", &path)(error)),
+        }
+        std::thread::sleep(LOCK_ATTEMPT_EVERY);
     }
 }
+
+/// How often a lock that somebody holds is tried again, and how soon.
+const LOCK_ATTEMPTS_MAX: u32 = 20;
+const LOCK_ATTEMPT_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// What was spooled and not taken in was never acknowledged.
 fn empty_spool(layout: &Layout) {

@@ -326,6 +326,10 @@ impl Decoder<'_> {
     fn run_of_pairs(&mut self) -> Option<()> {
         let end = self.bytes.iter().position(|byte| !matches!(byte, 0x21..=0x7E)).unwrap_or(self.bytes.len());
         let (run, rest) = self.bytes.split_at_checked(end)?;
+        if run.is_empty() {
+            // DEL: half of no character. To go on from here would be to stay here.
+            return None;
+        }
         if let Some(text) = self.pairs(run) {
             self.out.push_str(&text);
             self.bytes = rest;
@@ -389,6 +393,16 @@ mod tests {
     fn check_suspect(declared: &str, bytes: &[u8], expected: &str) {
         let set = CharacterSet::fitting(declared, &[(bytes, TextKind::PersonName)]);
         assert_eq!((set.decode(bytes, TextKind::PersonName).as_str(), set.suspect), (expected, true), "{declared}");
+    }
+
+    /// Proves that DEL among two-byte characters is answered: it once was read for ever.
+    #[test]
+    fn del_among_kanji_is_no_character() {
+        for bytes in [&b"\x1b$B\x7f\x1b(B"[..], b"\x1b$B;3\x7fED\x1b(B", b"\x1b$(D\x7f", b"\x1b$B\x7f\x7f"] {
+            let set = CharacterSet::fitting("\\ISO 2022 IR 87\\ISO 2022 IR 159", &[(bytes, TextKind::PersonName)]);
+            let _ = set.decode(bytes, TextKind::PersonName);
+            assert!(set.suspect, "{bytes:?}");
+        }
     }
 
     #[test]
