@@ -25,6 +25,7 @@ mod quarantine;
 mod reader;
 mod record;
 mod recovery;
+mod rendition;
 mod unfinished;
 mod verify;
 mod writer;
@@ -47,6 +48,7 @@ pub use record::{
     SeriesAttributes, StudyAttributes, TakeIn,
 };
 pub use recovery::{delete_index, open, open_on};
+pub use rendition::{Loss, NewRendition, Rendition, RenditionBuilder, RenditionKind, RenditionRecord, RenditionSet};
 pub use verify::{Finding, Rebuild, Verified, verify};
 pub use writer::{Admission, Settings, TakenIn, Writer};
 

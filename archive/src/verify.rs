@@ -13,7 +13,7 @@ use crate::objects::Listed;
 use crate::pack::{self, HeldForm};
 use crate::quarantine::{self, QuarantineState};
 use crate::reader::{Held, Reader};
-use crate::{disk::LocalDisk, index};
+use crate::{disk::LocalDisk, index, rendition};
 
 /// Bytes read at a time of what need not be in memory whole.
 const CHUNK_BYTES: u64 = 8 << 20;
@@ -38,6 +38,8 @@ pub struct Verified {
     pub segments: u64,
     /// Quarantined files that are kept.
     pub quarantined: u64,
+    /// Renditions.
+    pub renditions: u64,
     /// Lines of the event logs.
     pub events: u64,
     /// What is wrong; empty when all is well.
@@ -69,6 +71,7 @@ pub async fn verify(reader: &Reader, rebuild: Rebuild<'_>, each: &(dyn Fn(&Held)
     verify_packs(reader, &mut verified).await?;
     verify_segments(reader, &mut verified)?;
     verify_quarantine(reader, &mut verified).await?;
+    verified.renditions = verify_renditions(reader, &mut verified).await?;
     verify_logs(reader, &mut verified);
     verify_receipts(reader, &mut verified).await?;
     Ok(verified)
@@ -217,6 +220,10 @@ async fn verify_quarantine(reader: &Reader, verified: &mut Verified) -> Result<(
         }
     }
     Ok(())
+}
+
+async fn verify_renditions(reader: &Reader, verified: &mut Verified) -> Result<u64> {
+    rendition::verify(reader, &mut |what, detail| verified.find(what, detail)).await
 }
 
 /// The SHA-256 of an object of any length.

@@ -350,7 +350,7 @@ fn pack_native(
         return Err(kept("an overlay lies in its pixels' bits above High Bit, where no codestream would show it"));
     }
     let frames = transcode::encode_frames_with(source, bench.coders.encode).map_err(kept)?;
-    let encapsulated = transcode::encapsulate(&frames);
+    let encapsulated = transcode::encapsulate(bench.coders.transfer_syntax_uid, &frames).map_err(kept)?;
     let mut received = std::io::Cursor::new(source.received);
     let changes = changes(source, &encapsulated, bench);
     let header = rewrite::explicit_vr_le(part10, &mut received, &changes).map_err(kept)?;

@@ -1,5 +1,8 @@
 //! Frames as encapsulated Pixel Data (PS3.5 Annex A.4, PS3.3 C.7.6.3.1.8: Extended Offset Table).
 
+use crate::codec::label;
+use crate::error::Result;
+
 /// Encapsulated Pixel Data, with the tables that find its frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encapsulated {
@@ -23,11 +26,20 @@ const HEAD: [u8; 20] = [
 const ITEM: [u8; 4] = [0xFE, 0xFF, 0x00, 0xE0];
 const SEQUENCE_DELIMITER: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 
-/// Puts frames into Pixel Data, one fragment a frame.
+/// Puts frames into Pixel Data, one fragment a frame. Nothing goes under a transfer syntax that promises more than the
+/// frames keep: a lossy codestream under a lossless name is refused here.
+///
+/// # Errors
+/// [`Error::Damaged`](crate::Error::Damaged) when a frame is no codestream of that transfer syntax.
 ///
 /// # Panics
 /// When a frame has 4 GiB or more, which no frame of at most [`SAMPLES_MAX`](crate::SAMPLES_MAX) samples has.
-pub fn encapsulate(frames: &[Vec<u8>]) -> Encapsulated {
+pub fn encapsulate(transfer_syntax_uid: &str, frames: &[Vec<u8>]) -> Result<Encapsulated> {
+    frames.iter().try_for_each(|frame| label::check(transfer_syntax_uid, frame))?;
+    Ok(wrap(frames))
+}
+
+fn wrap(frames: &[Vec<u8>]) -> Encapsulated {
     let total: usize = frames.iter().map(|frame| frame.len() + 9).sum();
     let mut out = Encapsulated {
         extended_offset_table: Vec::with_capacity(8 * frames.len()),
@@ -65,7 +77,7 @@ mod tests {
     #[test]
     fn spans_and_tables_point_at_the_frames() {
         let frames = [vec![1, 2, 3], vec![4, 5], vec![6]];
-        let out = encapsulate(&frames);
+        let out = wrap(&frames);
         for (frame, &(offset, length)) in frames.iter().zip(&out.spans) {
             assert_eq!(&out.pixel_data[offset as usize..][..length as usize], frame);
         }

@@ -8,7 +8,7 @@ use crate::description::PixelDescription;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Order};
 use crate::samples::{self, SAMPLES_MAX, Samples, Values};
-use crate::{bits, codec, jpeg, rle};
+use crate::{bits, codec, jpeg, jpeg_ls, rle};
 
 /// A frame as decoded, and what its numbers mean now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub fn decode_frame(transfer_syntax_uid: &str, description: &PixelDescription, b
         ".4.50" | ".4.51" | ".4.57" | ".4.70" => jpeg(uid, description, bytes),
         // JPEG 2000, A.4.4; HTJ2K, A.4.9.
         ".4.90" | ".4.91" | ".4.201" | ".4.202" | ".4.203" => jpeg_2000(description, bytes),
-        ".4.80" | ".4.81" => unsupported(uid, "JPEG-LS", OTHER),
+        // JPEG-LS, lossless and near-lossless, A.4.3.
+        ".4.80" | ".4.81" => same(description, fitting(description, jpeg_ls::decode(bytes)?)?),
         ".4.110" | ".4.111" | ".4.112" => unsupported(uid, "JPEG XL", OTHER),
         _ if short.starts_with(".4.10") => {
             unsupported(uid, "video", "download the file and play it with a DICOM viewer")
@@ -245,7 +246,7 @@ mod tests {
                 decode_frame(uid, &description(1, 1, 1, allocated, "MONOCHROME2"), &[0; 8]).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("download"), "{error}");
         };
-        check("1.2.840.10008.1.2.4.80", 8, "JPEG-LS");
+        check("1.2.840.10008.1.2.4.110", 8, "JPEG XL");
         check("1.2.840.10008.1.2.4.102", 8, "video");
         check(LITTLE, 32, "32 bits");
         check("1.2.3", 8, "1.2.3");
@@ -257,13 +258,14 @@ mod tests {
         fn any_bytes_are_answered(
             bytes in proptest::collection::vec(any::<u8>(), 0..200), rows in 0u16..40, columns: u16, samples in 0u16..5,
             allocated in prop::sample::select(vec![1u16, 8, 16, 32]), stored: u16, high: u16,
-            form in prop::sample::select(vec!["", ".2", ".5", ".8.1", ".4.50", ".4.70", ".4.90", ".4.201"]),
+            form in prop::sample::select(vec!["", ".2", ".5", ".8.1", ".4.50", ".4.70", ".4.80", ".4.90", ".4.201"]),
         ) {
             let (bits_stored, high_bit) = (stored, high);
             let d = PixelDescription { bits_stored, high_bit, ..description(rows, columns, samples, allocated, "YBR_FULL_422") };
             let magic: &[u8] = match form {
                 ".4.50" => &[0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0],
                 ".4.70" => &[0xFF, 0xD8, 0xFF, 0xC3, 0, 11, 12, 0, 8, 0, 8, 1, 1, 0x11, 0],
+                ".4.80" => &[0xFF, 0xD8, 0xFF, 0xF7, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0, 0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 0, 0],
                 _ => &[],
             };
             let _ = decode_frame(&format!("1.2.840.10008.1.2{form}"), &d, &[magic, &bytes].concat());

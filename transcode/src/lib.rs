@@ -2,20 +2,26 @@
 //!
 //! Absent on purpose: storage, clock, network.
 
+mod assemble;
 mod bits;
 pub mod codec;
 pub mod data_set;
+pub mod derivative;
 mod description;
 mod encapsulate;
 mod error;
 mod frames;
+mod instance;
 mod jpeg;
+mod jpeg_ls;
 mod layout;
+pub mod policy;
 pub mod recipe;
 mod render;
 mod rle;
 mod samples;
 mod source;
+pub mod viewing_copy;
 mod witness;
 
 pub use description::PixelDescription;

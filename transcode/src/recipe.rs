@@ -452,7 +452,7 @@ mod tests {
 
     /// N.dcm and recipe of a received file.
     fn pack(source: &Source) -> (Vec<u8>, Vec<u8>) {
-        let packed = encapsulate(&encode_frames(source).unwrap());
+        let packed = encapsulate(codec::TRANSFER_SYNTAX_UID, &encode_frames(source).unwrap()).unwrap();
         let head = b"preamble and a header that both files share, with an Extended Offset Table";
         let spans: Vec<_> = packed.spans.iter().map(|&(offset, length)| (offset + head.len() as u64, length)).collect();
         let dcm = [&head[..], &packed.pixel_data].concat();

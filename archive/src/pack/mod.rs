@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::directory::is_cut_off;
 pub use self::directory::{PackDirectory, PackInstance, read_directory};
+pub(crate) use self::writer::blocking;
 pub use self::writer::{NewInstance, PackData, PackWriter, ReadRange};
+pub(crate) use self::zip::{END_BYTES_MAX, End};
 pub use self::zip::{ZipEntry, ZipLayout};
 
 use crate::{Description, Digests, Origin};

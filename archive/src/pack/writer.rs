@@ -275,7 +275,7 @@ fn json_object(bytes: &[u8]) -> Option<&str> {
 }
 
 /// Runs work that takes the processor for long beside the threads that answer.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::Refused(format!("work on a pack was stopped: {error}")))
 }

@@ -16,7 +16,7 @@ const END_BYTES: usize = 22;
 const END64_BYTES: usize = 56;
 const LOCATOR_BYTES: usize = 20;
 /// Bytes of the longest end of a ZIP without comment: what must be read to find the central directory.
-pub(super) const END_BYTES_MAX: usize = END64_BYTES + LOCATOR_BYTES + END_BYTES;
+pub(crate) const END_BYTES_MAX: usize = END64_BYTES + LOCATOR_BYTES + END_BYTES;
 /// A number that does not fit, or is this one, is said in the ZIP64 field.
 const SATURATED: u64 = 0xFFFF_FFFF;
 const ENTRIES_SATURATED: u64 = 0xFFFF;
@@ -162,7 +162,7 @@ impl ZipLayout {
 
     /// Reads what [`ZipLayout::directory`] wrote; `bytes` begin where `end` says and go to the end of the file. `None` for
     /// anything else, also for a ZIP that others may find sound.
-    pub(super) fn read(bytes: &[u8], end: &End) -> Option<ZipLayout> {
+    pub(crate) fn read(bytes: &[u8], end: &End) -> Option<ZipLayout> {
         let mut layout = ZipLayout::default();
         let mut rest = Cursor(bytes);
         for _ in 0..end.entries {
@@ -176,14 +176,14 @@ impl ZipLayout {
 
 /// What the end of a ZIP says of its central directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct End {
+pub(crate) struct End {
     pub central_start: u64,
     entries: u64,
 }
 
 impl End {
     /// Reads the last bytes of a file (at least [`END_BYTES_MAX`], or the whole file) of `file_bytes`.
-    pub(super) fn read(tail: &[u8], file_bytes: u64) -> Option<End> {
+    pub(crate) fn read(tail: &[u8], file_bytes: u64) -> Option<End> {
         let (before, end) = tail.split_at_checked(tail.len().checked_sub(END_BYTES)?)?;
         let mut end = Cursor(end.strip_prefix(b"PK\x05\x06\0\0\0\0")?);
         let (_, count, len, start) = (end.u16()?, end.u16()?, end.u32()?, end.u32()?);

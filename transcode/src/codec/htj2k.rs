@@ -37,6 +37,11 @@ static DECODERS: Idle<Decoder> = Idle(Mutex::new(Vec::new()));
 
 /// One tile, the 5/3 wavelet, a tile-part a resolution level (PS3.5 §10.18).
 pub(super) fn encode(frame: &Samples) -> Result<Vec<u8>> {
+    encode_as(frame, &EncodeParameters::default())
+}
+
+/// As the parameters say.
+pub(super) fn encode_as(frame: &Samples, parameters: &EncodeParameters) -> Result<Vec<u8>> {
     let (width, height, components) = (frame.width(), frame.height(), frame.components());
     let shape = Shape { width, height, components, bits: frame.bits(), signed: frame.signed() };
     let samples = match frame.values() {
@@ -44,8 +49,8 @@ pub(super) fn encode(frame: &Samples) -> Result<Vec<u8>> {
         Values::U16(values) => htj2k::Samples::U16(values),
         Values::I16(values) => htj2k::Samples::I16(values),
     };
-    let (mut out, parameters, count) = (Vec::new(), EncodeParameters::default(), shape.samples());
-    let encode = |encoder: &mut Encoder| encoder.encode(&shape, samples, &parameters, workers(count), &mut out);
+    let (mut out, count) = (Vec::new(), shape.samples());
+    let encode = |encoder: &mut Encoder| encoder.encode(&shape, samples, parameters, workers(count), &mut out);
     ENCODERS.with(count, encode).map_err(error)?;
     out.shrink_to_fit();
     Ok(out)

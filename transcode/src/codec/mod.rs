@@ -3,6 +3,8 @@
 
 mod header;
 mod htj2k;
+pub(crate) mod label;
+pub mod lossy;
 mod openjp2;
 
 pub use header::Header;
@@ -55,6 +57,15 @@ const BASE_EDGE_MAX: u32 = 64;
 /// [`Error::Panicked`] or [`Error::Damaged`] when the coder fails; it never answers part of a codestream.
 pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
     (Coders::default().encode)(frame)
+}
+
+/// As [`encode`], but components are coded as they are: what they are is for the Data Set to say (YBR_FULL).
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_components(frame: &Samples) -> Result<Vec<u8>> {
+    let parameters = ::htj2k::EncodeParameters { colour_transform: false, ..Default::default() };
+    contained("htj2k", || htj2k::encode_as(frame, &parameters))
 }
 
 fn encode_htj2k(frame: &Samples) -> Result<Vec<u8>> {
@@ -134,7 +145,7 @@ mod tests {
                 assert!(ends.is_sorted() && !ends.is_empty(), "{ends:?}");
                 assert!(ends.iter().all(|end| *end <= codestream.len() as u64), "{ends:?}");
             } else {
-                assert_eq!(ends, []);
+                assert!(ends.is_empty());
             }
         }
     }

@@ -9,6 +9,7 @@
 //!
 //! Source: PS3.5 §7 (data elements), Annex A (transfer syntaxes); PS3.10 §7 (the file).
 
+mod edit;
 mod element;
 mod encoding;
 mod error;

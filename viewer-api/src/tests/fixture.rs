@@ -202,8 +202,8 @@ fn packed(held: &archive::Held, coders: &Coders) -> Form {
         big_endian: false,
         description: document.pixel_description(held),
     };
-    let encapsulated = encapsulate(&encode_frames_with(&source, coders.encode).unwrap());
     let syntax = coders.transfer_syntax_uid;
+    let encapsulated = encapsulate(syntax, &encode_frames_with(&source, coders.encode).unwrap()).unwrap();
     let dcm = part10((study, series, instance), syntax, &encapsulated.pixel_data);
     let start = (dcm.len() - encapsulated.pixel_data.len()) as u64;
     let spans: Vec<_> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
