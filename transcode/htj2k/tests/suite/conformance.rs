@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use htj2k::simd::Level;
-use htj2k::{Alone, DecodeOptions, Decoder, Info, Plane};
+use htj2k::{Alone, DecodeOptions, Decoder, Plane};
 use sha2::{Digest, Sha256};
 
 use crate::datasets::{files_below, folder, planes};
@@ -19,9 +19,6 @@ use crate::datasets::{files_below, folder, planes};
 /// (`tests/test_executables.cpp`, TOL_DOUBLE and TOL_INTEGER).
 const MSE_TOLERANCE: f64 = 1.01;
 const PAE_TOLERANCE: u32 = 1;
-/// What is not decoded, and why.
-const REFUSED: [(&str, &str); 1] =
-    [("openjph/simple_dec_irv53_bhvhb_low_latency.jph", "ATK (arbitrary transformation kernels, T.801 A.3.5)")];
 /// The only stream of this picture that is not coded with loss stands for the picture itself, which is not there.
 const MALAMUTE: (&str, &str) = ("references/Malamute.ppm", "openjph/simple_dec_rev53_64x64.jph");
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/codec-conformance.md");
@@ -112,7 +109,7 @@ fn by_pictures(root: &Path, rows: &mut Vec<Row>) {
     let mut pictures: BTreeMap<String, Vec<Plane>> = BTreeMap::new();
     for (number, (stream, reference, printed)) in theirs.iter().chain(&ours).cloned().enumerate() {
         let path = root.join(&stream);
-        if !path.exists() || REFUSED.iter().any(|(name, _)| *name == stream) || stream == MALAMUTE.1 {
+        if !path.exists() || stream == MALAMUTE.1 {
             continue;
         }
         let is_stream = Path::new(&reference).extension().is_some_and(|extension| extension.to_str() != Some("yuv"))
@@ -193,15 +190,6 @@ fn by_probes(root: &Path, rows: &mut Vec<Row>) {
     }
 }
 
-fn refused(root: &Path, rows: &mut Vec<Row>) {
-    for (stream, what) in REFUSED {
-        let bytes = std::fs::read(root.join(stream)).unwrap();
-        let said = Info::read(&bytes).unwrap_err().to_string();
-        assert!(said.contains(what) && said.contains("not supported"), "{said}");
-        rows.push(Row { stream: stream.into(), what: "not decoded".into(), allowed: "-".into(), measured: said });
-    }
-}
-
 fn page(rows: &[Row]) -> String {
     let mut page = String::from(
         "# HTJ2K conformance\n\nWhat `transcode/htj2k` gives for every HT codestream of `../shared/datasets`. \
@@ -225,7 +213,6 @@ fn every_ht_stream_of_the_data_set_is_within_what_its_reference_allows() {
     let reference = |name: &str| part_1.join("conformance-class1-reference").join(name.replace('-', "_"));
     by_t803(&root.join("conformance"), reference, "conformance/", &mut rows);
     by_probes(&root, &mut rows);
-    refused(&root, &mut rows);
     rows.sort_by(|a, b| (&a.stream, &a.what).cmp(&(&b.stream, &b.what)));
     for path in files_below(&root) {
         let name = path.strip_prefix(&root).unwrap().to_str().unwrap();

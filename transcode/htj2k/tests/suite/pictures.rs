@@ -71,7 +71,7 @@ pub fn picture(shape: &Shape, content: Content, seed: u32) -> Values {
         let above = match content {
             Content::Noise => random() & span,
             Content::Flat(value) => u32::from(value) & span,
-            Content::Gradient => (x * 5 + y * 3 + component * 40) as u32 / 2 % (span + 1) ^ random() & span.min(1),
+            Content::Gradient => ((x * 5 + y * 3 + component * 40) as u32 / 2 % (span + 1)) ^ (random() & span.min(1)),
             Content::Extremes => (random() & 1) * span,
             Content::Sparse => u32::from(random() % 97 == 0) * (random() & span),
         };
