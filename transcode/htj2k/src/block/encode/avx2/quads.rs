@@ -213,7 +213,7 @@ impl Above {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn shifted(line: &Line, column: usize) -> [__m256i; 2] {
-        let [left, right] = [COLUMNS - 1, COLUMNS + 1].map(|offset| &line[column + offset..][..COLUMNS]);
+        let (left, right) = (&line[column + COLUMNS - 1..][..COLUMNS], &line[column + COLUMNS + 1..][..COLUMNS]);
         // SAFETY: 16 columns can be read.
         unsafe { [_mm256_loadu_si256(left.as_ptr().cast()), _mm256_loadu_si256(right.as_ptr().cast())] }
     }
