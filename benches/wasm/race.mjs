@@ -1,6 +1,6 @@
 // The decoder module against npm's @cornerstonejs/codec-openjph, in turn in one process, on one thread:
 //
-//   RUSTFLAGS=-Ctarget-feature=+simd128 cargo rustc -p htj2k --lib --crate-type cdylib --profile wasm --target wasm32-unknown-unknown
+//   (the module as transcode/htj2k/src/wasm.rs says, in target/wasm32-unknown-unknown/wasm)
 //   cargo run --release -p htj2k --example htj2k -- encode --raw 4096,6144,1,12,u FRAME.raw -o FRAME.j2c
 //   npm install --prefix .node @cornerstonejs/codec-openjph@2.4.11
 //   node benches/wasm/race.mjs FRAME.j2c [FRAME.raw] [--module FILE] [--rounds 5] [--json]

@@ -1,9 +1,11 @@
 //! The decoder for WebAssembly: a few functions that any language with pointers can call; `js/htj2k.mjs` wraps them.
 //!
 //! ```text
-//! RUSTFLAGS=-Ctarget-feature=+simd128 cargo rustc -p htj2k --lib --crate-type cdylib --profile wasm \
-//!     --target wasm32-unknown-unknown
+//! RUSTFLAGS="-Ctarget-feature=+simd128 -Cllvm-args=-inline-threshold=80" cargo rustc -p htj2k --lib \
+//!     --crate-type cdylib --profile wasm --target wasm32-unknown-unknown
 //! ```
+//!
+//! Without `simd128` it works as well, at a fraction of the speed; the threshold takes a twentieth of the size and no time.
 //!
 //! | function | answer |
 //! |---|---|

@@ -163,7 +163,8 @@ impl Cases<'_> {
         let decoded = Info::read(codestream).and_then(|info| {
             let Some(shape) = info.shape(options) else {
                 // Planes are not offered to JavaScript; the same is said first of what no decoder would give.
-                return self.decoder.decode_planes(codestream, options, &Alone).map(|_| "error 2".into());
+                let whole = DecodeOptions { prefix: true, ..*options };
+                return self.decoder.decode_planes(codestream, &whole, &Alone).map(|_| "error 2".into());
             };
             let mut values =
                 if shape.samples() > options.samples_max { Values::U8(vec![]) } else { Values::zeros(&shape) };

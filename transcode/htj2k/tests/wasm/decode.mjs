@@ -83,14 +83,14 @@ assert.equal(raw.memory.buffer.byteLength, afterOne, 'decoders that were freed l
 // As bytes arrive: the ends of resolution levels are known from the headers, and each gives its level.
 decoder.clear();
 decoder.reserve(codestream.length);
-decoder.push(codestream.subarray(0, 300));
+decoder.push(Uint8Array.from(codestream.subarray(0, 300)).buffer);
 const {decompositions, ends, truncated, width, height, bits, signed} = decoder.info();
 assert.deepEqual([width, height, bits, signed, truncated], [517, 389, 12, false, true]);
 assert.equal(ends.length, decompositions + 1);
 assert.equal(ends.at(-1) + 2, codestream.length);
 let here = 300;
 for (let level = 0; level <= decompositions; level++) {
-    if (ends[level] > here) decoder.push(codestream.slice(here, ends[level]).buffer);
+    if (ends[level] > here) decoder.push(codestream.subarray(here, ends[level]));
     here = Math.max(here, ends[level]);
     const picture = decoder.decode({reduce: decompositions - level, prefix: true});
     assert.ok(picture.resolutions >= level + 1, `${picture.resolutions} levels of ${level + 1} after ${here} bytes`);

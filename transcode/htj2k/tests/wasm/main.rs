@@ -42,7 +42,9 @@ fn the_module_decodes_what_the_native_decoder_does() {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let count = cases::write(&folder);
-    for (name, flags) in [("wasm-simd128", "-Ctarget-feature=+simd128"), ("wasm-plain", "")] {
+    for (name, flags) in
+        [("wasm-simd128", "-Ctarget-feature=+simd128 -Cllvm-args=-inline-threshold=80"), ("wasm-plain", "")]
+    {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasm/decode.mjs");
         let out = Command::new("node").arg(script).arg(module(name, flags)).arg(&folder).output().unwrap();
         let said = String::from_utf8_lossy(&out.stdout);

@@ -2,9 +2,7 @@
 #![allow(unsafe_code, reason = "a plane of a sealed generic type is taken for what it is")]
 
 use super::bits::Bits;
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-use super::magsgn;
-use super::magsgn::Exponents;
+use super::magsgn::{self, Exponents};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::magsgn_simd128;
 use super::vlc::Quads;
@@ -89,10 +87,11 @@ macro_rules! kernels {
                     Level::Avx2 => return magsgn_avx2::decode(quads, bits, exponents, area, scale),
                     Level::Scalar | Level::Simd128 => {}
                 }
-                let _ = level;
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                return magsgn_simd128::decode(quads, bits, exponents, area, scale);
-                #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+                if level == Level::Simd128 {
+                    return magsgn_simd128::decode(quads, bits, exponents, area, scale);
+                }
+                let _ = level;
                 magsgn::decode(quads, bits, exponents, area, scale)
             }
         }
