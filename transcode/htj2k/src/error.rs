@@ -46,11 +46,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// [`Error::Damaged`] at `offset`.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn damaged(offset: usize, detail: impl Into<String>) -> Error {
         Error::Damaged { offset, detail: detail.into() }
     }
 
     /// [`Error::Unsupported`] at `offset`.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn unsupported(offset: usize, what: impl Into<String>) -> Error {
         Error::Unsupported { offset, what: what.into() }
     }

@@ -17,6 +17,7 @@ mod part2;
 mod progression;
 mod qcd;
 mod siz;
+mod sort;
 mod stream;
 mod tag_tree;
 mod tile;

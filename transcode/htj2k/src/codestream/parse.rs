@@ -9,6 +9,7 @@ use super::header::{self, Header};
 use super::marker;
 use super::part2::Extensions;
 use super::siz::Siz;
+use super::sort::sort_by_key;
 use super::stream::{Codestream, TileLength, TilePart};
 use super::tile::COMPONENTS_READ_MAX;
 use crate::error::{Error, Result};
@@ -143,7 +144,7 @@ impl<'a> Codestream<'a> {
 
     /// Puts together what PPM marker segments hold and cuts it by tile-parts, in their order (T.800 A.7.4).
     fn unpack(&mut self, ppm: &mut [(u8, Range<usize>)]) -> Result<Vec<Range<usize>>> {
-        ppm.sort_by_cached_key(|(number, _)| u64::from(*number));
+        sort_by_key(ppm, |(number, range)| (*number, range.start));
         let bytes = self.bytes;
         self.packed = ppm.iter().flat_map(|(_, range)| &bytes[range.clone()]).copied().collect();
         let offset = ppm.first().map_or(0, |(_, range)| range.start);
@@ -184,10 +185,9 @@ impl<'a> Codestream<'a> {
                 break;
             }
         }
-        // One type of key for all that is sorted here: a sort is kilobytes of code in the WebAssembly module.
-        self.parts.sort_by_cached_key(|part| u64::from(part.tile) << 8 | u64::from(part.number));
-        let place = |tile: u16, part: u8, number: u8| u64::from(tile) << 16 | u64::from(part) << 8 | u64::from(number);
-        self.ppts.sort_by_cached_key(|&(tile, part, number, _)| place(tile, part, number));
+        // By place where numbers are repeated.
+        sort_by_key(&mut self.parts, |part| (part.tile, part.number, part.bytes.start));
+        sort_by_key(&mut self.ppts, |(tile, part, number, range)| (*tile, *part, *number, range.start));
         let components = (self.siz.components.len() as u16).min(COMPONENTS_READ_MAX);
         for (tile, header) in &self.tile_headers {
             Header::check(&self.main, Some(header), components, self.part_offset(*tile))?;
@@ -306,7 +306,7 @@ fn last_end(bytes: &[u8], start: usize) -> (usize, bool) {
 
 /// The entries of all TLM marker segments (T.800 A.7.1).
 fn tile_lengths(bytes: &[u8], tlm: &mut [(u8, Range<usize>)]) -> Result<Vec<TileLength>> {
-    tlm.sort_by_cached_key(|(number, _)| u64::from(*number));
+    sort_by_key(tlm, |(number, range)| (*number, range.start));
     let mut lengths = Vec::new();
     for (_, range) in tlm.iter() {
         let mut segment = Cursor::new(&bytes[..range.end], range.start, "TLM");

@@ -112,7 +112,8 @@ fn one_coefficient(segment: &mut Cursor) -> Result<()> {
 fn floats(segment: &mut Cursor, size: u8) -> Result<Kernel> {
     let scale = float(segment, size)?;
     if scale <= 0.0 {
-        return Err(segment.damaged(format!("K is {scale}")));
+        // Not said which: the way from a float to its digits is 20 kB in the WebAssembly module.
+        return Err(segment.damaged("the scaling factor K is not above 0"));
     }
     let count = count(segment)?;
     let step = |_| one_coefficient(segment).and_then(|()| float(segment, size));

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::cursor::Cursor;
+use super::sort::sort_by_key;
 use crate::error::{Error, Result};
 use crate::geometry::Tile;
 
@@ -209,7 +210,7 @@ impl Packets {
             Progression::Pcrl => (0, p.y, p.x, p.precinct),
             Progression::Cprl => (p.component, p.y, p.x, p.precinct),
         };
-        self.order.sort_unstable_by_key(key);
+        sort_by_key(&mut self.order, key);
         Ok(())
     }
 

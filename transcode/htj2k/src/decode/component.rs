@@ -55,6 +55,10 @@ impl Component {
     /// Decodes into `target`, whose rows and columns are those of `wanted.rect`.
     pub fn decode(&mut self, wanted: &Wanted<'_>, target: Target<'_>, workers: &dyn Workers) -> Result<()> {
         if let Some((kernel, samples_max)) = &wanted.part_2 {
+            if cfg!(target_arch = "wasm32") {
+                // No browser was ever sent one, and every browser would load the code.
+                return Err(Error::unsupported(0, "a wavelet of T.801 (in the WebAssembly module)"));
+            }
             return self.part_2.decode(wanted, kernel, *samples_max, target);
         }
         let windows = windows(wanted.component, wanted.highest, wanted.rect, wanted.reversible);

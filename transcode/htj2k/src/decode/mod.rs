@@ -110,7 +110,10 @@ impl Decoder {
         };
         let (low, high) = shape.range();
         if out.len() as u64 != shape.samples() || low < out.range().0 || high > out.range().1 {
-            let detail = format!("{} numbers of another kind, and the picture has {shape:?}", out.len());
+            let (numbers, bits) = (shape.samples(), shape.bits);
+            let sign = if shape.signed { "signed" } else { "unsigned" };
+            let detail =
+                format!("room for {} numbers, and the picture has {numbers} of {bits} bits, {sign}", out.len());
             return Err(Error::BadParameters(detail));
         }
         self.run(&stream, &info, options, workers, Output::Interleaved(out))

@@ -10,6 +10,8 @@ use htj2k::{Alone, DecodeOptions, Decoder, EncodeParameters, Encoder, Info, Qual
 const DATASETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/datasets/codestreams-htj2k");
 /// Larger ones of the data sets are left to the native tests. Bytes.
 const FILE_BYTES_MAX: u64 = 3 << 20;
+/// What is of T.801, and refused by the module.
+const PART_2: &str = "published-simple_dec_irv53_bhvhb_low_latency.jph";
 /// Damaged versions of each small picture.
 const DAMAGED: usize = 60;
 
@@ -152,7 +154,8 @@ impl Cases<'_> {
         let region = options
             .region
             .map_or("-".into(), |region| format!("{},{},{},{}", region.x0, region.y0, region.width(), region.height()));
-        let outcome = self.outcome(codestream, &options);
+        let native = self.outcome(codestream, &options);
+        let outcome = if name == PART_2 && !native.starts_with("error") { "error 2".into() } else { native };
         let (changes, bytes) = (if changes.is_empty() { "-" } else { changes }, codestream.len());
         let (reduce, prefix) = (options.reduce, u8::from(options.prefix));
         writeln!(self.lines, "{name} {bytes} {changes} {reduce} {region} {prefix} {outcome}").unwrap();
