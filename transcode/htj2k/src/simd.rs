@@ -30,6 +30,12 @@ impl Level {
             .filter(move |&level| level.runs_under(best))
     }
 
+    /// This level or, where the machine lacks it, the best below: what a kernel asks before it trusts the level that a
+    /// caller has named.
+    pub(crate) fn runnable(self) -> Level {
+        self.min(Level::best())
+    }
+
     fn runs_under(self, best: Level) -> bool {
         self == Level::Scalar || self == best || (self == Level::Avx2 && best == Level::Avx512)
     }
@@ -68,5 +74,14 @@ mod tests {
         let levels: Vec<Level> = Level::available().collect();
         assert_eq!(levels[0], Level::Scalar);
         assert!(levels.contains(&Level::best()), "{levels:?}");
+    }
+
+    /// Proves that no level is called runnable whose instructions the machine lacks.
+    #[test]
+    fn a_level_that_is_not_there_is_lowered() {
+        for level in [Level::Scalar, Level::Simd128, Level::Avx2, Level::Avx512] {
+            assert!(level.runnable() <= Level::best() && level.runnable() <= level, "{level:?}");
+        }
+        assert!(Level::available().all(|level| level.runnable() == level));
     }
 }

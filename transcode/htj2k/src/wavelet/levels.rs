@@ -45,7 +45,7 @@ pub(crate) use at_every_level;
 
 /// `level`, or the best below it that this machine has.
 pub(crate) fn runnable(level: crate::simd::Level) -> crate::simd::Level {
-    level.min(crate::simd::Level::best())
+    level.runnable()
 }
 
 /// Calls the vector kernel of `level` if there is one, else does `otherwise`. WebAssembly has none: the same

@@ -4,8 +4,8 @@
 //! into codewords and their lengths; they are appended, unstuffed, to a buffer for MagSgn and one for VLC; stuffing and
 //! joining come last.
 //!
-//! Kernels take coefficients that fit i16. A block with a larger one goes quad by quad: few do, and only those that hold
-//! the lowest subband of 16-bit samples, or edges as high as the range.
+//! Kernels take coefficients that fit i16 in lanes of 16 bits. A block with a larger one, as the lowest subband of 16-bit
+//! samples has them or edges as high as the range, goes to a kernel that can widen its lanes.
 
 #[cfg(target_arch = "x86_64")]
 mod append;
@@ -48,10 +48,9 @@ pub struct Encoded {
 }
 
 impl BlockEncoder {
-    /// An encoder that uses the kernels of `level`, which this machine must have ([`Level::available`]).
+    /// An encoder that uses the kernels of `level` or, where the machine lacks it, of the best below.
     pub fn new(level: Level) -> BlockEncoder {
-        assert!(Level::available().any(|available| available == level), "{level:?} is available");
-        BlockEncoder { level, segments: Segments::new() }
+        BlockEncoder { level: level.runnable(), segments: Segments::new() }
     }
 
     /// Appends the cleanup pass of `width` x `height` two's complement coefficients, whose rows begin `stride` apart, to
@@ -91,7 +90,11 @@ impl BlockEncoder {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 if narrow => avx512::rows(coefficients, stride, width, height, segments),
             #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::wide_rows(coefficients, stride, width, height, segments),
+            #[cfg(target_arch = "x86_64")]
             Level::Avx2 if narrow => avx2::rows(coefficients, stride, width, height, segments),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::wide_rows(coefficients, stride, width, height, segments),
             _ => scalar::rows(coefficients, stride, width, height, segments),
         }
         let stuffing = match self.level {

@@ -8,7 +8,7 @@ use crate::block::encode::pending::Words;
 /// A vector's even lanes of 32 bits, then its odd ones, as lanes of 64 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn halves(lanes: __m256i) -> [__m256i; 2] {
+pub(super) fn halves(lanes: __m256i) -> [__m256i; 2] {
     [_mm256_and_si256(lanes, _mm256_set1_epi64x(0xFFFF_FFFF)), _mm256_srli_epi64::<32>(lanes)]
 }
 
@@ -59,7 +59,7 @@ fn row(values: __m256i, insignificant: __m256i, known: u32, quads: &Quads) -> (_
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn store<T: Copy>(to: &mut [T], lanes: __m256i) {
+pub(super) fn store<T: Copy>(to: &mut [T], lanes: __m256i) {
     assert!(size_of_val(to) == 32);
     // SAFETY: 32 bytes can be written.
     unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), lanes) };

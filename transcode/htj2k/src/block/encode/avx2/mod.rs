@@ -8,6 +8,7 @@
 mod codewords;
 mod magnitudes;
 mod quads;
+mod wide;
 
 use std::arch::x86_64::{_pdep_u64, _pext_u64};
 
@@ -17,6 +18,7 @@ use super::segments::Segments;
 use crate::Coefficient;
 use crate::simd::Level;
 use quads::{Above, Quads, Samples};
+pub(super) use wide::rows as wide_rows;
 
 /// Coefficients of a quad row that are loaded at once.
 const COLUMNS: usize = 16;
@@ -66,9 +68,9 @@ unsafe fn rows_unchecked<T: Coefficient>(
             let samples = Samples::load(upper, lower, column);
             let present = (width - column).div_ceil(2).min(COLUMNS / 2);
             let quads = if top == 0 {
-                above.describe::<true>(&samples, column, present)
+                above.describe::<true, false>(&samples, column, present)
             } else {
-                above.describe::<false>(&samples, column, present)
+                above.describe::<false, false>(&samples, column, present)
             };
             // SAFETY: the buffers have room for all bits of a block.
             unsafe { append_all(&mut pending) };

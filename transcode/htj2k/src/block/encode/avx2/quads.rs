@@ -20,7 +20,7 @@ pub(super) struct Quads {
     pub(super) bits: __m256i,
     /// u_q = U_q - kappa_q.
     pub(super) excess: __m256i,
-    /// Bit U_q - 1 where u_q is above 0, both in the low and the high half.
+    /// Bit U_q - 1 where u_q is above 0, both in the low and the high half; nothing where exponents were described.
     pub(super) top: __m256i,
     /// The entry of the CxtVLC table; zero beyond the block.
     pub(super) entry: __m256i,
@@ -38,7 +38,7 @@ type Line = [u16; 1024 + 2 * COLUMNS];
 
 /// What a row asks of the one above and what it leaves to the next. Column 0 is at index [`COLUMNS`].
 pub(super) struct Above {
-    /// Values of the lower row, and ones for its insignificant samples, of the row above and of this one.
+    /// Values, or exponents, of the lower row, and ones for its insignificant samples, of the row above and of this one.
     values: [Line; 2],
     significant: [Line; 2],
     /// Which of the two is this row's.
@@ -92,6 +92,36 @@ fn exponents(pairs: __m256i) -> __m256i {
     _mm256_max_epi32(_mm256_sub_epi32(exponent, _mm256_set1_epi32(126)), _mm256_setzero_si256())
 }
 
+/// The largest exponent of four samples, two column pairs, whose values or else exponents are given.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn largest<const EXPONENTS: bool>(a: __m256i, b: __m256i) -> __m256i {
+    if EXPONENTS {
+        let both = _mm256_max_epu16(a, b);
+        let low = _mm256_and_si256(both, _mm256_set1_epi32(0xFFFF));
+        return _mm256_max_epi32(low, _mm256_srli_epi32::<16>(both));
+    }
+    exponents(_mm256_or_si256(a, b))
+}
+
+/// The samples whose exponent is below `bits`, which is U_q, or whose u_q is zero; and [`Quads::top`].
+#[inline]
+#[target_feature(enable = "avx2")]
+fn below<const EXPONENTS: bool>(values: [__m256i; 2], bits: __m256i, some_excess: __m256i) -> ([__m256i; 2], __m256i) {
+    let twice = |lanes| _mm256_or_si256(lanes, _mm256_slli_epi32::<16>(lanes));
+    let (zero, ones) = (_mm256_setzero_si256(), _mm256_set1_epi32(-1));
+    if EXPONENTS {
+        // No exponent is as large as 0xFFFF.
+        let asked = twice(_mm256_or_si256(bits, _mm256_andnot_si256(some_excess, _mm256_set1_epi32(0xFFFF))));
+        return (values.map(|values| _mm256_xor_si256(_mm256_cmpeq_epi16(values, asked), ones)), zero);
+    }
+    // Their top bit is that of the largest.
+    let one = _mm256_set1_epi32(1);
+    let top = _mm256_and_si256(_mm256_sllv_epi32(one, _mm256_sub_epi32(bits, one)), some_excess);
+    let top = twice(top);
+    (values.map(|values| _mm256_cmpeq_epi16(_mm256_and_si256(values, top), zero)), top)
+}
+
 /// One bit a sample: n of sample n, where neither mask has ones.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -139,9 +169,10 @@ impl Above {
     }
 
     /// Describes the 8 quads from `column` on, of which `present` lie in the block, and remembers them for the next row.
+    /// The values are v_n or, if `EXPONENTS`, E_n: always the same of one block.
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn describe<const FIRST_ROW: bool>(
+    pub(super) fn describe<const FIRST_ROW: bool, const EXPONENTS: bool>(
         &mut self,
         samples: &Samples,
         column: usize,
@@ -151,19 +182,15 @@ impl Above {
         let [upper, lower] = samples.values;
         let rho = pattern(samples.insignificant[0], samples.insignificant[1]);
         let context = self.context::<FIRST_ROW>(rho, column);
-        let kappa = self.kappa(rho, column);
+        let kappa = self.kappa::<EXPONENTS>(rho, column);
         self.remember(samples, rho, column);
         let significant = !lanes(_mm256_cmpeq_epi32(rho, zero)) & 0xFF;
         let context_zero = lanes(_mm256_cmpeq_epi32(context, zero));
-        let bits = _mm256_max_epi32(exponents(_mm256_or_si256(upper, lower)), kappa);
+        let bits = _mm256_max_epi32(largest::<EXPONENTS>(upper, lower), kappa);
         let excess = _mm256_sub_epi32(bits, kappa);
-        // The samples whose exponent is U_q, where u_q is not zero: their top bit is that of the largest.
-        let one = _mm256_set1_epi32(1);
         let some_excess = _mm256_cmpgt_epi32(excess, zero);
-        let top = _mm256_and_si256(_mm256_sllv_epi32(one, _mm256_sub_epi32(bits, one)), some_excess);
-        let top = _mm256_or_si256(top, _mm256_slli_epi32::<16>(top));
-        let below = |values| _mm256_cmpeq_epi16(_mm256_and_si256(values, top), zero);
-        let epsilon = pattern(below(upper), below(lower));
+        let (below, top) = below::<EXPONENTS>(samples.values, bits, some_excess);
+        let epsilon = pattern(below[0], below[1]);
         let index = _mm256_or_si256(_mm256_slli_epi32::<8>(context), _mm256_slli_epi32::<4>(rho));
         let valid = _mm256_cmpgt_epi32(_mm256_set1_epi32(present as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         let table = if FIRST_ROW { &CXTVLC_FIRST } else { &CXTVLC_OTHER };
@@ -186,7 +213,7 @@ impl Above {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn shifted(line: &Line, column: usize) -> [__m256i; 2] {
-        let [left, right] = [COLUMNS - 1, COLUMNS + 1].map(|offset| &line[column + offset..][..COLUMNS]);
+        let (left, right) = (&line[column + COLUMNS - 1..][..COLUMNS], &line[column + COLUMNS + 1..][..COLUMNS]);
         // SAFETY: 16 columns can be read.
         unsafe { [_mm256_loadu_si256(left.as_ptr().cast()), _mm256_loadu_si256(right.as_ptr().cast())] }
     }
@@ -210,12 +237,12 @@ impl Above {
         _mm256_or_si256(_mm256_or_si256(bit0, bit2), bit1)
     }
 
-    /// T.814 7.3.7. The largest exponent of four values is that of all four or-ed.
+    /// T.814 7.3.7.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn kappa(&self, rho: __m256i, column: usize) -> __m256i {
+    fn kappa<const EXPONENTS: bool>(&self, rho: __m256i, column: usize) -> __m256i {
         let [left, right] = Above::shifted(&self.values[self.this ^ 1], column);
-        let above = exponents(_mm256_or_si256(left, right));
+        let above = largest::<EXPONENTS>(left, right);
         let one = _mm256_set1_epi32(1);
         let single = _mm256_and_si256(rho, _mm256_sub_epi32(rho, one));
         let single = _mm256_cmpeq_epi32(single, _mm256_setzero_si256());

@@ -8,11 +8,9 @@ use crate::block::encode::pending::Words;
 /// Makes words of the low m_n = U_q - k_n bits of each significant value (T.814 7.3.8) of the first `present` quads.
 #[inline]
 #[target_feature(enable = "avx512vbmi2,avx512vbmi,avx512cd,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn prepare(samples: &Samples, quads: &Quads, present: usize, magsgn: &mut Words<32>) {
-    let m0 = lengths::<0x1000>(samples.significant[0], quads);
-    let m1 = lengths::<0x2000>(samples.significant[1], quads);
-    let m2 = lengths::<0x4000>(samples.significant[2], quads);
-    let m3 = lengths::<-0x8000>(samples.significant[3], quads);
+pub(super) fn prepare<const N: usize>(samples: &Samples, quads: &Quads, present: usize, magsgn: &mut Words<N>) {
+    const { assert!(N >= 32) };
+    let [m0, m1, m2, m3] = lengths(samples.significant, quads);
     let [v0, v1, v2, v3] = samples.values;
     let (m01, m23) = (_mm512_add_epi16(m0, m1), _mm512_add_epi16(m2, m3));
     let length = _mm512_add_epi16(m01, m23);
@@ -30,10 +28,22 @@ pub(super) fn prepare(samples: &Samples, quads: &Quads, present: usize, magsgn: 
     }
 }
 
+/// m_n of the four samples.
+#[inline]
+#[target_feature(enable = "avx512bw")]
+pub(super) fn lengths(significant: [u32; 4], quads: &Quads) -> [__m512i; 4] {
+    [
+        length::<0x1000>(significant[0], quads),
+        length::<0x2000>(significant[1], quads),
+        length::<0x4000>(significant[2], quads),
+        length::<-0x8000>(significant[3], quads),
+    ]
+}
+
 /// m_n of the sample whose bit of e_k is `BIT` of the entry.
 #[inline]
 #[target_feature(enable = "avx512bw")]
-fn lengths<const BIT: i16>(significant: u32, quads: &Quads) -> __m512i {
+fn length<const BIT: i16>(significant: u32, quads: &Quads) -> __m512i {
     let known = _mm512_test_epi16_mask(quads.entry, _mm512_set1_epi16(BIT));
     let bits = _mm512_maskz_mov_epi16(significant, quads.bits);
     _mm512_mask_sub_epi16(bits, known, bits, _mm512_set1_epi16(1))
@@ -85,7 +95,7 @@ fn quad_words(left: [__m512i; 2], right: [__m512i; 2], left_bits: __m512i) -> [_
 /// Stores one word a quad.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512dq")]
-fn prepare_quads(words: [__m512i; 4], length: __m512i, magsgn: &mut Words<32>) {
+fn prepare_quads<const N: usize>(words: [__m512i; 4], length: __m512i, magsgn: &mut Words<N>) {
     // Lanes of 128 bits: a row of one vector becomes a column of all.
     let [a, b, c, d] = words;
     let low = [_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0x44>(c, d)];
@@ -110,7 +120,7 @@ fn prepare_quads(words: [__m512i; 4], length: __m512i, magsgn: &mut Words<32>) {
 /// Stores one word a pair of quads; none is longer than 64 bits.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512dq")]
-fn prepare_pairs(words: [__m512i; 4], length: __m512i, pair_lengths: __m512i, magsgn: &mut Words<32>) {
+fn prepare_pairs<const N: usize>(words: [__m512i; 4], length: __m512i, pair_lengths: __m512i, magsgn: &mut Words<N>) {
     let [a, b, c, d] = words;
     let pairs = |evens, odds, lengths| _mm512_or_si512(evens, _mm512_sllv_epi64(odds, lengths));
     let low = pairs(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b), spread::<0, 2>(length));

@@ -8,6 +8,7 @@ mod codewords;
 mod magnitudes;
 mod quads;
 mod stuffing;
+mod wide;
 
 use super::pending::Pending;
 use super::segments::Segments;
@@ -15,6 +16,7 @@ use crate::Coefficient;
 use crate::simd::Level;
 use quads::{Above, Quads, Samples};
 pub(super) use stuffing::STUFFING;
+pub(super) use wide::rows as wide_rows;
 
 /// Coefficients of a quad row that are loaded at once.
 const COLUMNS: usize = 64;
@@ -66,9 +68,9 @@ unsafe fn rows_unchecked<T: Coefficient>(
             unsafe { pending.append_magsgn::<8>(0) };
             let present = (width - column).div_ceil(2).min(COLUMNS / 2);
             let quads = if top == 0 {
-                above.describe::<true>(&samples, column / COLUMNS, present)
+                above.describe::<true, false>(samples.values, samples.significant, column / COLUMNS, present)
             } else {
-                above.describe::<false>(&samples, column / COLUMNS, present)
+                above.describe::<false, false>(samples.values, samples.significant, column / COLUMNS, present)
             };
             send_events(&quads, top == 0, &mut segments.mel);
             // SAFETY: the buffers have room for all bits of a block.

@@ -36,7 +36,7 @@ const GROUPS: usize = 16;
 /// What a row asks of the one above, group by group; index 0 stands left of the block.
 pub(super) struct Above {
     rho: [__m512i; GROUPS + 2],
-    /// Values of the lower samples: the left (sample 1) and the right one (sample 3) of each quad.
+    /// Values, or exponents, of the lower samples: the left (sample 1) and the right one (sample 3) of each quad.
     left: [__m512i; GROUPS + 2],
     right: [__m512i; GROUPS + 2],
     /// The group to the left in the row above, which this row has overwritten by now: rho and right.
@@ -46,7 +46,7 @@ pub(super) struct Above {
 }
 
 /// Lane i takes lane 2i (or 2i + 1) of two vectors in a row.
-const EVENS: [u16; 32] = lanes(2, 0);
+pub(super) const EVENS: [u16; 32] = lanes(2, 0);
 const ODDS: [u16; 32] = lanes(2, 1);
 /// Lane i takes lane i - 1 of the second vector; lane 0 the last of the first.
 const FROM_LEFT: [u16; 32] = lanes(1, 31);
@@ -65,7 +65,7 @@ const fn lanes(step: u16, start: u16) -> [u16; 32] {
 
 #[inline]
 #[target_feature(enable = "avx512bw")]
-fn vector(lanes: &[u16; 32]) -> __m512i {
+pub(super) fn vector(lanes: &[u16; 32]) -> __m512i {
     // SAFETY: 64 bytes can be read.
     unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
 }
@@ -85,13 +85,18 @@ impl Samples {
             (load_row(upper, mask), lower.map_or(zero, |lower| load_row(lower, mask)))
         };
         let (evens, odds) = (vector(&EVENS), vector(&ODDS));
-        let columns = [
+        Samples::of([
             _mm512_permutex2var_epi16(upper[0], evens, upper[1]),
             _mm512_permutex2var_epi16(lower[0], evens, lower[1]),
             _mm512_permutex2var_epi16(upper[0], odds, upper[1]),
             _mm512_permutex2var_epi16(lower[0], odds, lower[1]),
-        ];
-        let [a, b, c, d] = columns;
+        ])
+    }
+
+    /// Those whose coefficients are given, a vector a sample.
+    #[inline]
+    #[target_feature(enable = "avx512bw")]
+    pub(super) fn of([a, b, c, d]: [__m512i; 4]) -> Samples {
         Samples {
             values: [magsgn_value(a), magsgn_value(b), magsgn_value(c), magsgn_value(d)],
             significant: [
@@ -162,10 +167,33 @@ fn magsgn_value(x: __m512i) -> __m512i {
 /// How many bits each lane has: the exponent E_n of a value, or the largest of several values or-ed.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512cd")]
-fn exponents(values: __m512i) -> __m512i {
+pub(super) fn exponents(values: __m512i) -> __m512i {
     let low = _mm512_lzcnt_epi32(_mm512_and_si512(values, _mm512_set1_epi32(0xFFFF)));
     let high = _mm512_slli_epi32::<16>(_mm512_lzcnt_epi32(_mm512_srli_epi32::<16>(values)));
     _mm512_sub_epi16(_mm512_set1_epi16(32), _mm512_or_si512(low, high))
+}
+
+/// The largest exponent of four samples whose values, or else exponents, are given.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512cd")]
+fn largest<const EXPONENTS: bool>([a, b, c, d]: [__m512i; 4]) -> __m512i {
+    if EXPONENTS {
+        return _mm512_max_epu16(_mm512_max_epu16(a, b), _mm512_max_epu16(c, d));
+    }
+    exponents(_mm512_or_si512(or3(a, b, c), d))
+}
+
+/// The samples whose exponent is `bits`, which is U_q, where u_q is not zero.
+#[inline]
+#[target_feature(enable = "avx512bw")]
+fn epsilon<const EXPONENTS: bool>(values: [__m512i; 4], bits: __m512i, some_excess: u32) -> [u32; 4] {
+    if EXPONENTS {
+        return values.map(|exponent| _mm512_mask_cmpeq_epu16_mask(some_excess, exponent, bits));
+    }
+    // Their top bit is that of the largest.
+    let one = _mm512_set1_epi16(1);
+    let top = _mm512_maskz_sllv_epi16(some_excess, one, _mm512_sub_epi16(bits, one));
+    values.map(|value| _mm512_test_epi16_mask(value, top))
 }
 
 /// (a | b) & mask.
@@ -208,26 +236,28 @@ impl Above {
     }
 
     /// Describes group `group` of the row, of which `present` quads lie in the block, and remembers it for the next row.
+    /// `values` are v_n or, if `EXPONENTS`, E_n: always the same of one block.
     #[inline]
     #[target_feature(enable = "avx512vbmi2,avx512vbmi,avx512cd,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn describe<const FIRST_ROW: bool>(&mut self, samples: &Samples, group: usize, present: usize) -> Quads {
-        let rho = pattern(_mm512_setzero_si512(), samples.significant, [1, 2, 4, 8]);
-        let [v0, v1, v2, v3] = samples.values;
+    pub(super) fn describe<const FIRST_ROW: bool, const EXPONENTS: bool>(
+        &mut self,
+        values: [__m512i; 4],
+        significant: [u32; 4],
+        group: usize,
+        present: usize,
+    ) -> Quads {
+        let rho = pattern(_mm512_setzero_si512(), significant, [1, 2, 4, 8]);
         let context = self.context::<FIRST_ROW>(rho, group);
-        let significant = _mm512_test_epi16_mask(rho, rho);
-        let kappa = self.kappa(rho, group);
-        self.remember(rho, v1, v3, group);
+        let some_significant = _mm512_test_epi16_mask(rho, rho);
+        let kappa = self.kappa::<EXPONENTS>(rho, group);
+        self.remember(rho, values[1], values[3], group);
         let context_some = _mm512_test_epi16_mask(context, context);
-        let largest = exponents(_mm512_or_si512(or3(v0, v1, v2), v3));
-        let bits = _mm512_max_epu16(largest, kappa);
+        let bits = _mm512_max_epu16(largest::<EXPONENTS>(values), kappa);
         let excess = _mm512_sub_epi16(bits, kappa);
-        // The samples whose exponent is U_q, where u_q is not zero: their top bit is that of the largest.
-        let one = _mm512_set1_epi16(1);
         let some_excess = _mm512_test_epi16_mask(excess, excess);
-        let top = _mm512_maskz_sllv_epi16(some_excess, one, _mm512_sub_epi16(bits, one));
-        let epsilon = [v0, v1, v2, v3].map(|value| _mm512_test_epi16_mask(value, top));
+        let epsilon = epsilon::<EXPONENTS>(values, bits, some_excess);
         let index = _mm512_mullo_epi16(context, _mm512_set1_epi16(81));
-        let index = pattern(pattern(index, samples.significant, [1, 3, 9, 27]), epsilon, [1, 3, 9, 27]);
+        let index = pattern(pattern(index, significant, [1, 3, 9, 27]), epsilon, [1, 3, 9, 27]);
         let valid = (!0u64 >> (64 - present)) as u32;
         let table = if FIRST_ROW { &DENSE_FIRST } else { &DENSE_OTHER };
         let above_two = _mm512_cmpgt_epu16_mask(excess, _mm512_set1_epi16(2));
@@ -236,7 +266,7 @@ impl Above {
             excess,
             entry: _mm512_maskz_mov_epi16(valid, look_up(table, index)),
             context_zero: !context_some & valid,
-            significant,
+            significant: some_significant,
             both_excess: some_excess & some_excess >> 1 & 0x5555_5555,
             both_above_two: above_two & above_two >> 1 & 0x5555_5555,
         }
@@ -261,14 +291,14 @@ impl Above {
         or3(bit0, bit1, bit2)
     }
 
-    /// T.814 7.3.7. The largest exponent of four values is that of all four or-ed.
+    /// T.814 7.3.7.
     #[inline]
     #[target_feature(enable = "avx512bw,avx512cd")]
-    fn kappa(&self, rho: __m512i, group: usize) -> __m512i {
+    fn kappa<const EXPONENTS: bool>(&self, rho: __m512i, group: usize) -> __m512i {
         let (left, right) = (self.left[group + 1], self.right[group + 1]);
         let north_west = _mm512_permutex2var_epi16(self.passed[1], vector(&FROM_LEFT), right);
         let north_far = _mm512_permutex2var_epi16(left, vector(&FROM_RIGHT), self.left[group + 2]);
-        let above = exponents(_mm512_or_si512(or3(left, right, north_west), north_far));
+        let above = largest::<EXPONENTS>([left, right, north_west, north_far]);
         let one = _mm512_set1_epi16(1);
         let several = _mm512_test_epi16_mask(rho, _mm512_sub_epi16(rho, one));
         _mm512_mask_max_epu16(one, several, _mm512_subs_epu16(above, one), one)

@@ -93,6 +93,29 @@ fn noise_of_every_magnitude_returns() {
     }
 }
 
+/// Proves the round trip of blocks of few and of many coefficients that do not fit i16, alone, in rows, and beside small
+/// ones, whose bounds they raise.
+#[test]
+fn small_and_large_magnitudes_return_together() {
+    let mut numbers = Numbers(5);
+    for bits in 14..31 {
+        for (width, height) in [(64, 64), (130, 9), (33, 31)] {
+            for rarity in [1, 2, 20, 300] {
+                let mut wide = block(&mut numbers, width * height, 6, 1, false);
+                let large = block(&mut numbers, width * height, bits, 1, true);
+                for (small, large) in wide.iter_mut().zip(large) {
+                    if numbers.below(rarity) == 0 {
+                        *small = large;
+                    }
+                }
+                let row = numbers.below(height as u64) as usize * width;
+                wide[row..row + width].iter_mut().for_each(|value| *value = 1 << bits);
+                check_both(&wide, width, height, 2);
+            }
+        }
+    }
+}
+
 /// Proves the round trip at every width and many heights to 64, and the other way round, which meets every tail of a kernel.
 #[test]
 fn every_small_shape_returns() {
