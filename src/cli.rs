@@ -42,7 +42,9 @@ pub enum Command {
     /// Look after the audit log.
     Audit(Audit),
     /// Pack what was taken in, now.
-    Pack,
+    Pack(Pack),
+    /// Look after renditions: light lossy derivatives and viewing copies.
+    Renditions(Renditions),
     /// Make packs anew that hold codestreams of an older transfer syntax, and one pack of several of a study.
     Repack(Repack),
     /// Delete index and catalogue and make both anew from the objects.
@@ -97,6 +99,68 @@ pub struct Serve {
     /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
     #[arg(long, default_value_t = 86_400)]
     pub replaced_keep_s: u64,
+    /// Renditions.
+    #[command(flatten)]
+    pub renditions: RenditionArgs,
+}
+
+/// Which renditions are made of what is packed.
+#[derive(Debug, Args)]
+pub struct RenditionArgs {
+    /// The table that says which instances get a light lossy derivative (TOML or JSON); `tsunagu renditions policy` prints
+    /// the built-in one, which counts if none is given.
+    #[arg(long, value_name = "FILE")]
+    pub derivative_policy: Option<PathBuf>,
+    /// Make no renditions (`tsunagu renditions make` does it later).
+    #[arg(long)]
+    pub no_renditions: bool,
+}
+
+/// Arguments of `pack`.
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// Renditions.
+    #[command(flatten)]
+    pub renditions: RenditionArgs,
+}
+
+/// Arguments of `renditions`.
+#[derive(Debug, Args)]
+pub struct Renditions {
+    /// What to do.
+    #[command(subcommand)]
+    pub act: RenditionsAct,
+}
+
+/// Sub-commands of `renditions`.
+#[derive(Debug, Subcommand)]
+pub enum RenditionsAct {
+    /// List them, with what each lost and by how much it is smaller.
+    List {
+        /// Only those of this study.
+        #[arg(long, value_name = "UID")]
+        study: Option<String>,
+    },
+    /// Make what packed instances lack.
+    Make {
+        /// Only of this study.
+        #[arg(long, value_name = "UID")]
+        study: Option<String>,
+        /// Delete those that are there first, for another policy or coder.
+        #[arg(long)]
+        remake: bool,
+        /// The table that says which instances get a light lossy derivative (TOML or JSON); the built-in one if absent.
+        #[arg(long, value_name = "FILE")]
+        derivative_policy: Option<PathBuf>,
+    },
+    /// Delete them. Nothing that was received is touched.
+    Delete {
+        /// Only those of this study.
+        #[arg(long, value_name = "UID")]
+        study: Option<String>,
+    },
+    /// Print the built-in derivative policy, to begin another one with.
+    Policy,
 }
 
 /// Arguments of `repack`.
@@ -174,6 +238,9 @@ pub struct Import {
     /// Leave what is taken in unpacked.
     #[arg(long)]
     pub no_pack: bool,
+    /// Renditions.
+    #[command(flatten)]
+    pub renditions: RenditionArgs,
 }
 
 /// Arguments of `push`.
@@ -204,6 +271,9 @@ pub struct Export {
     /// Write the received files byte for byte, not the files as held.
     #[arg(long)]
     pub original: bool,
+    /// Write the light lossy derivatives, DICOM objects under UIDs of their own. Instances without one are left out.
+    #[arg(long, conflicts_with = "original")]
+    pub derivatives: bool,
     /// Only this study.
     #[arg(long, value_name = "UID")]
     pub study: Option<String>,

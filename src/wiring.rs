@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use archive::catalogue::Catalogue;
 use archive::{Reader, Writer};
-use ingest::{Doorway, Intake, Packer, ReceiveLimits, Receiver, packing};
+use ingest::{Doorway, Intake, Packer, ReceiveLimits, Receiver, Renderer, packing};
 use transcode::data_set::Limits;
+use transcode::policy::Policy;
+
+use crate::cli::RenditionArgs;
 
 /// What every sub-command answers.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -31,7 +34,28 @@ pub async fn open(data: &Path) -> Result<House> {
     Ok(House { writer, reader, intake, packer })
 }
 
+/// The policy in a file; the built-in one without.
+pub fn policy(file: Option<&Path>) -> Result<Policy> {
+    let Some(file) = file else { return Ok(Policy::default()) };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Policy::read(&text).map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
 impl House {
+    /// The same house, which makes renditions of what it packs as these arguments say.
+    pub fn with_renditions(self, args: &RenditionArgs) -> Result<House> {
+        if args.no_renditions {
+            return Ok(self);
+        }
+        let packer = self.packer.with_renditions(policy(args.derivative_policy.as_deref())?);
+        Ok(House { packer, ..self })
+    }
+
+    /// What makes renditions by a policy.
+    pub fn renderer(&self, policy: Policy) -> Renderer {
+        Renderer::new(self.writer.clone(), self.reader.clone(), Limits::default(), policy)
+    }
+
     /// What every door needs.
     pub fn doorway(&self) -> Doorway {
         let receiver = Receiver::new(ReceiveLimits::default(), self.reader.layout().spool());

@@ -4,7 +4,7 @@
 //! rebuilt from what will be held and compared, byte for byte and by SHA-256. What cannot be rebuilt is kept as received.
 //! An independent decoder looks at some of the codestreams too ([`Witness`]); if it sees anything else, packing stops.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use archive::{Form, FrameSpan, FrameTable, Held};
@@ -13,7 +13,10 @@ use sha2::{Digest, Sha256};
 use transcode::codec::{self, Coders};
 use transcode::data_set::rewrite::{self, Changes};
 use transcode::data_set::{self, Limits, Tag, VR, Value};
+use transcode::policy::Policy;
 use transcode::{Disagreement, Source, Witness, recipe};
+
+use crate::renditions::{Made, Renderer};
 
 /// Studies looked at before the backlog is asked again.
 const STUDIES_AHEAD: u32 = 256;
@@ -55,6 +58,8 @@ pub struct Summary {
     pub exceptions: Vec<Exception>,
     /// What could not be packed and stays in intake, each with its reason. It is tried again by the next run.
     pub failures: Vec<Failure>,
+    /// Renditions of what was packed.
+    pub renditions: Made,
     /// Why packing has stopped until the program is started again: an independent decoder saw another picture.
     pub stopped: Option<String>,
 }
@@ -101,6 +106,7 @@ pub struct Packer {
     pub(crate) reader: archive::Reader,
     pub(crate) settings: Settings,
     bench: Arc<Bench>,
+    renderer: Option<Renderer>,
 }
 
 /// What forms are made with, off the async threads.
@@ -118,7 +124,14 @@ impl Packer {
         let Settings { coders, zstd_saves_percent_min: saves_percent_min, .. } = settings;
         let (witness, stopped) = (Witness::new(&coders), OnceLock::new());
         let bench = Arc::new(Bench { limits, coders, saves_percent_min, witness, stopped });
-        Packer { writer, reader, settings, bench }
+        Packer { writer, reader, settings, bench, renderer: None }
+    }
+
+    /// The same, which makes renditions too, once nothing is left to be packed.
+    #[must_use]
+    pub fn with_renditions(self, policy: Policy) -> Packer {
+        let (writer, reader, limits) = (self.writer.clone(), self.reader.clone(), self.bench.limits.clone());
+        Packer { renderer: Some(Renderer::new(writer, reader, limits, policy)), ..self }
     }
 
     /// Why nothing more is packed until the program is started again.
@@ -137,7 +150,7 @@ impl Packer {
         now: &(dyn Fn() -> String + Send + Sync),
         each: &(dyn Fn(&Held) + Send + Sync),
     ) -> archive::Result<Summary> {
-        let (mut summary, mut stuck) = (Summary::default(), HashSet::new());
+        let (mut summary, mut stuck, mut packed_studies) = (Summary::default(), HashSet::new(), BTreeSet::new());
         loop {
             summary.stopped = self.stopped().map(str::to_owned);
             if summary.stopped.is_some() {
@@ -150,6 +163,7 @@ impl Packer {
             let quiet: Vec<String> =
                 quiet.map(|study| study.study_instance_uid).filter(|study| !stuck.contains(study)).collect();
             if quiet.is_empty() {
+                self.render(packed_studies, now, &mut summary.renditions).await;
                 return Ok(summary);
             }
             for study in quiet {
@@ -157,7 +171,7 @@ impl Packer {
                     break;
                 }
                 match self.pack_study(&study, &now(), each, &mut summary).await {
-                    Ok(packed) if packed > 0 => {}
+                    Ok(packed) if packed > 0 => drop(packed_studies.insert(study)),
                     Ok(_) => drop(stuck.insert(study)),
                     Err(error) => {
                         tracing::error!(study, %error, "a study could not be packed; it stays in intake");
@@ -166,6 +180,14 @@ impl Packer {
                     }
                 }
             }
+        }
+    }
+
+    /// Last, so that no instance waits in intake for a rendition of another.
+    async fn render(&self, studies: BTreeSet<String>, now: &(dyn Fn() -> String + Send + Sync), made: &mut Made) {
+        let Some(renderer) = &self.renderer else { return };
+        for study in studies {
+            made.merge(&study, renderer.make(&study, &now(), false).await);
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use archive::{EventLog, Held, HeldForm, Reader};
+use archive::{EventLog, Held, HeldForm, Reader, RenditionKind};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -31,9 +31,15 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
         after = last.record.sequence;
         for held in page.iter().filter(|held| wanted(held, args)) {
             let path = args.to.join(path_of(held));
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent)?;
+            if args.derivatives {
+                let (derivatives, bytes) = write_derivatives(&reader, held, &path).await?;
+                files += derivatives;
+                written += bytes;
+                bar.add_bytes(held.record.received_bytes);
+                bar.add_file();
+                continue;
             }
+            make_parent(&path)?;
             let (bytes, digest) = write(&reader, held, args.original, &path).await?;
             if args.original && digest != held.record.digests.file {
                 different.push(held.record.origin.file.clone());
@@ -52,6 +58,29 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
     let clean = different.is_empty();
     let object = json!({ "files": files, "bytes": written, "different": different });
     Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
+}
+
+fn make_parent(path: &Path) -> Result<()> {
+    Ok(path.parent().map_or(Ok(()), std::fs::create_dir_all)?)
+}
+
+/// Writes the derivatives of an instance, `NAME.PROFILE.dcm`. Answers how many and their bytes.
+async fn write_derivatives(reader: &Reader, held: &Held, path: &Path) -> Result<(u64, u64)> {
+    let (mut files, mut written) = (0, 0);
+    for rendition in reader.renditions(held).await? {
+        if rendition.record.kind != RenditionKind::Derivative {
+            continue;
+        }
+        let bytes = reader.read_rendition(&rendition, None).await?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.dcm", rendition.record.profile));
+        let path = PathBuf::from(name);
+        make_parent(&path)?;
+        std::fs::write(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        files += 1;
+        written += bytes.len() as u64;
+    }
+    Ok((files, written))
 }
 
 /// Writes one file and answers its length and SHA-256. Only what has to be rebuilt is in memory whole.
@@ -102,10 +131,18 @@ fn safe(path: &Path) -> PathBuf {
     if safe.as_os_str().is_empty() { PathBuf::from("_") } else { safe }
 }
 
+fn rendition(args: &Export) -> &'static str {
+    match args {
+        Export { original: true, .. } => "original",
+        Export { derivatives: true, .. } => "derivative",
+        _ => "as-held",
+    }
+}
+
 fn audit(reader: &Reader, args: &Export) -> Result<()> {
     let log = EventLog::open(&reader.layout().event_log("audit"))?;
     let event = json!({
-        "act": "export", "actor": args.actor, "rendition": if args.original { "original" } else { "as-held" },
+        "act": "export", "actor": args.actor, "rendition": rendition(args),
         "study": args.study, "outcome": "granted",
     });
     log.append(&crate::clock::now(), &[event])?;

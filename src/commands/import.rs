@@ -17,7 +17,7 @@ const PARALLEL: usize = 4;
 
 /// Imports, packs unless told not to, prints the receipt.
 pub async fn run(cli: &Cli, args: &Import) -> Result<ExitCode> {
-    let house = wiring::open(&cli.data).await?;
+    let house = wiring::open(&cli.data).await?.with_renditions(&args.renditions)?;
     let bar = Bar::bytes("import");
     let paths = args.paths.clone();
     let (files, bytes) = tokio::task::spawn_blocking(move || ingest::files::count(&paths)).await?;

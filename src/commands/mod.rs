@@ -10,6 +10,7 @@ mod push;
 mod quarantine;
 mod rebuild;
 mod receipt;
+mod renditions;
 mod repack;
 mod serve;
 mod token;
@@ -32,7 +33,8 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Quarantine(args) => quarantine::run(cli, args).await,
         Command::Token(args) => token::run(cli, args).await,
         Command::Audit(args) => audit::run(cli, args).await,
-        Command::Pack => pack::run(cli).await,
+        Command::Pack(args) => pack::run(cli, args).await,
+        Command::Renditions(args) => renditions::run(cli, args).await,
         Command::Repack(args) => repack::run(cli, args).await,
         Command::Rebuild => rebuild::run(cli).await,
         Command::Verify => verify::run(cli).await,

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use ingest::packing::Summary;
 use serde_json::{Value, json};
 
-use crate::cli::Cli;
+use super::renditions;
+use crate::cli::{Cli, Pack};
 use crate::output::{self, megabytes};
 use crate::progress::Bar;
 use crate::wiring::{self, House, Result};
 
 /// Packs everything in the backlog.
-pub async fn run(cli: &Cli) -> Result<ExitCode> {
-    let house = wiring::open(&cli.data).await?;
+pub async fn run(cli: &Cli, args: &Pack) -> Result<ExitCode> {
+    let house = wiring::open(&cli.data).await?.with_renditions(&args.renditions)?;
     let summary = pack_all(&house).await?;
     print(&summary);
     let object = to_json(&summary);
@@ -62,6 +63,7 @@ pub fn print(summary: &Summary) {
     for failure in &summary.failures {
         say!("NOT PACKED: study {}: {}", failure.study_instance_uid, failure.reason);
     }
+    renditions::print_made(&summary.renditions);
     print_stopped(summary.stopped.as_deref());
 }
 
@@ -95,6 +97,6 @@ pub fn to_json(summary: &Summary) -> Value {
         summary.failures.iter().map(|f| json!({ "study": f.study_instance_uid, "reason": f.reason })).collect();
     json!({
         "packs": summary.packs, "modalities": modalities, "exceptions": exceptions, "failures": failures,
-        "stopped": summary.stopped,
+        "renditions": renditions::made_to_json(&summary.renditions), "stopped": summary.stopped,
     })
 }

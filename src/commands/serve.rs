@@ -13,7 +13,7 @@ use crate::wiring::{self, Result};
 
 /// Serves until Ctrl-C or SIGTERM.
 pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
-    let house = Arc::new(wiring::open(&cli.data).await?);
+    let house = Arc::new(wiring::open(&cli.data).await?.with_renditions(&args.renditions)?);
     let dimse = Dimse {
         listen: args.dimse,
         ae_title: args.aet.clone(),

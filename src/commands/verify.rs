@@ -24,7 +24,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let verified = archive::verify(&reader, &rebuild, &each).await?;
     bar.finish();
     say!(
-        "Verified {} instances ({} rebuilt from packs, {} MB), {} packs ({} replaced), {} segments, {} quarantined files, {} log lines",
+        "Verified {} instances ({} rebuilt from packs, {} MB), {} packs ({} replaced), {} segments, {} quarantined files, {} renditions, {} log lines",
         verified.instances,
         verified.rebuilt,
         output::megabytes(verified.received_bytes),
@@ -32,6 +32,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         verified.replaced,
         verified.segments,
         verified.quarantined,
+        verified.renditions,
         verified.events
     );
     for finding in &verified.findings {
@@ -43,7 +44,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
     let object = json!({
         "instances": verified.instances, "rebuilt": verified.rebuilt, "received_bytes": verified.received_bytes,
         "packs": verified.packs, "replaced": verified.replaced, "segments": verified.segments, "quarantined": verified.quarantined,
-        "events": verified.events, "findings": findings,
+        "renditions": verified.renditions, "events": verified.events, "findings": findings,
     });
     Ok(if clean { output::finish(cli.json, object) } else { output::finish_with_findings(cli.json, object) })
 }

@@ -127,7 +127,7 @@ async fn damage_is_named_by_verify_and_passed_over_by_readers_and_mended_by_maki
         std::fs::write(&path, bytes).unwrap();
         assert_eq!(reader.renditions_of_study(STUDY).await.unwrap().len(), listed);
         let found = verified(&reader).await.findings;
-        assert!(found.iter().all(|finding| finding.detail.contains("renditions --remake")) && !found.is_empty());
+        assert!(found.iter().all(|finding| finding.detail.contains("renditions make --remake")) && !found.is_empty());
     };
     let at = whole.windows(5).position(|five| five == b"light").unwrap();
     let mut flipped = whole.clone();

@@ -8,7 +8,7 @@ use crate::reader::Reader;
 use crate::{Error, FrameTable, Result};
 
 /// What to do about any of them.
-const NEXT_STEP: &str = "nothing is lost; make it again with tsunagu renditions --remake";
+const NEXT_STEP: &str = "nothing is lost; make it again with tsunagu renditions make --remake";
 
 /// Reads every rendition; answers how many there are, and names in `find` those that are not as written or whose source
 /// is not held.
