@@ -215,8 +215,10 @@ async fn asked_copy(
         return Ok((held, None));
     }
     let Some(copy) = state.reader().viewing_copy(&held).await? else { return Ok((held, None)) };
-    let transfer_syntax_uid = copy.record.transfer_syntax_uid.clone();
-    Ok((Held { transfer_syntax_uid, part10_bytes: copy.part10_bytes, ..held }, Some(copy)))
+    let mut as_copied = held;
+    as_copied.transfer_syntax_uid.clone_from(&copy.record.transfer_syntax_uid);
+    as_copied.part10_bytes = copy.part10_bytes;
+    Ok((as_copied, Some(copy)))
 }
 
 async fn frame(state: &ViewerState, shown: &Shown, number: u32, form: Form, access: &Access) -> Result<Bytes> {
