@@ -16,7 +16,7 @@ use transcode::data_set::{self, Limits, Tag, VR, Value};
 use transcode::policy::Policy;
 use transcode::{Disagreement, Source, Witness, recipe};
 
-use crate::renditions::{Made, Renderer};
+use crate::renditions::{self, Renderer};
 
 /// Studies looked at before the backlog is asked again.
 const STUDIES_AHEAD: u32 = 256;
@@ -59,7 +59,7 @@ pub struct Summary {
     /// What could not be packed and stays in intake, each with its reason. It is tried again by the next run.
     pub failures: Vec<Failure>,
     /// Renditions of what was packed.
-    pub renditions: Made,
+    pub renditions: renditions::Made,
     /// Why packing has stopped until the program is started again: an independent decoder saw another picture.
     pub stopped: Option<String>,
 }
@@ -184,7 +184,12 @@ impl Packer {
     }
 
     /// Last, so that no instance waits in intake for a rendition of another.
-    async fn render(&self, studies: BTreeSet<String>, now: &(dyn Fn() -> String + Send + Sync), made: &mut Made) {
+    async fn render(
+        &self,
+        studies: BTreeSet<String>,
+        now: &(dyn Fn() -> String + Send + Sync),
+        made: &mut renditions::Made,
+    ) {
         let Some(renderer) = &self.renderer else { return };
         for study in studies {
             made.merge(&study, renderer.make(&study, &now(), false).await);

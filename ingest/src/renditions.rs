@@ -1,7 +1,7 @@
 //! Renditions of what is packed: light lossy derivatives where the policy says so, and viewing copies of what no browser
 //! decodes. Made after the packs, so that nothing waits for them; deleted and made again at will.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use archive::{
@@ -78,7 +78,7 @@ impl Renderer {
         }
         let held = self.reader.instances(study_instance_uid, None).await?;
         let found = self.reader.renditions_of_study(study_instance_uid).await?;
-        let there: HashSet<(RenditionKind, String)> =
+        let there: BTreeSet<(RenditionKind, String)> =
             found.into_iter().map(|found| (found.record.kind, found.record.source_file)).collect();
         let lacks = |held: &Held| {
             let file = archive::hex(&held.record.digests.file);

@@ -13,6 +13,7 @@ mod outside;
 mod papers;
 mod program;
 mod recorder;
+mod renditions;
 mod repack;
 mod second_opinion;
 mod sqlite_vfs;

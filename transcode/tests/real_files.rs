@@ -1,6 +1,9 @@
 //! Real files: every native one is packed and rebuilt byte for byte or says why not, and every compressed twin decodes
 //! to the samples of its uncompressed one.
 
+#[path = "real_files/frames.rs"]
+mod frames;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -16,6 +16,7 @@ use super::accept::MediaRange;
 use super::held_file::HeldFile;
 use super::{Address, Caller, entity_tag, instance_at, not_modified, single, tagged};
 use crate::audit::{Access, Counts, Rendition};
+use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::metadata;
 use crate::multipart::{self, Part, whole};
@@ -41,6 +42,8 @@ pub(crate) struct FrameSource {
     pub(crate) held: Held,
     spans: Vec<FrameSpan>,
     inflated: Option<Bytes>,
+    /// The viewing copy that frames are read from, instead of the file as held.
+    copy: Option<archive::Rendition>,
 }
 
 impl FrameSource {
@@ -48,7 +51,13 @@ impl FrameSource {
     pub(crate) async fn open(state: &ViewerState, held: Held) -> Result<FrameSource> {
         let spans = state.reader().frames(&held).await?.frames;
         let inflated = if held.transfer_syntax_uid == DEFLATED { Some(inflated(state, &held).await?) } else { None };
-        Ok(FrameSource { held, spans, inflated })
+        Ok(FrameSource { held, spans, inflated, copy: None })
+    }
+
+    /// The frames of a viewing copy; `held` says of itself what the copy is.
+    async fn of_copy(state: &ViewerState, held: Held, copy: archive::Rendition) -> Result<FrameSource> {
+        let spans = state.reader().rendition_frames(&copy).await?.frames;
+        Ok(FrameSource { held, spans, inflated: None, copy: Some(copy) })
     }
 
     /// Whether it holds an inflated Data Set in memory.
@@ -71,9 +80,10 @@ impl FrameSource {
             return Err(Error::TooLarge { what: what(), bytes: span.length, limit: FRAME_BYTES_MAX });
         }
         let end = span.offset.saturating_add(span.length);
-        let bytes = match &self.inflated {
-            None => state.reader().read(&self.held, Some(span.offset..end)).await?,
-            Some(inflated) => {
+        let bytes = match (&self.inflated, &self.copy) {
+            (_, Some(copy)) => state.reader().read_rendition(copy, Some(span.offset..end)).await?,
+            (None, None) => state.reader().read(&self.held, Some(span.offset..end)).await?,
+            (Some(inflated), None) => {
                 let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(inflated.len());
                 inflated.slice(bound(span.offset)..bound(end))
             }
@@ -139,6 +149,7 @@ enum Form {
 pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, caller: Caller) -> Result<Response> {
     let numbers = frame_list(&address.frames)?;
     let held = instance_at(&state, &address).await?;
+    let (held, copy) = asked_copy(&state, &caller.accept, held).await?;
     let (form, in_parts) = choose(&caller.accept, &held, numbers.len(), &address)?;
     let access = state.audit().access(&caller.principal, &address.study, Rendition::View, caller.purpose).await?;
     let pack = held.pack().unwrap_or_default();
@@ -147,7 +158,13 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
         access.serve(Counts { frames: numbers.len() as u64, ..Counts::default() }).await?;
         return Ok(not_modified(&tag));
     }
-    let shown = state.shown().get(&state, held).await?;
+    let shown = match copy {
+        None => state.shown().get(&state, held).await?,
+        Some(copy) => {
+            let (document, _) = Document::of(&state, &held).await?;
+            Arc::new(Shown { document, source: FrameSource::of_copy(&state, held, copy).await? })
+        }
+    };
     let source = &shown.source;
     if let Some(beyond) = numbers.iter().find(|number| **number as usize > source.count()) {
         return Err(Error::NotFound(format!("frame {beyond} of {}, which has {}", address.sentence(), source.count())));
@@ -179,6 +196,29 @@ pub(crate) async fn frames(State(state): State<ViewerState>, address: Address, c
         }
     });
     Ok(tagged(multipart::related(&root, parts), &tag))
+}
+
+/// Where frames are asked for in the transfer syntax of viewing copies, which the file as held does not have, and there is
+/// such a copy: the instance as the copy has it.
+async fn asked_copy(
+    state: &ViewerState,
+    accept: &[MediaRange],
+    held: Held,
+) -> Result<(Held, Option<archive::Rendition>)> {
+    let wanted = transcode::codec::TRANSFER_SYNTAX_UID;
+    let first = accept.iter().find(|range| {
+        let uid = range.transfer_syntax();
+        uid == Some(wanted) || uid == Some(&held.transfer_syntax_uid) || range.takes_any_transfer_syntax()
+    });
+    let asked = first.is_some_and(|range| range.transfer_syntax() == Some(wanted));
+    if !asked || held.transfer_syntax_uid == wanted || !transcode::viewing_copy::is_wanted(&held.transfer_syntax_uid) {
+        return Ok((held, None));
+    }
+    let Some(copy) = state.reader().viewing_copy(&held).await? else { return Ok((held, None)) };
+    let mut as_copied = held;
+    as_copied.transfer_syntax_uid.clone_from(&copy.record.transfer_syntax_uid);
+    as_copied.part10_bytes = copy.part10_bytes;
+    Ok((as_copied, Some(copy)))
 }
 
 async fn frame(state: &ViewerState, shown: &Shown, number: u32, form: Form, access: &Access) -> Result<Bytes> {

@@ -168,9 +168,10 @@ impl<T: Decoded + crate::wavelet::Transform> Chunk<T> {
         let low_width = job.low_window.width() as usize;
         let ll = Rows { samples: job.low.get(skipped..).unwrap_or(&[]), stride: low_width, first: job.low_window.y0 };
         let columns = [high.clone(), low.clone(), high.clone()];
-        // Of all bands so far: the one before reaches into the next.
-        let mut peaks = [0; 3];
+        // The band before reaches into the next: largest magnitudes of all bands so far.
+        let mut before = [0; 3];
         for number in numbers {
+            let mut peaks = [0; 3];
             for (part, band) in job.resolution.subbands.iter().enumerate() {
                 let (strip, columns) = (&mut self.high[part], columns[part].clone());
                 let first = band.rect.y0 >> band.block_height_log2;
@@ -179,14 +180,17 @@ impl<T: Decoded + crate::wavelet::Transform> Chunk<T> {
                     continue;
                 };
                 let bits = strip.decode(&job.coded, band, row, columns, &mut self.decoder)?;
-                peaks[part] = peaks[part].max(largest(bits));
+                peaks[part] = largest(bits);
             }
-            if !fits(job.low_peak, peaks) {
+            // Where more bits than 16-bit numbers have were met, the numbers are cut off, and say nothing.
+            let whole = peaks.iter().all(|&peak| peak <= i32::from(i16::MAX));
+            if whole && !fits(job.low_peak, larger(before, peaks)) {
                 for (peak, strip) in peaks.iter_mut().zip(&self.high) {
                     *peak = strip.peak(job.coded.level);
                 }
             }
-            if !fits(job.low_peak, peaks) || too_large.load(Ordering::Relaxed) {
+            before = larger(before, peaks);
+            if !fits(job.low_peak, before) || too_large.load(Ordering::Relaxed) {
                 too_large.store(true, Ordering::Relaxed);
                 return Ok(());
             }
@@ -224,6 +228,11 @@ impl<T: Decoded> Sink<'_, '_, T> {
 
 fn widened(one: (i32, i32), other: (i32, i32)) -> (i32, i32) {
     (one.0.min(other.0), one.1.max(other.1))
+}
+
+/// The larger of each pair.
+fn larger(one: [i32; 3], other: [i32; 3]) -> [i32; 3] {
+    [0, 1, 2].map(|part| one[part].max(other[part]))
 }
 
 /// Largest number of so many bits.

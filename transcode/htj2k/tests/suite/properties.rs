@@ -85,6 +85,23 @@ proptest! {
 }
 
 #[test]
+fn high_coefficients_of_more_than_sixteen_bits_come_back() {
+    // Proves that a decoder which begins with 16-bit numbers, since the lowest level is a single one, sees where they end:
+    // of a sawtooth as high as 16 bits go every level above has more. Found by fuzzing.
+    let edge = |usual| if cfg!(miri) { 9 } else { usual };
+    let shape = Shape { width: edge(67), height: edge(97), components: 2, bits: 16, signed: false };
+    for (first, step) in [(0xCBCB, 2), (0, 0x7FFF), (0xFFFF, 0x8001)] {
+        let number = |at: u64| (first + at * step) as u16;
+        let values = Values::U16((0..shape.samples()).map(number).collect());
+        for decompositions in 0..=9 {
+            let parameters = EncodeParameters { decompositions: Some(decompositions), ..EncodeParameters::default() };
+            let codestream = encoded(&shape, &values, &parameters);
+            assert!(decoded(&shape, &codestream) == values, "{decompositions} decompositions, {first} and {step}");
+        }
+    }
+}
+
+#[test]
 fn a_ratio_is_reached_and_nearly_used_up() {
     let shape = Shape { width: EDGE_MAX, height: EDGE_MAX, components: 1, bits: 12, signed: false };
     let values = picture(&shape, Content::Gradient, 5);
