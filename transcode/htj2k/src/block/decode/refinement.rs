@@ -3,7 +3,7 @@
 
 use super::BlockJob;
 use super::output::{Area, Output};
-use super::scalar::{Forward, Reverse};
+use super::readers::{Forward, Reverse};
 
 /// Significance of a code-block: bit `4 * (x % 4) + y % 4` of word `x / 4` of stripe `y / 4`.
 #[derive(Debug, Default)]
