@@ -246,8 +246,8 @@ static MEL_STEPS: [u32; 13 * 64] = {
 
 #[cfg(test)]
 mod tests {
-    use super::super::readers::{Forward, Reverse};
     use super::super::reference::Mel;
+    use super::super::reference::readers::{Forward, Reverse};
     use super::*;
     use proptest::prelude::*;
 

@@ -16,7 +16,6 @@ mod magsgn_avx512;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod magsgn_simd128;
 mod output;
-mod readers;
 #[cfg(test)]
 mod reference;
 mod refinement;
@@ -30,6 +29,7 @@ use crate::simd::Level;
 use bits::Bits;
 use magsgn::Exponents;
 use output::{Area, Kernels, Output};
+use refinement::{Refinement, Significance};
 use vlc::Quads;
 
 /// Samples that a code-block may have (T.800 B.7: log2 of width and height together at most 12).
@@ -95,7 +95,8 @@ pub struct BlockDecoder {
     lanes: Box<[Quads; LANES]>,
     bits: Bits,
     exponents: Box<Exponents>,
-    significance: refinement::Significance,
+    significance: Significance,
+    refinement: Refinement,
 }
 
 impl BlockDecoder {
@@ -106,7 +107,8 @@ impl BlockDecoder {
             lanes: Box::default(),
             bits: Bits::default(),
             exponents: Box::default(),
-            significance: refinement::Significance::default(),
+            significance: Significance::default(),
+            refinement: Refinement::default(),
         }
     }
 
@@ -231,7 +233,7 @@ impl BlockDecoder {
         let bits = O::magsgn(self.level, quads, &self.bits, &mut self.exponents, area, scale)?;
         if bits > 0 && job.refined() {
             self.significance.gather(&quads.said, quads.stride, job.width, job.height);
-            refinement::refine(&mut self.significance, job, area, scale);
+            self.refinement.refine(self.level, &mut self.significance, job, area, scale);
         }
         Ok(bits)
     }

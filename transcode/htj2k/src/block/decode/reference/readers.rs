@@ -1,8 +1,8 @@
-//! Readers of stuffed bit strings, a byte at a time: for the refinement passes and for the reference of the cleanup pass.
+//! Readers of stuffed bit strings, a byte at a time.
 
 /// A bit string that is read forwards, first bit in the least significant place; after 0xFF a byte has 7 bits (T.814 7.1.3).
 #[derive(Debug)]
-pub(super) struct Forward<'a> {
+pub(in crate::block::decode) struct Forward<'a> {
     bytes: &'a [u8],
     fill: u8,
     held: u64,
@@ -12,12 +12,12 @@ pub(super) struct Forward<'a> {
 
 impl<'a> Forward<'a> {
     /// Beyond the end every byte is `fill`.
-    pub(super) fn new(bytes: &'a [u8], fill: u8) -> Forward<'a> {
+    pub(in crate::block::decode) fn new(bytes: &'a [u8], fill: u8) -> Forward<'a> {
         Forward { bytes, fill, held: 0, count: 0, last: 0 }
     }
 
     /// The next `count` bits, at most 31.
-    pub(super) fn take(&mut self, count: u32) -> u64 {
+    pub(in crate::block::decode) fn take(&mut self, count: u32) -> u64 {
         while self.count < count {
             let byte = self.bytes.split_off_first().copied().unwrap_or(self.fill);
             let length = if self.last == 0xFF { 7 } else { 8 };
@@ -35,7 +35,7 @@ impl<'a> Forward<'a> {
 /// A bit string that is read from the end of its bytes, first bit in the least significant place; after a byte above
 /// 0x8F one of 0x7F in its low bits has 7 of them (T.814 7.1.4).
 #[derive(Debug)]
-pub(super) struct Reverse<'a> {
+pub(in crate::block::decode) struct Reverse<'a> {
     bytes: &'a [u8],
     held: u64,
     count: u32,
@@ -46,17 +46,17 @@ pub(super) struct Reverse<'a> {
 
 impl<'a> Reverse<'a> {
     /// As if `last` had been read before.
-    pub(super) fn new(bytes: &'a [u8], last: u8) -> Reverse<'a> {
+    pub(in crate::block::decode) fn new(bytes: &'a [u8], last: u8) -> Reverse<'a> {
         Reverse { bytes, held: 0, count: 0, last, beyond: 0 }
     }
 
-    pub(super) fn put(&mut self, bits: u64, count: u32) {
+    pub(in crate::block::decode) fn put(&mut self, bits: u64, count: u32) {
         self.held |= (bits & ((1 << count) - 1)) << self.count;
         self.count += count;
     }
 
     /// At least 32 bits.
-    pub(super) fn peek(&mut self) -> u64 {
+    pub(in crate::block::decode) fn peek(&mut self) -> u64 {
         while self.count < 32 {
             let byte = self.bytes.split_off_last().copied();
             self.beyond += if byte.is_none() { 8 } else { 0 };
@@ -68,20 +68,19 @@ impl<'a> Reverse<'a> {
     }
 
     /// Goes over `count` bits that [`Reverse::peek`] has shown.
-    pub(super) fn skip(&mut self, count: u32) {
+    pub(in crate::block::decode) fn skip(&mut self, count: u32) {
         self.held >>= count;
         self.count -= count;
     }
 
-    pub(super) fn take(&mut self, count: u32) -> u64 {
+    pub(in crate::block::decode) fn take(&mut self, count: u32) -> u64 {
         let bits = self.peek() & ((1 << count) - 1);
         self.skip(count);
         bits
     }
 
     /// Whether bits were taken that are not there.
-    #[cfg(test)]
-    pub(super) fn overrun(&self) -> bool {
+    pub(in crate::block::decode) fn overrun(&self) -> bool {
         self.beyond > self.count
     }
 }

@@ -1,10 +1,12 @@
-//! The cleanup pass as T.814 7.3 writes it, quad by quad: what tests hold every level against.
+//! The passes as T.814 7.3 to 7.5 write them, quad by quad and sample by sample: what tests hold every level against.
+
+pub(super) mod readers;
+mod refinement;
 
 use super::output::{Area, Output};
-use super::readers::{Forward, Reverse};
-use super::refinement::{self, Significance};
 use super::tables::{ABOVE, CONTEXT, EVENT, FIRST_QUADS, MEL_EXPONENTS, OTHER_QUADS, PREFIXES, WEST};
 use super::{BlockJob, Cleanup, DamagedBlock, Met, TOO_LARGE, VLC_OVERRUN};
+use readers::{Forward, Reverse};
 
 /// As [`super::BlockDecoder::decode`], one job after the other.
 pub(super) fn batch<O: Output>(
@@ -13,7 +15,7 @@ pub(super) fn batch<O: Output>(
     stride: usize,
     scale: impl Fn(&BlockJob<'_>) -> O::Scale,
 ) -> Result<u8, DamagedBlock> {
-    let (mut scratch, mut significance) = (Scratch::default(), Significance::default());
+    let mut scratch = Scratch::default();
     let mut met = Met::default();
     for job in jobs {
         let mut area = Area::new(out, job.offset, stride, job.width, job.height);
@@ -25,8 +27,7 @@ pub(super) fn batch<O: Output>(
         if bits == Ok(0) || bits.is_err() {
             area.clear();
         } else if job.refined() {
-            significance.gather(&scratch.rho, quads_wide(job.width), job.width, job.height);
-            refinement::refine(&mut significance, job, &mut area, scale(job));
+            refinement::refine(&scratch.rho, job, &mut area, scale(job));
         }
         met.add::<O>(bits, scale(job));
     }
