@@ -1,6 +1,6 @@
 //! Streams without their stuffing, in linear buffers with padding: any bit of them is one unaligned load away.
 
-use super::scalar::MEL_EXPONENTS;
+use super::tables::MEL_EXPONENTS;
 use crate::simd::Level;
 
 /// A bit string, first bit in the least significant place of the first byte, and bytes after it that may be read.
@@ -246,7 +246,8 @@ static MEL_STEPS: [u32; 13 * 64] = {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scalar::{Forward, Mel, Reverse};
+    use super::super::reference::Mel;
+    use super::super::reference::readers::{Forward, Reverse};
     use super::*;
     use proptest::prelude::*;
 

@@ -16,8 +16,9 @@ mod magsgn_avx512;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod magsgn_simd128;
 mod output;
+#[cfg(test)]
+mod reference;
 mod refinement;
-mod scalar;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::simd::Level;
 use bits::Bits;
 use magsgn::Exponents;
 use output::{Area, Kernels, Output};
+use refinement::{Refinement, Significance};
 use vlc::Quads;
 
 /// Samples that a code-block may have (T.800 B.7: log2 of width and height together at most 12).
@@ -90,23 +92,23 @@ pub struct DamagedBlock {
 #[derive(Debug)]
 pub struct BlockDecoder {
     level: Level,
-    scratch: scalar::Scratch,
     lanes: Box<[Quads; LANES]>,
     bits: Bits,
     exponents: Box<Exponents>,
-    significance: refinement::Significance,
+    significance: Significance,
+    refinement: Refinement,
 }
 
 impl BlockDecoder {
-    /// A decoder that uses the instructions of `level`.
+    /// A decoder that uses the instructions of `level` or, where the machine lacks them, of the best level below.
     pub fn new(level: Level) -> BlockDecoder {
         BlockDecoder {
-            level,
-            scratch: scalar::Scratch::default(),
+            level: level.runnable(),
             lanes: Box::default(),
             bits: Bits::default(),
             exponents: Box::default(),
-            significance: refinement::Significance::default(),
+            significance: Significance::default(),
+            refinement: Refinement::default(),
         }
     }
 
@@ -167,39 +169,9 @@ impl BlockDecoder {
         let mut met = Met::default();
         let mut start = 0;
         while start < jobs.len() {
-            let taken = match self.level() {
-                Level::Scalar => self.plainly(&jobs[start..], out, stride, &scale, &mut met),
-                _ => self.side_by_side(&jobs[start..], out, stride, &scale, &mut met),
-            };
-            start += taken;
+            start += self.side_by_side(&jobs[start..], out, stride, &scale, &mut met);
         }
         met.result()
-    }
-
-    /// The first job alone, by the reference.
-    fn plainly<O: Output>(
-        &mut self,
-        jobs: &[BlockJob<'_>],
-        out: &mut [O],
-        stride: usize,
-        scale: impl Fn(&BlockJob<'_>) -> O::Scale,
-        met: &mut Met,
-    ) -> usize {
-        let job = &jobs[0];
-        let mut area = Area::new(out, job.offset, stride, job.width, job.height);
-        let bits = match Cleanup::new(job) {
-            Ok(Some(segment)) => scalar::decode(&mut self.scratch, &segment, &mut area, scale(job)),
-            Ok(None) => Ok(0),
-            Err(detail) => Err(detail),
-        };
-        if bits == Ok(0) || bits.is_err() {
-            area.clear();
-        } else if job.refined() {
-            self.significance.gather(&self.scratch.rho, scalar::quads_wide(job.width), job.width, job.height);
-            refinement::refine(&mut self.significance, job, &mut area, scale(job));
-        }
-        met.add::<O>(bits, scale(job));
-        1
     }
 
     /// As many of the first jobs as have the same shape, [`LANES`] at most: MEL and VLC of all together, then one after
@@ -263,7 +235,7 @@ impl BlockDecoder {
         let bits = O::magsgn(level, quads, &self.bits, &mut self.exponents, area, scale)?;
         if bits > 0 && job.refined() {
             self.significance.gather(&quads.said, quads.stride, job.width, job.height);
-            refinement::refine(&mut self.significance, job, area, scale);
+            self.refinement.refine(level, &mut self.significance, job, area, scale);
         }
         Ok(bits)
     }

@@ -2,6 +2,9 @@
 
 use crate::block::cxtvlc::{FIRST_ROW, OTHER_ROWS, Row};
 
+/// Exponents of the MEL coder's states (T.814 Table 2).
+pub(super) const MEL_EXPONENTS: [u8; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5];
+
 /// Bits of a CxtVLC codeword at most.
 const CODEWORD_BITS_MAX: u32 = 7;
 

@@ -120,7 +120,7 @@ fn low_halves([a, b]: [__m512i; 2]) -> __m512i {
 }
 
 /// 32 quads. Few have a sample that does not fit i16 even in a block that has one.
-#[allow(clippy::large_enum_variant, reason = "it lives on the stack of one loop, in registers where it can")]
+#[allow(clippy::large_enum_variant, reason = "vectors that stay in registers or on the stack")]
 enum Either {
     Narrow(Samples),
     Wide(Wide),

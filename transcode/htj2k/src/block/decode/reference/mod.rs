@@ -1,23 +1,50 @@
-//! The cleanup pass as T.814 7.3 writes it, quad by quad: the reference of all kernels.
+//! The passes as T.814 7.3 to 7.5 write them, quad by quad and sample by sample: what tests hold every level against.
+
+pub(super) mod readers;
+mod refinement;
 
 use super::output::{Area, Output};
-use super::tables::{ABOVE, CONTEXT, EVENT, FIRST_QUADS, OTHER_QUADS, PREFIXES, WEST};
-use super::{Cleanup, TOO_LARGE, VLC_OVERRUN};
+use super::tables::{ABOVE, CONTEXT, EVENT, FIRST_QUADS, MEL_EXPONENTS, OTHER_QUADS, PREFIXES, WEST};
+use super::{BlockJob, Cleanup, DamagedBlock, Met, TOO_LARGE, VLC_OVERRUN};
+use readers::{Forward, Reverse};
 
-/// Exponents of the MEL coder's states (T.814 Table 2).
-pub(super) const MEL_EXPONENTS: [u8; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5];
+/// As [`super::BlockDecoder::decode`], one job after the other.
+pub(super) fn batch<O: Output>(
+    jobs: &[BlockJob<'_>],
+    out: &mut [O],
+    stride: usize,
+    scale: impl Fn(&BlockJob<'_>) -> O::Scale,
+) -> Result<u8, DamagedBlock> {
+    let mut scratch = Scratch::default();
+    let mut met = Met::default();
+    for job in jobs {
+        let mut area = Area::new(out, job.offset, stride, job.width, job.height);
+        let bits = match Cleanup::new(job) {
+            Ok(Some(segment)) => decode(&mut scratch, &segment, &mut area, scale(job)),
+            Ok(None) => Ok(0),
+            Err(detail) => Err(detail),
+        };
+        if bits == Ok(0) || bits.is_err() {
+            area.clear();
+        } else if job.refined() {
+            refinement::refine(&scratch.rho, job, &mut area, scale(job));
+        }
+        met.add::<O>(bits, scale(job));
+    }
+    met.result()
+}
 
 /// What is kept between code-blocks.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+struct Scratch {
     /// Significance of every quad, row by row; rows are [`quads_wide`] long.
-    pub(super) rho: Vec<u16>,
+    rho: Vec<u16>,
     /// What the next quad row's contexts need of the row above: exponents of its lower samples, by column from 1.
     exponents: Vec<u8>,
 }
 
 /// Quads of a row, made even, for VLC takes them in pairs.
-pub(super) fn quads_wide(width: usize) -> usize {
+fn quads_wide(width: usize) -> usize {
     width.div_ceil(4) * 2
 }
 
@@ -31,7 +58,7 @@ struct Quad {
 }
 
 /// Decodes one cleanup segment; the most bits that a magnitude may have, or what contradicts the standard.
-pub(super) fn decode<O: Output>(
+fn decode<O: Output>(
     scratch: &mut Scratch,
     segment: &Cleanup<'_>,
     area: &mut Area<'_, O>,
@@ -209,91 +236,6 @@ fn magsgn_row<O: Output>(
     Ok(met as u8)
 }
 
-/// A bit string that is read forwards, first bit in the least significant place; after 0xFF a byte has 7 bits (T.814 7.1.3).
-#[derive(Debug)]
-pub(super) struct Forward<'a> {
-    bytes: &'a [u8],
-    fill: u8,
-    held: u64,
-    count: u32,
-    last: u8,
-}
-
-impl<'a> Forward<'a> {
-    /// Beyond the end every byte is `fill`.
-    pub(super) fn new(bytes: &'a [u8], fill: u8) -> Forward<'a> {
-        Forward { bytes, fill, held: 0, count: 0, last: 0 }
-    }
-
-    /// The next `count` bits, at most 31.
-    pub(super) fn take(&mut self, count: u32) -> u64 {
-        while self.count < count {
-            let byte = self.bytes.split_off_first().copied().unwrap_or(self.fill);
-            let length = if self.last == 0xFF { 7 } else { 8 };
-            self.held |= u64::from(byte & (0xFF >> (8 - length))) << self.count;
-            self.count += length;
-            self.last = byte;
-        }
-        let bits = self.held & ((1 << count) - 1);
-        self.held >>= count;
-        self.count -= count;
-        bits
-    }
-}
-
-/// A bit string that is read from the end of its bytes, first bit in the least significant place; after a byte above
-/// 0x8F one of 0x7F in its low bits has 7 of them (T.814 7.1.4).
-#[derive(Debug)]
-pub(super) struct Reverse<'a> {
-    bytes: &'a [u8],
-    held: u64,
-    count: u32,
-    last: u8,
-    /// Bits that were made up beyond the end.
-    beyond: u32,
-}
-
-impl<'a> Reverse<'a> {
-    /// As if `last` had been read before.
-    pub(super) fn new(bytes: &'a [u8], last: u8) -> Reverse<'a> {
-        Reverse { bytes, held: 0, count: 0, last, beyond: 0 }
-    }
-
-    fn put(&mut self, bits: u64, count: u32) {
-        self.held |= (bits & ((1 << count) - 1)) << self.count;
-        self.count += count;
-    }
-
-    /// At least 32 bits.
-    pub(super) fn peek(&mut self) -> u64 {
-        while self.count < 32 {
-            let byte = self.bytes.split_off_last().copied();
-            self.beyond += if byte.is_none() { 8 } else { 0 };
-            let byte = byte.unwrap_or(0);
-            self.put(u64::from(byte), if self.last > 0x8F && byte & 0x7F == 0x7F { 7 } else { 8 });
-            self.last = byte;
-        }
-        self.held
-    }
-
-    /// Goes over `count` bits that [`Reverse::peek`] has shown.
-    pub(super) fn skip(&mut self, count: u32) {
-        self.held >>= count;
-        self.count -= count;
-    }
-
-    pub(super) fn take(&mut self, count: u32) -> u64 {
-        let bits = self.peek() & ((1 << count) - 1);
-        self.skip(count);
-        bits
-    }
-
-    /// Whether bits were taken that are not there.
-    fn overrun(&self) -> bool {
-        self.beyond > self.count
-    }
-}
-
 /// The MEL decoder (T.814 7.3.3): its bits come most significant first, and after 0xFF a byte has 7.
 #[derive(Debug)]
 pub(super) struct Mel<'a> {
@@ -342,27 +284,8 @@ impl<'a> Mel<'a> {
     }
 }
 
-#[cfg(test)]
 mod tests {
     use super::*;
-
-    /// After 0xFF the top bit of a byte is no data, and beyond the end there is only the filling.
-    #[test]
-    fn forward_bits_leave_out_what_was_stuffed() {
-        let mut bits = Forward::new(&[0xFF, 0x85, 0x01], 0xFF);
-        assert_eq!([bits.take(8), bits.take(7), bits.take(8), bits.take(9)], [0xFF, 5, 1, 0x1FF]);
-    }
-
-    /// A byte of 0x7F after one above 0x8F has seven bits, whatever its top bit; after a smaller one eight.
-    #[test]
-    fn reverse_bits_leave_out_what_was_stuffed() {
-        let mut bits = Reverse::new(&[0x12, 0x7F, 0x90, 0x7F, 0x8F], 0);
-        assert_eq!([bits.take(8), bits.take(8), bits.take(8), bits.take(7)], [0x8F, 0x7F, 0x90, 0x7F]);
-        assert_eq!(bits.take(8), 0x12);
-        assert!(!bits.overrun());
-        bits.take(1);
-        assert!(bits.overrun());
-    }
 
     /// Runs grow with every bit 1 and end where a bit 0 says how long the last was.
     #[test]
