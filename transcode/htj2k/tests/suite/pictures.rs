@@ -59,7 +59,7 @@ pub enum Content {
 pub fn picture(shape: &Shape, content: Content, seed: u32) -> Values {
     let (low, high) = shape.range();
     let span = (high - low) as u32;
-    let mut state = u64::from(seed) << 1 | 1;
+    let mut state = (u64::from(seed) << 1) | 1;
     let mut random = move || {
         state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
         (state >> 33) as u32
@@ -71,7 +71,7 @@ pub fn picture(shape: &Shape, content: Content, seed: u32) -> Values {
         let above = match content {
             Content::Noise => random() & span,
             Content::Flat(value) => u32::from(value) & span,
-            Content::Gradient => (x * 5 + y * 3 + component * 40) as u32 / 2 % (span + 1) ^ random() & span.min(1),
+            Content::Gradient => ((x * 5 + y * 3 + component * 40) as u32 / 2 % (span + 1)) ^ (random() & span.min(1)),
             Content::Extremes => (random() & 1) * span,
             Content::Sparse => u32::from(random() % 97 == 0) * (random() & span),
         };
