@@ -24,7 +24,7 @@ pub fn decode(data: &[u8]) {
     let _ = Info::resolution_ends(codestream);
     let Ok(info) = Info::read(codestream) else { return };
     let [reduce, flags, x, y] = *choices;
-    let has = |bit: u8| flags >> bit & 1 == 1;
+    let has = |bit: u8| (flags >> bit) & 1 == 1;
     let (x, y) = (u32::from(x), u32::from(y));
     let options = DecodeOptions {
         reduce: reduce & 7,
@@ -107,13 +107,13 @@ fn shape(choices: &[u8; PICTURE_CHOICES]) -> Shape {
         width: 1 + u32::from(choices[0]) % EDGE_MAX,
         height: 1 + u32::from(choices[1]) % EDGE_MAX,
         components: 1 + (choices[2] & 3),
-        bits: 1 + (choices[2] >> 2 & 15),
-        signed: choices[2] >> 6 & 1 == 1,
+        bits: 1 + ((choices[2] >> 2) & 15),
+        signed: (choices[2] >> 6) & 1 == 1,
     }
 }
 
 fn parameters(choices: &[u8; PICTURE_CHOICES]) -> EncodeParameters {
-    let has = |bit: u8| choices[3] >> bit & 1 == 1;
+    let has = |bit: u8| (choices[3] >> bit) & 1 == 1;
     let block_width = 2 + choices[4] % 9;
     let precinct = |byte: u8| (byte & 15, byte >> 4);
     EncodeParameters {
@@ -140,7 +140,7 @@ fn fill(shape: &Shape, bytes: &[u8], values: &mut Values) {
     let sample = |index: usize| -> i32 {
         let at = |index: usize| bytes.get(index % bytes.len().max(1)).copied().unwrap_or(0);
         let turn = (2 * index / bytes.len().max(1)) as u32;
-        let number = u32::from(at(2 * index)) | u32::from(at(2 * index + 1)) << 8;
+        let number = u32::from(at(2 * index)) | (u32::from(at(2 * index + 1)) << 8);
         (number.wrapping_add(turn) & mask) as i32 + low
     };
     match values {

@@ -88,7 +88,7 @@ fn yuv(bytes: &[u8], width: u32, height: u32) -> Vec<Plane> {
 }
 
 fn sample_pairs(bytes: &[u8], wide: bool) -> impl Iterator<Item = i32> + '_ {
-    bytes.chunks_exact(if wide { 2 } else { 1 }).map(|sample| sample.iter().fold(0, |n, &b| n << 8 | i32::from(b)))
+    bytes.chunks_exact(if wide { 2 } else { 1 }).map(|sample| sample.iter().fold(0, |n, &b| (n << 8) | i32::from(b)))
 }
 
 fn plane(width: u32, height: u32, bits: u8, signed: bool, samples: Vec<i32>) -> Plane {

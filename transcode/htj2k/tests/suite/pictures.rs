@@ -59,7 +59,7 @@ pub enum Content {
 pub fn picture(shape: &Shape, content: Content, seed: u32) -> Values {
     let (low, high) = shape.range();
     let span = (high - low) as u32;
-    let mut state = u64::from(seed) << 1 | 1;
+    let mut state = (u64::from(seed) << 1) | 1;
     let mut random = move || {
         state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
         (state >> 33) as u32
