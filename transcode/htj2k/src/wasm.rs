@@ -9,7 +9,7 @@
 //!
 //! | function | answer |
 //! |---|---|
-//! | `htj2k_new(samples_max)` | a decoder, or 0 without memory; pictures of more samples are refused (0: 2^28) |
+//! | `htj2k_new(samples_max)` | a decoder; pictures of more samples are refused (0: 2^28) |
 //! | `htj2k_free(decoder)` | |
 //! | `htj2k_clear(decoder)` | forgets the codestream and keeps its memory: the next one begins |
 //! | `htj2k_reserve(decoder, bytes)` | 0, or a code: room for a codestream of so many bytes, so that it need not move |
