@@ -42,6 +42,9 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// A file without pixels.
+    #[error("it has no pixels")]
+    NoPixels,
     /// These pixels are kept as received.
     #[error("{0}")]
     Kept(#[from] WhyNot),

@@ -22,7 +22,7 @@ pub(crate) struct Instance<'a> {
 
 impl<'a> Instance<'a> {
     /// # Errors
-    /// [`Error::Damaged`] in a sentence when it is no DICOM, has no pixels, or its frames cannot be told apart.
+    /// [`Error::NoPixels`]; [`Error::Damaged`] in a sentence when it is no DICOM or its frames cannot be told apart.
     pub fn open(file: &'a [u8], limits: &Limits) -> Result<Instance<'a>> {
         let wrong = |error: data_set::Error| Error::Damaged { coder: "DICOM file", detail: error.to_string() };
         let mut source = Cursor::new(file);
@@ -31,11 +31,10 @@ impl<'a> Instance<'a> {
             true => Cow::Owned(data_set::inflate(&part10, &mut source, limits).map_err(wrong)?),
             false => Cow::Borrowed(file),
         };
-        let none = || Error::Damaged { coder: "DICOM file", detail: "it has no pixels".into() };
-        let description = data_set::pixel_description(&part10.data_set).ok_or_else(none)?;
+        let description = data_set::pixel_description(&part10.data_set).ok_or(Error::NoPixels)?;
         let spans = data_set::frame_spans(&part10, &mut Cursor::new(&*bytes)).map_err(wrong)?;
         if spans.is_empty() {
-            return Err(none());
+            return Err(Error::NoPixels);
         }
         // In OW words of big-endian files bytes stand swapped, and single bits begin inside bytes: see decode_frame.
         let swapped = part10.encoding == Encoding::ExplicitBig && description.bits_allocated == 8;

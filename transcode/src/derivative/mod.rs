@@ -51,7 +51,7 @@ pub struct Derivative {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotMade {
-    /// The policy wants none.
+    /// None is wanted: by the policy, or since the source is lossy already or no picture.
     #[error("{0}")]
     Unwanted(String),
     /// The policy would have one, but this instance can have none.
@@ -60,6 +60,10 @@ pub enum NotMade {
     /// A coder failed.
     #[error("no derivative: {0}")]
     Failed(#[from] Error),
+}
+
+fn unwanted<T>(why: impl Into<String>) -> Result<T, NotMade> {
+    Err(NotMade::Unwanted(why.into()))
 }
 
 fn impossible<T>(why: impl Into<String>) -> Result<T, NotMade> {
@@ -71,7 +75,10 @@ fn impossible<T>(why: impl Into<String>) -> Result<T, NotMade> {
 /// # Errors
 /// [`NotMade`], each with its sentence. A target that cannot be met is one of them: what is given out keeps it.
 pub fn make(file: &[u8], policy: &Policy, limits: &Limits) -> Result<Derivative, NotMade> {
-    let instance = Instance::open(file, limits)?;
+    let instance = match Instance::open(file, limits) {
+        Err(Error::NoPixels) => return unwanted("it has no pixels"),
+        opened => opened?,
+    };
     let profile = policy.decide(&subject(&instance)).map_err(NotMade::Unwanted)?;
     possible(&instance)?;
     let padding = Padding::of(&instance);
@@ -125,10 +132,10 @@ fn pixel_bytes(instance: &Instance) -> u64 {
 fn possible(instance: &Instance) -> Result<(), NotMade> {
     let (data_set, d) = (&instance.part10.data_set, &instance.description);
     if instance.text(Tag(0x0028, 0x2110)) == "01" {
-        return impossible("it was compressed with loss before (Lossy Image Compression is 01)");
+        return unwanted("it was compressed with loss before (Lossy Image Compression is 01)");
     }
     if is_lossy(&instance.part10.transfer_syntax_uid) {
-        return impossible(format!(
+        return unwanted(format!(
             "its transfer syntax {} may have lost something",
             instance.part10.transfer_syntax_uid
         ));
