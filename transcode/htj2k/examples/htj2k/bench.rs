@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use htj2k::{Decoder, Encoder, Values};
+use htj2k::{Alone, Decoder, Encoder, Info, Values};
 
 use crate::picture;
 use crate::threads::Threads;
@@ -22,6 +22,9 @@ struct Timing {
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.files.is_empty() {
         return Err("bench needs at least one FILE".into());
+    }
+    if arguments.apart {
+        return arguments.files.iter().try_for_each(|file| apart(arguments, file));
     }
     let mut lines = Vec::new();
     for file in &arguments.files {
@@ -66,6 +69,38 @@ impl Line {
     }
 }
 
+/// `--apart`: a frame for each thread at a time, each with coders of its own; MB/s of all together.
+fn apart(arguments: &Arguments, file: &str) -> Result<(), String> {
+    let picture = picture::read(&read(file)?, arguments.raw).map_err(|e| format!("{file}: {e}"))?;
+    let count = arguments.threads.max(1);
+    let (mut encode, mut decode) = (0.0, 0.0);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(|| own(arguments, &picture))).collect();
+        for thread in threads {
+            if let Ok(Ok((encode_s, decode_s))) = thread.join() {
+                encode += picture.shape.raw_bytes() as f64 / encode_s / 1e6;
+                decode += picture.shape.raw_bytes() as f64 / decode_s / 1e6;
+            }
+        }
+    });
+    println!("{file}: {count} frames at a time: encode {encode:.1} MB/s, decode {decode:.1} MB/s");
+    Ok(())
+}
+
+/// Median seconds of an encode and of a decode on the calling thread.
+fn own(arguments: &Arguments, picture: &picture::Picture) -> htj2k::Result<(f64, f64)> {
+    let (mut encoder, mut decoder, mut codestream) = (Encoder::new(), Decoder::new(), Vec::new());
+    let encode = timed(arguments.seconds, || {
+        codestream.clear();
+        encoder.encode(&picture.shape, picture.values.samples(), &arguments.encode, &Alone, &mut codestream)
+    })?;
+    let mut values = Values::zeros(&picture.shape);
+    let decode = timed(arguments.seconds, || {
+        decoder.decode(&codestream, &htj2k::DecodeOptions::default(), &Alone, values.samples_mut()).map(|_| ())
+    })?;
+    Ok((encode.wall_s, decode.wall_s))
+}
+
 fn one(arguments: &Arguments, file: &str) -> Result<Line, String> {
     let named = |e: htj2k::Error| format!("{file}: {e}");
     let picture = picture::read(&read(file)?, arguments.raw).map_err(|e| format!("{file}: {e}"))?;
@@ -77,12 +112,14 @@ fn one(arguments: &Arguments, file: &str) -> Result<Line, String> {
         encoder.encode(&picture.shape, picture.values.samples(), &arguments.encode, &threads, &mut codestream)
     });
     let encode = encode.map_err(named)?;
-    let mut values = Values::zeros(&picture.shape);
+    let shape = Info::read(&codestream).map_err(named)?.shape(&arguments.decode).unwrap_or(picture.shape);
+    let mut values = Values::zeros(&shape);
     let decode = timed(arguments.seconds, || {
         decoder.decode(&codestream, &arguments.decode, &threads, values.samples_mut()).map(|_| ())
     });
     let decode = decode.map_err(named)?;
-    if arguments.encode.quality == htj2k::Quality::Lossless && values != picture.values {
+    let whole = arguments.decode == htj2k::DecodeOptions::default();
+    if whole && arguments.encode.quality == htj2k::Quality::Lossless && values != picture.values {
         return Err(format!("{file}: decoding gave other samples"));
     }
     let raw_bytes = picture.shape.raw_bytes() as f64;

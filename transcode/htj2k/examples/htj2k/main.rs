@@ -19,6 +19,7 @@ htj2k bench FILE...            MB/s of raw bytes, encode and decode, in memory
 
   --raw W,H,C,BITS,u|s   the input of encode and bench is raw little-endian numbers
   --threads N            threads inside one picture (1)
+  --apart                bench: as many pictures at a time as threads, instead of threads inside one
   --decompositions N     levels (the least that bring the longer edge to 64)
   --block W,H            code-block, powers of two (64,64)
   --precincts W,H[,W,H]  powers of two by resolution level, lowest first
@@ -40,6 +41,7 @@ struct Arguments {
     output: Option<String>,
     raw: Option<Shape>,
     threads: usize,
+    apart: bool,
     encode: EncodeParameters,
     decode: DecodeOptions,
     seconds: f64,
@@ -64,6 +66,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
         output: None,
         raw: None,
         threads: 1,
+        apart: false,
         encode: EncodeParameters::default(),
         decode: DecodeOptions::default(),
         seconds: 1.0,
@@ -91,6 +94,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--prefix" => found.decode.prefix = true,
             "--seconds" => found.seconds = number(&word, &value()?)?,
             "--json" => found.json = true,
+            "--apart" => found.apart = true,
             "--help" | "-h" => return Err(HELP.into()),
             _ if word.starts_with('-') => return Err(format!("{word} is no option\n{HELP}")),
             _ => found.files.push(word),
