@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use crate::batches;
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
-use crate::index::{self, InstanceRow, PackRow, Place, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+use crate::index::{self, InstanceRow, PackRow, PatientRow, Place, Query, Repackable, SeriesRow, StudyRow};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
 use crate::objects::Objects;
@@ -151,11 +151,19 @@ impl Reader {
         tokio::task::spawn_blocking(run).await.map_err(|e| Error::Poisoned(e.to_string()))?
     }
 
+    /// Patients of the studies that match, by (issuer, Patient ID), in the order of these; counts are of those studies.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn search_patients(&self, query: Query) -> Result<Vec<PatientRow>> {
+        self.with_index(move |index| index::search_patients(index, &query)).await
+    }
+
     /// Studies that match, in the query's order.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn search_studies(&self, query: StudyQuery) -> Result<Vec<StudyRow>> {
+    pub async fn search_studies(&self, query: Query) -> Result<Vec<StudyRow>> {
         self.with_index(move |index| index::search_studies(index, &query)).await
     }
 
@@ -163,7 +171,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn search_series(&self, query: SeriesQuery) -> Result<Vec<SeriesRow>> {
+    pub async fn search_series(&self, query: Query) -> Result<Vec<SeriesRow>> {
         self.with_index(move |index| index::search_series(index, &query)).await
     }
 
