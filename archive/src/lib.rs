@@ -36,9 +36,7 @@ pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
-pub use index::{
-    Column, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, StudyRow, Test,
-};
+pub use index::{Column, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, StudyRow, Test};
 pub use layout::Layout;
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};
 pub use pack::{HeldForm, InstanceRecord, PackDirectory};

@@ -175,6 +175,40 @@ impl Reader {
         self.with_index(move |index| index::search_series(index, &query)).await
     }
 
+    /// How many studies match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_studies(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_studies(index, &query)).await
+    }
+
+    /// How many series match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_series(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_series(index, &query)).await
+    }
+
+    /// How many patients have studies that match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_patients(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_patients(index, &query)).await
+    }
+
+    /// The listed instance of a study, or of one of its series, that was taken in first.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn first_instance(&self, study_uid: &str, series_uid: Option<&str>) -> Result<Option<Held>> {
+        let (study, series) = (study_uid.to_owned(), series_uid.map(str::to_owned));
+        let row = self.with_index(move |index| index::first_of(index, &study, series.as_deref())).await?;
+        Ok(self.resolve_all(row.into_iter().collect()).await?.pop())
+    }
+
     /// The instances of a study, or of one of its series: by series, then Instance Number, then as taken in. Variants
     /// are left out. Empty when nothing of that name is held.
     ///

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use archive::{Order, Reader, Rendition, Query};
+use archive::{Order, Query, Reader, Rendition};
 use ingest::renditions::Made;
 use serde_json::{Value, json};
 use transcode::policy::Policy;

@@ -25,9 +25,14 @@ impl Name {
         self.text.chars().all(|c| c == '*' || c == '=' || is_between(c))
     }
 
+    /// Whether there are letters in it that fuzzy matching can go by.
+    pub fn has_words(&self) -> bool {
+        !pieces(&self.text).is_empty()
+    }
+
     /// What keys of a name begin with if it matches; `None` where that cannot be said.
     pub(crate) fn prefix(&self) -> Option<String> {
-        let prefix = if self.fuzzy {
+        let prefix = if self.fuzzy && self.has_words() {
             // The longest word narrows down the most.
             let pieces = pieces(&self.text);
             let words = pieces.into_iter().filter(|piece| !piece.anywhere).map(|piece| cut(&piece.loose));
@@ -65,7 +70,7 @@ struct Piece {
 impl NamePattern {
     /// Makes ready.
     pub fn new(name: &Name) -> NamePattern {
-        let pieces = name.fuzzy.then(|| pieces(&name.text));
+        let pieces = name.fuzzy.then(|| pieces(&name.text)).filter(|pieces| !pieces.is_empty());
         NamePattern { strict: key(name.text.trim_end_matches('=')), pieces }
     }
 
@@ -119,8 +124,12 @@ fn pieces(text: &str) -> Vec<Piece> {
 fn words(name: &str) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for group in shortened(name).split('=').filter(|group| !group.is_empty()) {
-        let components: Vec<(String, String)> =
-            group.split(is_between).filter(|word| !word.is_empty()).take(WORDS_MAX).map(|w| (key(w), loose(w))).collect();
+        let components: Vec<(String, String)> = group
+            .split(is_between)
+            .filter(|word| !word.is_empty())
+            .take(WORDS_MAX)
+            .map(|w| (key(w), loose(w)))
+            .collect();
         if components.len() > 1 {
             let backwards: Vec<_> = components.iter().rev().cloned().collect();
             out.extend([joined(&components), joined(&backwards)]);
@@ -210,7 +219,8 @@ mod tests {
     /// Proves literal matching: a whole component group, without case, width and script of kana.
     #[test]
     fn a_plain_name_matches_a_whole_group() {
-        for text in ["Yamada^Tarou", "YAMADA^TAROU", "yamada*", "山田^太郎", "山田*", "ﾔﾏﾀﾞ*", "*太郎", "y?mada^tarou"] {
+        for text in ["Yamada^Tarou", "YAMADA^TAROU", "yamada*", "山田^太郎", "山田*", "ﾔﾏﾀﾞ*", "*太郎", "y?mada^tarou"]
+        {
             check(text, false, true);
         }
         for text in ["Yamada^Tarou=山田^太郎", "=山田*", "==やまだ*", "Yamada*=山?^太郎=*"] {
@@ -224,7 +234,9 @@ mod tests {
     /// Proves fuzzy matching: words in any order, cut short, in any romanisation.
     #[test]
     fn a_fuzzy_name_matches_by_its_words() {
-        for text in ["Yamada", "taro yamada", "Tarō", "yamadataro", "ﾀﾛｳ", "山田太郎", "太郎　山田", "たろう ﾔﾏﾀﾞ", "Yam Ta"] {
+        for text in
+            ["Yamada", "taro yamada", "Tarō", "yamadataro", "ﾀﾛｳ", "山田太郎", "太郎　山田", "たろう ﾔﾏﾀﾞ", "Yam Ta"]
+        {
             check(text, true, true);
         }
         for text in ["YAMADA^TAROH", "*mada*", "Yama*", "tarouyamada"] {

@@ -176,7 +176,8 @@ mod tests {
     /// Proves that other names stay apart.
     #[test]
     fn other_names_are_other_keys() {
-        for (one, other) in [("さとし", "さとる"), ("Sato", "Saito"), ("かとう", "がとう"), ("太郎", "次郎")] {
+        for (one, other) in [("さとし", "さとる"), ("Sato", "Saito"), ("かとう", "がとう"), ("太郎", "次郎")]
+        {
             assert_ne!(loose(one), loose(other), "{one} {other}");
         }
     }

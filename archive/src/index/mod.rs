@@ -21,11 +21,11 @@ pub(crate) use packs::{
     forget_object, in_use, in_use_of_study, insert_pack, insert_removed, instances_by_pack, mark_replaced, numbers,
     packs_of, removable, replaced_by, studies_to_repack, to_repack,
 };
-pub(crate) use places::{Which, backlog, by_sequence, instances_of, totals, walk};
+pub(crate) use places::{Which, backlog, by_sequence, first_of, instances_of, totals, walk};
 pub use query::{Column, Match, Order, Query, Range, Test};
 pub(crate) use rows::instance_from_row;
 pub use rows::{PatientRow, SeriesRow, StudyRow};
-pub(crate) use search::{search_patients, search_series, search_studies};
+pub(crate) use search::{count_patients, count_series, count_studies, search_patients, search_series, search_studies};
 
 use crate::error::Result;
 use crate::fold;

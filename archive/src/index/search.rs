@@ -170,3 +170,33 @@ pub(crate) fn search_patients(connection: &Connection, query: &Query) -> Result<
     let rows = statement.query_map(params_from_iter(clause.values), patient_from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
+
+/// How many studies match after the query's offset, counted up to its limit.
+pub(crate) fn count_studies(connection: &Connection, query: &Query) -> Result<u32> {
+    let mut clause = Clause::default();
+    clause.terms.push("study.NumberOfStudyRelatedInstances > 0".into());
+    clause.all(&query.terms);
+    count(connection, "study", clause, "", query)
+}
+
+/// How many series match after the query's offset, counted up to its limit.
+pub(crate) fn count_series(connection: &Connection, query: &Query) -> Result<u32> {
+    let mut clause = Clause::default();
+    clause.terms.push("series.NumberOfSeriesRelatedInstances > 0".into());
+    clause.all(&query.terms);
+    count(connection, "series JOIN study ON study.id = series.study", clause, "", query)
+}
+
+/// How many patients have studies that match after the query's offset, counted up to its limit.
+pub(crate) fn count_patients(connection: &Connection, query: &Query) -> Result<u32> {
+    let mut clause = Clause::default();
+    clause.terms.push("study.NumberOfStudyRelatedInstances > 0".into());
+    clause.all(&query.terms);
+    count(connection, "study", clause, "GROUP BY study.PatientID, study.IssuerOfPatientID", query)
+}
+
+fn count(connection: &Connection, from: &str, clause: Clause, group: &str, query: &Query) -> Result<u32> {
+    let (terms, page) = (clause.sql(), page(query.limit, query.offset));
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {from}{terms} {group}{page})");
+    Ok(connection.prepare_cached(&sql)?.query_row(params_from_iter(clause.values), |row| row.get(0))?)
+}

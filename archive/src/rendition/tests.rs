@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    Admission, Body, Description, Digests, FrameSpan, FrameTable, Origin, Reader, Settings, Query, TakeIn,
-    Verified, Writer,
+    Admission, Body, Description, Digests, FrameSpan, FrameTable, Origin, Query, Reader, Settings, TakeIn, Verified,
+    Writer,
 };
 
 const STUDY: &str = "1.2.3";

@@ -164,7 +164,7 @@ fn text_matches(wanted: &Match, text: &str) -> bool {
 /// Values may be written longer than a bound (TM 0930 and 093000.5): all that begin with it are within.
 pub(crate) fn within(range: &Range, text: &str) -> bool {
     !text.is_empty()
-        && range.from.as_deref().is_none_or(|from| text >= from || from.starts_with(text) && from.trim_end_matches('0') == text)
+        && range.from.as_deref().is_none_or(|from| text >= from)
         && range.to.as_deref().is_none_or(|to| text <= to || text.starts_with(to))
 }
 

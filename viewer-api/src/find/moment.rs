@@ -20,7 +20,9 @@ pub(crate) fn range(value: &str, good: impl Fn(&str) -> bool) -> Option<Range> {
     value.match_indices('-').find_map(|(at, _)| {
         let (from, to) = (end(value.get(..at)?)?, end(value.get(at + 1..)?)?);
         let ordered = match (&from, &to) {
-            (Some(from), Some(to)) => from.as_str() <= to.as_str() || to.starts_with(from.as_str()) || from.starts_with(to.as_str()),
+            (Some(from), Some(to)) => {
+                from.as_str() <= to.as_str() || to.starts_with(from.as_str()) || from.starts_with(to.as_str())
+            }
             (None, None) => false,
             _ => true,
         };
@@ -71,7 +73,8 @@ pub(crate) fn offset_minutes(text: &str) -> Option<i64> {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+')?),
     };
-    let number: i64 = (digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())??;
+    let number: i64 =
+        (digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())??;
     (number % 100 < 60 && number <= 1400).then_some(sign * (number / 100 * 60 + number % 100))
 }
 
@@ -84,7 +87,8 @@ fn parse(text: &str) -> Option<(DateTime, DateTime, Option<i64>)> {
     };
     let (digits, fraction) = plain.split_once('.').unwrap_or((plain, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(digits) || !is_number(fraction) || fraction.len() > 6 || (!fraction.is_empty() && digits.len() != 14) {
+    if !is_number(digits) || !is_number(fraction) || fraction.len() > 6 || (!fraction.is_empty() && digits.len() != 14)
+    {
         return None;
     }
     let part = |at: std::ops::Range<usize>, otherwise: i16| match digits.get(at) {
@@ -127,7 +131,8 @@ mod tests {
         for bad in ["24", "9", "0960", "0930.5", "09:30", "093059.1234567"] {
             assert!(!is_time(bad), "{bad}");
         }
-        for good in ["2026", "202601", "20260131", "2026013109", "20260131093059.5", "20260131093059+0900", "2026-0500"] {
+        for good in ["2026", "202601", "20260131", "2026013109", "20260131093059.5", "20260131093059+0900", "2026-0500"]
+        {
             assert!(is_date_time(good), "{good}");
         }
         for bad in ["202613", "20260231", "20260131093059+9900", "2026013109.5", "+0900"] {
