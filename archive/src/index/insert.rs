@@ -77,10 +77,39 @@ fn upsert_study(connection: &Connection, sequence: u64, meta: &Meta, bytes: u64)
     values.extend([Value::Integer(bytes as i64), Value::Integer(i64::from(!meta.variant))]);
     let (id, first): (i64, i64) =
         statement.query_row(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if (sequence as i64) < first {
+    let name = &meta.description.study.patient.patient_name;
+    let date = &meta.description.study.study_date;
+    // Take-in numbers are unique: this one is the study's only where its row is new.
+    if sequence as i64 == first {
+        insert_names(connection, name, date, sequence as i64, id)?;
+    } else if (sequence as i64) < first {
+        delete_names(connection, id)?;
         set_study_attributes(connection, id, study_values(sequence, meta))?;
+        insert_names(connection, name, date, sequence as i64, id)?;
     }
     Ok(id)
+}
+
+/// What people may type of a name.
+fn insert_names(connection: &Connection, name: &str, study_date: &str, first: i64, study: i64) -> Result<()> {
+    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO name_key VALUES (?1, ?2, ?3, ?4)")?;
+    for row in fold::rows(name) {
+        statement.execute(params![row, study_date, first, study])?;
+    }
+    Ok(())
+}
+
+fn delete_names(connection: &Connection, study: i64) -> Result<()> {
+    let mut statement =
+        connection.prepare_cached("SELECT PatientName, StudyDate, FirstSequence FROM study WHERE id = ?1")?;
+    let (name, date, first): (String, String, i64) =
+        statement.query_row([study], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM name_key WHERE Name = ?1 AND StudyDate = ?2 AND FirstSequence = ?3")?;
+    for row in fold::rows(&name) {
+        delete.execute(params![row, date, first])?;
+    }
+    Ok(())
 }
 
 /// A rebuild may meet a study's first instance late: its attributes win then.

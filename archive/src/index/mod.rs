@@ -4,6 +4,7 @@
 //! commit: what it forgets in a power cut is replayed from the intake segments, the packs and the event logs, which are
 //! (docs/decisions/0003-one-sync-a-group.md).
 
+mod clause;
 mod insert;
 mod packs;
 mod places;
@@ -88,7 +89,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.pragma_update(None, "cache_size", -8_000)?;
-    search::add_functions(&connection)?;
+    clause::add_functions(&connection)?;
     Ok(connection)
 }
 

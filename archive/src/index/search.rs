@@ -1,96 +1,228 @@
 //! Answering a [`Query`] out of the index.
+//!
+//! Studies come in one order, newest first, and are found in one of three ways: by an exact key; by what the name or the
+//! Patient ID begins with, where few begin so; else by walking down the index of dates (or of a modality's dates) until
+//! the page is full. Many matches make the walk short, few make the second way short. `offset` is not walked where
+//! only dates are asked for: `study_rank` says how many studies there are a day.
 
-use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::query::{Column, Match, Order, Query, Range, Test};
+use super::clause::Clause;
+use super::query::{Column, Match, Order, Query, Test};
 use super::rows::{
     PATIENT_COLUMNS, PatientRow, SERIES_COLUMNS, STUDY_COLUMNS, SeriesRow, StudyRow, patient_from_row, series_from_row,
     study_from_row,
 };
 use crate::error::Result;
-use crate::fold::{self, Name};
 
-/// A WHERE clause in the making, with its parameters.
-#[derive(Default)]
-struct Clause {
-    terms: Vec<String>,
-    values: Vec<Value>,
+/// Studies that are gathered and sorted at the most; of more, a walk by date meets enough soon.
+const GATHERED_MAX: usize = 20_000;
+/// The same where each has to be read to know its date.
+const READ_MAX: usize = 2_000;
+/// Sequence numbers in one bucket of `study_rank`; the triggers of the schema have it too.
+const BUCKET: i64 = 16_384;
+
+/// Studies that match, in the query's order.
+pub(crate) fn search_studies(connection: &Connection, query: &Query) -> Result<Vec<StudyRow>> {
+    // A study of variants only does not exist; a study is listed once it has an instance.
+    let sql = format!("SELECT {STUDY_COLUMNS} FROM study WHERE id = ? AND NumberOfStudyRelatedInstances > 0");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut out = Vec::new();
+    for id in ids(connection, query)? {
+        let mut rows = statement.query_map([id], study_from_row)?;
+        out.extend(rows.next().transpose()?);
+    }
+    Ok(out)
 }
 
-impl Clause {
-    fn term(&mut self, sql: String, value: impl Into<Value>) {
-        self.terms.push(sql);
-        self.values.push(value.into());
-    }
+/// How many studies match after the query's offset, counted up to its limit.
+pub(crate) fn count_studies(connection: &Connection, query: &Query) -> Result<u32> {
+    Ok(ids(connection, query)?.len() as u32)
+}
 
-    fn all(&mut self, terms: &[(Column, Test)]) {
-        for (column, test) in terms {
-            match column {
-                Column::ModalitiesInStudy => self.modalities(test),
-                _ => self.test(column.sql(), test),
-            }
-        }
+/// The rows of the studies of a page, in order.
+fn ids(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
+    if query.order == Order::TakenIn {
+        return walked(connection, query, "study", Clause::of(&query.terms), "study.FirstSequence");
     }
-
-    fn test(&mut self, column: &str, test: &Test) {
-        match test {
-            Test::Match(wanted) => self.matching(column, wanted),
-            Test::Within(range) => self.within(column, range),
-            Test::Name(name) => self.name(column, name),
-            Test::Number(number) => self.term(format!("{column} = ?"), *number),
-            Test::Empty => self.terms.push(format!("ifnull({column}, '') = ''")),
-        }
+    if query.terms.iter().any(is_exact) {
+        // The plus signs keep SQLite from walking by date for the sake of the order.
+        let order = "+study.StudyDate DESC, +study.FirstSequence DESC";
+        return walked(connection, query, "study", Clause::of(&query.terms), order);
     }
-
-    fn matching(&mut self, column: &str, wanted: &Match) {
-        match wanted {
-            Match::Single(text) => self.term(format!("{column} = ?"), text.clone()),
-            Match::Wildcard(text) if text.chars().all(|c| c == '*') => {}
-            Match::Wildcard(text) => self.term(format!("{column} GLOB ?"), glob(text)),
-            Match::List(texts) => {
-                self.terms.push(format!("{column} IN ({})", vec!["?"; texts.len()].join(", ")));
-                self.values.extend(texts.iter().cloned().map(Value::from));
-            }
-        }
+    let dates_only = query.terms.iter().all(|(column, test)| *column == Column::StudyDate && *test != Test::Empty);
+    if dates_only {
+        return ranked(connection, query);
     }
-
-    fn within(&mut self, column: &str, range: &Range) {
-        if let Some(from) = &range.from {
-            self.term(format!("{column} >= ?"), from.clone());
-        }
-        if let Some(to) = &range.to {
-            // Values may be written longer than the bound (TM 0930 and 093000.5): all that begin with it are within.
-            self.term(format!("{column} <= ?"), format!("{to}\u{10FFFF}"));
-        }
-        self.terms.push(format!("{column} <> ''"));
+    if let Some(gathered) = gathered(connection, &query.terms)? {
+        return filtered(connection, query, gathered);
     }
-
-    fn name(&mut self, column: &str, name: &Name) {
-        if !name.is_universal() {
-            let function = if name.fuzzy { "name_resembles" } else { "name_matches" };
-            self.term(format!("{function}({column}, ?)"), name.text.clone());
+    match one_modality(&query.terms) {
+        Some((modality, rest)) => by_modality(connection, query, modality, &rest),
+        None => {
+            let order = "study.StudyDate DESC, study.FirstSequence DESC";
+            walked(connection, query, "study INDEXED BY study_date", Clause::of(&query.terms), order)
         }
-    }
-
-    fn modalities(&mut self, test: &Test) {
-        let mut inner = Clause::default();
-        inner.test(Column::ModalitiesInStudy.sql(), test);
-        for term in inner.terms {
-            self.terms.push(format!("EXISTS (SELECT 1 FROM series AS of WHERE of.study = study.id AND {term})"));
-        }
-        self.values.append(&mut inner.values);
-    }
-
-    fn sql(&self) -> String {
-        if self.terms.is_empty() { String::new() } else { format!(" WHERE {}", self.terms.join(" AND ")) }
     }
 }
 
-/// DICOM wildcards as SQLite's GLOB has them; `[` is no wildcard in DICOM.
-fn glob(pattern: &str) -> String {
-    pattern.replace('[', "[[]")
+/// Whether a term leaves a handful of studies.
+fn is_exact((column, test): &(Column, Test)) -> bool {
+    let unique = [Column::StudyInstanceUid, Column::SeriesInstanceUid, Column::PatientId, Column::AccessionNumber];
+    unique.contains(column) && matches!(test, Test::Match(Match::Single(_) | Match::List(_)))
+}
+
+fn walked(connection: &Connection, query: &Query, from: &str, clause: Clause, order: &str) -> Result<Vec<i64>> {
+    let page = page(query.limit, query.offset);
+    let sql = format!("SELECT study.id FROM {from}{} ORDER BY {order}{page}", clause.sql());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let ids = statement.query_map(params_from_iter(clause.values), |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+/// By dates alone: days before the page are skipped by their counts.
+fn ranked(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
+    let mut clause = Clause::of(&query.terms);
+    let mut skip = i64::from(query.offset);
+    if skip > 0 {
+        let within = clause.sql().replace("study.StudyDate", "StudyDate");
+        let sql =
+            format!("SELECT StudyDate, Bucket, Studies FROM study_rank{within} ORDER BY StudyDate DESC, Bucket DESC");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(clause.values.clone()))?;
+        let mut first: Option<(String, i64)> = None;
+        while let Some(row) = rows.next()? {
+            let studies: i64 = row.get(2)?;
+            if skip < studies {
+                first = Some((row.get(0)?, row.get(1)?));
+                break;
+            }
+            skip -= studies;
+        }
+        let Some((date, bucket)) = first else { return Ok(Vec::new()) };
+        clause.terms.push("(study.StudyDate, study.FirstSequence) < (?, ?)".into());
+        clause.values.extend([Value::Text(date), Value::Integer((bucket + 1).saturating_mul(BUCKET))]);
+    }
+    let query = Query { limit: query.limit, offset: skip as u32, ..Query::default() };
+    let order = "study.StudyDate DESC, study.FirstSequence DESC";
+    walked(connection, &query, "study INDEXED BY study_date", clause, order)
+}
+
+/// A study that may match: what it is sorted by, and its row.
+type Gathered = (String, i64, i64);
+
+/// Studies that a selective term leaves, newest first; `None` where there is no such term, or it leaves too many.
+fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+    for (column, test) in terms {
+        let found = match (column, test) {
+            (Column::PatientName, Test::Name(name)) => match name.prefix() {
+                Some(prefix) => by_name(connection, &prefix, terms)?,
+                None => None,
+            },
+            (Column::PatientId | Column::AccessionNumber, Test::Match(Match::Wildcard(pattern))) => {
+                beginning(connection, *column, pattern)?
+            }
+            _ => None,
+        };
+        if let Some(mut found) = found {
+            found.sort_unstable_by(|a, b| (&b.0, b.1).cmp(&(&a.0, a.1)));
+            found.dedup_by_key(|(_, _, id)| *id);
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// By what a key of the name begins with; dates are in that index too.
+fn by_name(connection: &Connection, prefix: &str, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+    let mut clause = Clause::default();
+    clause.term("Name >= ?".into(), prefix.to_owned());
+    clause.term("Name < ?".into(), format!("{prefix}\u{10FFFF}"));
+    for (column, test) in terms {
+        if let (Column::StudyDate, Test::Within(range)) = (column, test) {
+            clause.within("StudyDate", range);
+        }
+    }
+    gather(connection, "SELECT StudyDate, FirstSequence, study FROM name_key", clause, GATHERED_MAX)
+}
+
+/// By what an identifier begins with.
+fn beginning(connection: &Connection, column: Column, pattern: &str) -> Result<Option<Vec<Gathered>>> {
+    let prefix = pattern.split(['*', '?']).next().unwrap_or("");
+    if prefix.is_empty() {
+        return Ok(None);
+    }
+    let mut clause = Clause::default();
+    clause.term(format!("{} >= ?", column.sql()), prefix.to_owned());
+    clause.term(format!("{} < ?", column.sql()), format!("{prefix}\u{10FFFF}"));
+    gather(connection, "SELECT StudyDate, FirstSequence, id FROM study", clause, READ_MAX)
+}
+
+fn gather(connection: &Connection, select: &str, clause: Clause, most: usize) -> Result<Option<Vec<Gathered>>> {
+    let sql = format!("{select}{} LIMIT {}", clause.sql(), most + 1);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows =
+        statement.query_map(params_from_iter(clause.values), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let found: Vec<Gathered> = rows.collect::<rusqlite::Result<_>>()?;
+    Ok((found.len() <= most).then_some(found))
+}
+
+/// Of what was gathered, the page of those that match all terms.
+fn filtered(connection: &Connection, query: &Query, gathered: Vec<Gathered>) -> Result<Vec<i64>> {
+    let mut clause = Clause::of(&query.terms);
+    clause.terms.push("study.id = ?".into());
+    let mut statement = connection.prepare_cached(&format!("SELECT 1 FROM study{}", clause.sql()))?;
+    let (mut skip, mut out) = (query.offset, Vec::new());
+    for (_, _, id) in gathered {
+        let values = clause.values.iter().cloned().chain([Value::Integer(id)]);
+        if !statement.exists(params_from_iter(values))? {
+            continue;
+        }
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        out.push(id);
+        if out.len() == query.limit as usize {
+            break;
+        }
+    }
+    Ok(out)
+}
+
+/// The one modality asked for, and the other terms.
+fn one_modality(terms: &[(Column, Test)]) -> Option<(&String, Vec<(Column, Test)>)> {
+    let at = terms.iter().position(|(column, _)| *column == Column::ModalitiesInStudy)?;
+    let (_, Test::Match(Match::Single(modality))) = terms.get(at)? else { return None };
+    let rest = terms.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, term)| term.clone());
+    Some((modality, rest.collect()))
+}
+
+/// Down the dates of one modality.
+fn by_modality(connection: &Connection, query: &Query, modality: &str, rest: &[(Column, Test)]) -> Result<Vec<i64>> {
+    let mut clause = Clause::default();
+    clause.term("study_modality.Modality = ?".into(), modality.to_owned());
+    let mut others = Vec::new();
+    for (column, test) in rest {
+        match (column, test) {
+            (Column::StudyDate, Test::Within(range)) => clause.within("study_modality.StudyDate", range),
+            other => others.push((*other.0, other.1.clone())),
+        }
+    }
+    let (select, from) = match others.is_empty() {
+        true => ("study_modality.study", "study_modality"),
+        false => ("study.id", "study_modality CROSS JOIN study ON study.id = study_modality.study"),
+    };
+    clause.all(&others);
+    let sql = format!(
+        "SELECT {select} FROM {from}{} ORDER BY study_modality.StudyDate DESC, study_modality.FirstSequence DESC{}",
+        clause.sql(),
+        page(query.limit, query.offset)
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let ids = statement.query_map(params_from_iter(clause.values), |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
 fn page(limit: u32, offset: u32) -> String {
@@ -98,55 +230,16 @@ fn page(limit: u32, offset: u32) -> String {
     format!(" LIMIT {limit} OFFSET {offset}")
 }
 
-fn order(order: Order) -> &'static str {
-    match order {
-        Order::Newest => "study.StudyDate DESC, study.FirstSequence DESC",
-        Order::TakenIn => "study.FirstSequence",
-    }
-}
-
-/// The functions that statements of this file call.
-pub(super) fn add_functions(connection: &Connection) -> Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_scalar_function("name_matches", 2, flags, |context| named(context, false))?;
-    connection.create_scalar_function("name_resembles", 2, flags, |context| named(context, true))?;
-    Ok(())
-}
-
-fn named(context: &Context<'_>, fuzzy: bool) -> rusqlite::Result<bool> {
-    let pattern = context.get_or_create_aux(1, |text| {
-        text.as_str().map(|text| fold::NamePattern::new(&Name { text: text.to_owned(), fuzzy }))
-    })?;
-    Ok(pattern.matches(context.get_raw(0).as_str().unwrap_or("")))
-}
-
-/// Studies that match, in the query's order.
-pub(crate) fn search_studies(connection: &Connection, query: &Query) -> Result<Vec<StudyRow>> {
-    let mut clause = Clause::default();
-    // A study of variants only does not exist; a study is listed once it has an instance.
-    clause.terms.push("study.NumberOfStudyRelatedInstances > 0".into());
-    clause.all(&query.terms);
-    let sql = format!(
-        "SELECT {STUDY_COLUMNS} FROM study{} ORDER BY {}{}",
-        clause.sql(),
-        order(query.order),
-        page(query.limit, query.offset)
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(clause.values), study_from_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
 /// Series that match, grouped by study in the query's order, then by Series Number.
 pub(crate) fn search_series(connection: &Connection, query: &Query) -> Result<Vec<SeriesRow>> {
-    let mut clause = Clause::default();
-    clause.terms.push("series.NumberOfSeriesRelatedInstances > 0".into());
-    clause.all(&query.terms);
+    let (from, clause) = series_clause(connection, query)?;
+    let order = match query.order {
+        Order::TakenIn => "study.FirstSequence",
+        Order::Newest => "study.StudyDate DESC, study.FirstSequence DESC",
+    };
     let sql = format!(
-        "SELECT {SERIES_COLUMNS} FROM series JOIN study ON study.id = series.study{}
-         ORDER BY {}, series.SeriesNumber, series.FirstSequence{}",
+        "SELECT {SERIES_COLUMNS} FROM {from}{} ORDER BY {order}, series.SeriesNumber, series.FirstSequence{}",
         clause.sql(),
-        order(query.order),
         page(query.limit, query.offset)
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -154,11 +247,34 @@ pub(crate) fn search_series(connection: &Connection, query: &Query) -> Result<Ve
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// How many series match after the query's offset, counted up to its limit.
+pub(crate) fn count_series(connection: &Connection, query: &Query) -> Result<u32> {
+    let (from, clause) = series_clause(connection, query)?;
+    count(connection, from, clause, "", query)
+}
+
+/// What series are selected from: by exact keys as SQLite finds best, else study by study.
+fn series_clause(connection: &Connection, query: &Query) -> Result<(&'static str, Clause)> {
+    let mut clause = Clause::default();
+    clause.terms.push("series.NumberOfSeriesRelatedInstances > 0".into());
+    clause.all(&query.terms);
+    if query.terms.iter().any(is_exact) {
+        return Ok(("series JOIN study ON study.id = series.study", clause));
+    }
+    if let Some(gathered) = gathered(connection, &query.terms)?.filter(|found| found.len() <= READ_MAX) {
+        let ids: Vec<String> = gathered.iter().map(|(_, _, id)| id.to_string()).collect();
+        clause.terms.push(format!("study.id IN ({})", ids.join(",")));
+        return Ok(("study CROSS JOIN series ON series.study = study.id", clause));
+    }
+    match query.order {
+        Order::TakenIn => Ok(("study INDEXED BY study_taken_in CROSS JOIN series ON series.study = study.id", clause)),
+        Order::Newest => Ok(("study INDEXED BY study_date CROSS JOIN series ON series.study = study.id", clause)),
+    }
+}
+
 /// Patients of the studies that match, by (issuer, Patient ID). What is said of each is what its first study says.
 pub(crate) fn search_patients(connection: &Connection, query: &Query) -> Result<Vec<PatientRow>> {
-    let mut clause = Clause::default();
-    clause.terms.push("study.NumberOfStudyRelatedInstances > 0".into());
-    clause.all(&query.terms);
+    let clause = patient_clause(connection, query)?;
     // The bare columns are of the row that has the minimum: https://sqlite.org/lang_select.html#bareagg
     let sql = format!(
         "SELECT {PATIENT_COLUMNS}, min(study.FirstSequence) FROM study{}
@@ -171,32 +287,27 @@ pub(crate) fn search_patients(connection: &Connection, query: &Query) -> Result<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many studies match after the query's offset, counted up to its limit.
-pub(crate) fn count_studies(connection: &Connection, query: &Query) -> Result<u32> {
-    let mut clause = Clause::default();
-    clause.terms.push("study.NumberOfStudyRelatedInstances > 0".into());
-    clause.all(&query.terms);
-    count(connection, "study", clause, "", query)
-}
-
-/// How many series match after the query's offset, counted up to its limit.
-pub(crate) fn count_series(connection: &Connection, query: &Query) -> Result<u32> {
-    let mut clause = Clause::default();
-    clause.terms.push("series.NumberOfSeriesRelatedInstances > 0".into());
-    clause.all(&query.terms);
-    count(connection, "series JOIN study ON study.id = series.study", clause, "", query)
-}
-
 /// How many patients have studies that match after the query's offset, counted up to its limit.
 pub(crate) fn count_patients(connection: &Connection, query: &Query) -> Result<u32> {
+    let clause = patient_clause(connection, query)?;
+    count(connection, "study", clause, "GROUP BY study.PatientID, study.IssuerOfPatientID", query)
+}
+
+fn patient_clause(connection: &Connection, query: &Query) -> Result<Clause> {
     let mut clause = Clause::default();
     clause.terms.push("study.NumberOfStudyRelatedInstances > 0".into());
     clause.all(&query.terms);
-    count(connection, "study", clause, "GROUP BY study.PatientID, study.IssuerOfPatientID", query)
+    if !query.terms.iter().any(is_exact)
+        && let Some(gathered) = gathered(connection, &query.terms)?
+    {
+        let ids: Vec<String> = gathered.iter().map(|(_, _, id)| id.to_string()).collect();
+        clause.terms.push(format!("study.id IN ({})", ids.join(",")));
+    }
+    Ok(clause)
 }
 
 fn count(connection: &Connection, from: &str, clause: Clause, group: &str, query: &Query) -> Result<u32> {
     let (terms, page) = (clause.sql(), page(query.limit, query.offset));
     let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {from}{terms} {group}{page})");
-    Ok(connection.prepare_cached(&sql)?.query_row(params_from_iter(clause.values), |row| row.get(0))?)
+    Ok(connection.prepare(&sql)?.query_row(params_from_iter(clause.values), |row| row.get(0))?)
 }
