@@ -36,6 +36,8 @@ pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
+#[doc(hidden)]
+pub use index::fill_index;
 pub use index::{Column, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, StudyRow, Test};
 pub use layout::Layout;
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};

@@ -5,6 +5,7 @@
 //! (docs/decisions/0003-one-sync-a-group.md).
 
 mod clause;
+mod filling;
 mod insert;
 mod packs;
 mod places;
@@ -16,6 +17,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+pub use filling::fill_index;
 pub(crate) use insert::insert;
 pub use packs::{PackRow, Repackable};
 pub(crate) use packs::{

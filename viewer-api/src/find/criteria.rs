@@ -64,6 +64,17 @@ impl Criteria {
         self.sequences.values_mut().for_each(Criteria::combine);
     }
 
+    /// An attribute whose range ends before it begins, so that it could match nothing.
+    pub(crate) fn backwards(&self) -> Option<u32> {
+        let own = self.own.iter().find(|(_, criterion)| match criterion {
+            Criterion::Within(range) => moment::is_backwards(range),
+            _ => false,
+        });
+        let pairs = || self.pairs.iter().find(|(_, _, range)| moment::is_backwards(range)).map(|(date, _, _)| *date);
+        let sequences = || self.sequences.values().find_map(Criteria::backwards);
+        own.map(|(tag, _)| *tag).or_else(pairs).or_else(sequences)
+    }
+
     /// Whether every Data Set matches.
     pub(crate) fn is_universal(&self) -> bool {
         self.pairs.is_empty()

@@ -19,15 +19,14 @@ pub(crate) fn range(value: &str, good: impl Fn(&str) -> bool) -> Option<Range> {
     // An offset from UTC has a hyphen too, so that the one between may be any of them.
     value.match_indices('-').find_map(|(at, _)| {
         let (from, to) = (end(value.get(..at)?)?, end(value.get(at + 1..)?)?);
-        let ordered = match (&from, &to) {
-            (Some(from), Some(to)) => {
-                from.as_str() <= to.as_str() || to.starts_with(from.as_str()) || from.starts_with(to.as_str())
-            }
-            (None, None) => false,
-            _ => true,
-        };
-        ordered.then_some(Range { from, to })
+        (from.is_some() || to.is_some()).then_some(Range { from, to })
     })
+}
+
+/// Whether a range ends before it begins; times of one day do, unless they are combined with their dates.
+pub(crate) fn is_backwards(range: &Range) -> bool {
+    let ends = range.from.as_deref().zip(range.to.as_deref());
+    ends.is_some_and(|(from, to)| from > to && !from.starts_with(to))
 }
 
 /// Whether a text is a DA.
@@ -140,7 +139,7 @@ mod tests {
         }
     }
 
-    /// Proves that ranges are parted where both ends are values, and that none goes backwards.
+    /// Proves that ranges are parted where both ends are values, and which of them go backwards.
     #[test]
     fn ranges_are_parted_between_values() {
         let check = |value: &str, from: &str, to: &str| {
@@ -152,9 +151,12 @@ mod tests {
         check("20260101-", "20260101", "");
         check("-20260101", "", "20260101");
         check("20260101120000-0500-20260102", "20260101120000-0500", "20260102");
-        for bad in ["-", "20260131-20260101", "x-20260101", "20260101-20260102-20260103"] {
+        for bad in ["-", "x-20260101", "20260101-20260102-20260103"] {
             assert_eq!(range(bad, is_date), None, "{bad}");
         }
+        let backwards = |value: &str| is_backwards(&range(value, is_time).unwrap());
+        assert!(backwards("1000-0900"));
+        assert!(!backwards("1000-10") && !backwards("0900-1000") && !backwards("1000-"));
     }
 
     /// Proves that offsets count: noon in Tokyo is three in the morning in UTC.

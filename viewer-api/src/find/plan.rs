@@ -41,6 +41,9 @@ impl Plan {
         if search.matching.combined {
             all.combine();
         }
+        if let Some(tag) = all.backwards() {
+            return Err(invalid(&dictionary::path_name(&[tag]), "is a range that ends before it begins"));
+        }
         plan.part(all, search.level);
         Ok(plan)
     }

@@ -104,6 +104,19 @@ impl House {
         assert_eq!(taken, TakenIn::Stored);
     }
 
+    /// Takes an instance in of which other things are said, in its record and in its DICOM JSON.
+    pub(crate) async fn take_in_as(
+        &self,
+        (study, series, instance): (u32, u32, u32),
+        say: impl FnOnce(&mut Description, &mut serde_json::Map<String, serde_json::Value>),
+    ) {
+        let mut it = take_in(study, series, instance);
+        let mut document = serde_json::from_slice(&it.dicom_json).unwrap();
+        say(&mut it.description, &mut document);
+        it.dicom_json = Bytes::from(serde_json::Value::Object(document).to_string());
+        assert_eq!(self.writer.take_in(it, Admission::Ordinary).await.unwrap(), TakenIn::Stored);
+    }
+
     /// Moves a study's instances from intake to a pack: codestreams and recipes.
     pub(crate) async fn pack(&self, study: u32, coders: &Coders) {
         let reader = self.state.reader();

@@ -3,5 +3,7 @@
 mod access;
 mod audit;
 mod fixture;
+mod qido;
+mod qido_answers;
 mod retrieve;
 mod search;
