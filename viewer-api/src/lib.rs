@@ -13,6 +13,8 @@ mod clock;
 mod document;
 mod error;
 pub mod find;
+#[doc(hidden)]
+pub mod fuzzing;
 mod metadata;
 mod multipart;
 mod pool;

@@ -58,7 +58,6 @@ pub fn loose(word: &str) -> String {
     for c in word.nfkc().flat_map(char::to_lowercase).filter(|c| !is_between(*c) && *c != '=') {
         letter(fold_char(c), &mut letters);
     }
-    let mut letters = letters;
     for (spelling, hepburn) in SPELLINGS {
         if letters.contains(spelling) {
             letters = letters.replace(spelling, hepburn);

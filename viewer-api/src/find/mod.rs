@@ -9,8 +9,8 @@ mod criteria;
 mod criterion;
 pub(crate) mod dictionary;
 mod moment;
-mod plan;
-mod project;
+pub(crate) mod plan;
+pub(crate) mod project;
 mod run;
 
 use serde_json::{Map, Value};

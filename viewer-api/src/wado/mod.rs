@@ -24,6 +24,11 @@ use axum::response::{IntoResponse, Response};
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
 
+/// The ranges of one Accept header, best first.
+pub(crate) fn accept_of(header: &str) -> Vec<MediaRange> {
+    accept::parse([header])
+}
+
 /// The instance at an address.
 pub(crate) async fn instance_at(state: &ViewerState, address: &Address) -> Result<Held> {
     let found = state.reader().instance(&address.study, &address.series, &address.instance).await?;
