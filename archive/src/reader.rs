@@ -175,12 +175,12 @@ impl Reader {
         self.with_index(move |index| index::search_series(index, &query)).await
     }
 
-    /// How many studies match after the query's offset, counted up to its limit.
+    /// Studies that match, in the query's order, and how many more do after these, counted up to `count_max`.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn count_studies(&self, query: Query) -> Result<u32> {
-        self.with_index(move |index| index::count_studies(index, &query)).await
+    pub async fn study_page(&self, query: Query, count_max: u32) -> Result<(Vec<StudyRow>, u32)> {
+        self.with_index(move |index| index::study_page(index, &query, count_max)).await
     }
 
     /// How many series match after the query's offset, counted up to its limit.

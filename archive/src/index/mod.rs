@@ -28,7 +28,7 @@ pub(crate) use places::{Which, backlog, by_sequence, first_of, instances_of, tot
 pub use query::{Column, Match, Order, Query, Range, Test};
 pub(crate) use rows::instance_from_row;
 pub use rows::{PatientRow, SeriesRow, StudyRow};
-pub(crate) use search::{count_patients, count_series, count_studies, search_patients, search_series, search_studies};
+pub(crate) use search::{count_patients, count_series, search_patients, search_series, search_studies, study_page};
 
 use crate::error::Result;
 use crate::fold;
@@ -221,3 +221,6 @@ pub(crate) fn has_sequence(connection: &Connection, sequence: u64) -> Result<boo
     let mut statement = connection.prepare_cached("SELECT 1 FROM instance WHERE sequence = ?1")?;
     Ok(statement.exists([sequence as i64])?)
 }
+
+#[cfg(test)]
+mod tests;

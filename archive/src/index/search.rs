@@ -5,6 +5,8 @@
 //! the page is full. Many matches make the walk short, few make the second way short. `offset` is not walked where
 //! only dates are asked for: `study_rank` says how many studies there are a day.
 
+use std::collections::HashSet;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
@@ -20,25 +22,30 @@ use crate::error::Result;
 const GATHERED_MAX: usize = 20_000;
 /// The same where each has to be read to know its date.
 const READ_MAX: usize = 2_000;
+/// Studies of these that are looked at together.
+const FILTERED_STEP: usize = 512;
 /// Sequence numbers in one bucket of `study_rank`; the triggers of the schema have it too.
 const BUCKET: i64 = 16_384;
 
 /// Studies that match, in the query's order.
 pub(crate) fn search_studies(connection: &Connection, query: &Query) -> Result<Vec<StudyRow>> {
+    Ok(study_page(connection, query, 0)?.0)
+}
+
+/// Studies that match, in the query's order, and how many more do after these, counted up to `count_max`.
+pub(crate) fn study_page(connection: &Connection, query: &Query, count_max: u32) -> Result<(Vec<StudyRow>, u32)> {
+    let page = if query.limit == 0 { usize::MAX } else { query.limit as usize };
+    let limit = if query.limit == 0 { 0 } else { query.limit.saturating_add(count_max) };
+    let ids = ids(connection, &Query { limit, ..query.clone() })?;
     // A study of variants only does not exist; a study is listed once it has an instance.
     let sql = format!("SELECT {STUDY_COLUMNS} FROM study WHERE id = ? AND NumberOfStudyRelatedInstances > 0");
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut out = Vec::new();
-    for id in ids(connection, query)? {
+    let mut out = Vec::with_capacity(ids.len().min(page));
+    for id in ids.iter().take(page) {
         let mut rows = statement.query_map([id], study_from_row)?;
         out.extend(rows.next().transpose()?);
     }
-    Ok(out)
-}
-
-/// How many studies match after the query's offset, counted up to its limit.
-pub(crate) fn count_studies(connection: &Connection, query: &Query) -> Result<u32> {
-    Ok(ids(connection, query)?.len() as u32)
+    Ok((out, ids.len().saturating_sub(page) as u32))
 }
 
 /// The rows of the studies of a page, in order.
@@ -171,20 +178,22 @@ fn gather(connection: &Connection, select: &str, clause: Clause, most: usize) ->
 /// Of what was gathered, the page of those that match all terms.
 fn filtered(connection: &Connection, query: &Query, gathered: Vec<Gathered>) -> Result<Vec<i64>> {
     let mut clause = Clause::of(&query.terms);
-    clause.terms.push("study.id = ?".into());
-    let mut statement = connection.prepare_cached(&format!("SELECT 1 FROM study{}", clause.sql()))?;
-    let (mut skip, mut out) = (query.offset, Vec::new());
-    for (_, _, id) in gathered {
-        let values = clause.values.iter().cloned().chain([Value::Integer(id)]);
-        if !statement.exists(params_from_iter(values))? {
-            continue;
-        }
-        if skip > 0 {
-            skip -= 1;
-            continue;
-        }
-        out.push(id);
-        if out.len() == query.limit as usize {
+    clause.terms.push("study.id IN (SELECT value FROM json_each(?))".into());
+    let sql = format!("SELECT study.id FROM study{}", clause.sql());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let (mut skip, mut out) = (query.offset as usize, Vec::new());
+    for step in gathered.chunks(FILTERED_STEP) {
+        let ids: Vec<i64> = step.iter().map(|(_, _, id)| *id).collect();
+        let listed = serde_json::to_string(&ids).unwrap_or_default();
+        let values = clause.values.iter().cloned().chain([Value::Text(listed)]);
+        let found = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        let found: HashSet<i64> = found.collect::<rusqlite::Result<_>>()?;
+        let mut found_in_order = ids.into_iter().filter(|id| found.contains(id));
+        let skipped = skip.min(found.len());
+        skip -= skipped;
+        let left = if query.limit == 0 { usize::MAX } else { query.limit as usize - out.len() };
+        out.extend(found_in_order.by_ref().skip(skipped).take(left));
+        if query.limit > 0 && out.len() == query.limit as usize {
             break;
         }
     }

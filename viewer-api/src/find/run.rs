@@ -89,13 +89,20 @@ async fn rows(state: &ViewerState, level: Level, query: Query) -> Result<Vec<Can
 
 /// Where the index decides alone.
 async fn from_index(state: &ViewerState, search: &Search, plan: &Plan, limit: u32, out: &mut Matches) -> Result<()> {
+    if search.level == Level::Study {
+        let page = query(plan, limit.saturating_add(1), search.offset);
+        let (rows, remaining) = state.reader().study_page(page, REMAINING_MAX - 1).await?;
+        // One too many is cut off, and counted, by who called.
+        out.remaining = if rows.len() > limit as usize { remaining + 1 } else { 0 };
+        out.candidates = rows.into_iter().map(Candidate::Study).collect();
+        return Ok(());
+    }
     out.candidates = rows(state, search.level, query(plan, limit + 1, search.offset)).await?;
     if out.candidates.len() > limit as usize {
         let after = query(plan, REMAINING_MAX, search.offset.saturating_add(limit));
         let reader = state.reader();
         out.remaining = match search.level {
             Level::Patient => reader.count_patients(after).await?,
-            Level::Study => reader.count_studies(after).await?,
             _ => reader.count_series(after).await?,
         };
     }
