@@ -24,7 +24,7 @@ const GROUP: u64 = 1_000;
 /// Answers a page.
 const LIMIT: u32 = 100;
 /// Further ones that are counted.
-const COUNT_MAX: u32 = 999;
+const COUNT_MAX: u32 = 99;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().collect();

@@ -30,24 +30,18 @@ impl Name {
         !pieces(&self.text).is_empty()
     }
 
-    /// What keys of a name begin with if it matches; `None` where that cannot be said.
-    pub(crate) fn prefix(&self) -> Option<String> {
-        let prefix = if self.fuzzy && self.has_words() {
-            // The longest word narrows down the most.
-            let pieces = pieces(&self.text);
-            let words = pieces.into_iter().filter(|piece| !piece.anywhere).map(|piece| cut(&piece.loose));
-            words.max_by_key(|word| word.chars().count())?
+    /// What keys of a name begin with if it matches, each of these; none where that cannot be said.
+    pub(crate) fn prefixes(&self) -> Vec<String> {
+        let mut out: Vec<String> = if self.fuzzy && self.has_words() {
+            let pieces = pieces(&self.text).into_iter().filter(|piece| !piece.anywhere);
+            pieces.map(|piece| cut(&piece.loose)).collect()
         } else {
+            // Several groups at once: each that says something.
             let key = key(self.text.trim_end_matches('='));
-            if key.contains('=') {
-                // Several groups at once: the first of them that says something.
-                let groups = key.split('=').map(|group| group.split(['*', '?']).next().unwrap_or(""));
-                groups.max_by_key(|group| group.chars().count())?.to_owned()
-            } else {
-                key.split(['*', '?']).next().unwrap_or("").to_owned()
-            }
+            key.split('=').map(|group| group.split(['*', '?']).next().unwrap_or("").to_owned()).collect()
         };
-        (!prefix.is_empty()).then_some(prefix)
+        out.retain(|prefix| !prefix.is_empty());
+        out
     }
 }
 
@@ -147,7 +141,7 @@ fn shortened(name: &str) -> &str {
     name.char_indices().nth(NAME_CHARS_MAX).map_or(name, |(end, _)| name.get(..end).unwrap_or(name))
 }
 
-/// The rows a name has in the index of names: what a match begins with ([`Name::prefix`]) is the beginning of one of
+/// The rows a name has in the index of names: what a match begins with ([`Name::prefixes`]) is the beginning of one of
 /// these. The strict key of each group; the loose key of each group from each of its components on, round its end.
 pub(crate) fn rows(name: &str) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
@@ -211,9 +205,9 @@ mod tests {
     fn check(text: &str, fuzzy: bool, expected: bool) {
         let name = Name { text: text.into(), fuzzy };
         assert_eq!(NamePattern::new(&name).matches(NAME), expected, "{text} {fuzzy}");
-        let prefix = name.prefix();
-        let found = prefix.as_ref().is_none_or(|prefix| rows(NAME).iter().any(|row| row.starts_with(prefix)));
-        assert!(found || !expected, "{text} {fuzzy}: {prefix:?} is the beginning of none of {:?}", rows(NAME));
+        let prefixes = name.prefixes();
+        let found = prefixes.iter().all(|prefix| rows(NAME).iter().any(|row| row.starts_with(prefix)));
+        assert!(found || !expected, "{text} {fuzzy}: {prefixes:?} are not all beginnings of {:?}", rows(NAME));
     }
 
     /// Proves literal matching: a whole component group, without case, width and script of kana.
@@ -254,8 +248,9 @@ mod tests {
         for typed in ["Mart", "Marti", "Tim", "T", "Ma t", "martintim"] {
             let wanted = Name { text: typed.into(), fuzzy: true };
             assert!(NamePattern::new(&wanted).matches(name), "{typed}");
-            let Some(prefix) = wanted.prefix() else { continue };
-            assert!(rows(name).iter().any(|row| row.starts_with(&prefix)), "{typed}: {prefix} of {:?}", rows(name));
+            for prefix in wanted.prefixes() {
+                assert!(rows(name).iter().any(|row| row.starts_with(&prefix)), "{typed}: {prefix} of {:?}", rows(name));
+            }
         }
     }
 

@@ -43,22 +43,17 @@ CREATE TABLE name_key (
   PRIMARY KEY (Name, StudyDate, FirstSequence)
 ) STRICT, WITHOUT ROWID;
 
--- How many studies there are a day and 16,384 take-in numbers: to find the n-th without counting to n.
+-- How many studies there are a day: to find the n-th without counting to n.
 CREATE TABLE study_rank (
-  StudyDate TEXT NOT NULL,
-  Bucket INTEGER NOT NULL,
-  Studies INTEGER NOT NULL,
-  PRIMARY KEY (StudyDate, Bucket)
+  StudyDate TEXT PRIMARY KEY,
+  Studies INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER study_counted AFTER INSERT ON study BEGIN
-  INSERT INTO study_rank VALUES (NEW.StudyDate, NEW.FirstSequence / 16384, 1)
-    ON CONFLICT DO UPDATE SET Studies = Studies + 1;
+  INSERT INTO study_rank VALUES (NEW.StudyDate, 1) ON CONFLICT DO UPDATE SET Studies = Studies + 1;
 END;
 CREATE TRIGGER study_moved AFTER UPDATE OF StudyDate, FirstSequence ON study BEGIN
-  UPDATE study_rank SET Studies = Studies - 1
-    WHERE StudyDate = OLD.StudyDate AND Bucket = OLD.FirstSequence / 16384;
-  INSERT INTO study_rank VALUES (NEW.StudyDate, NEW.FirstSequence / 16384, 1)
-    ON CONFLICT DO UPDATE SET Studies = Studies + 1;
+  UPDATE study_rank SET Studies = Studies - 1 WHERE StudyDate = OLD.StudyDate;
+  INSERT INTO study_rank VALUES (NEW.StudyDate, 1) ON CONFLICT DO UPDATE SET Studies = Studies + 1;
   UPDATE study_modality SET StudyDate = NEW.StudyDate, FirstSequence = NEW.FirstSequence
     WHERE Modality IN (SELECT Modality FROM series WHERE study = NEW.id)
       AND StudyDate = OLD.StudyDate AND FirstSequence = OLD.FirstSequence;

@@ -19,13 +19,11 @@ use super::rows::{
 use crate::error::Result;
 
 /// Studies that are gathered and sorted at the most; of more, a walk by date meets enough soon.
-const GATHERED_MAX: usize = 20_000;
+const GATHERED_MAX: usize = 10_000;
 /// The same where each has to be read to know its date.
 const READ_MAX: usize = 2_000;
 /// Studies of these that are looked at together.
 const FILTERED_STEP: usize = 512;
-/// Sequence numbers in one bucket of `study_rank`; the triggers of the schema have it too.
-const BUCKET: i64 = 16_384;
 
 /// Studies that match, in the query's order.
 pub(crate) fn search_studies(connection: &Connection, query: &Query) -> Result<Vec<StudyRow>> {
@@ -94,22 +92,20 @@ fn ranked(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
     let mut skip = i64::from(query.offset);
     if skip > 0 {
         let within = clause.sql().replace("study.StudyDate", "StudyDate");
-        let sql =
-            format!("SELECT StudyDate, Bucket, Studies FROM study_rank{within} ORDER BY StudyDate DESC, Bucket DESC");
+        let sql = format!("SELECT StudyDate, Studies FROM study_rank{within} ORDER BY StudyDate DESC");
         let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(clause.values.clone()))?;
-        let mut first: Option<(String, i64)> = None;
-        while let Some(row) = rows.next()? {
-            let studies: i64 = row.get(2)?;
+        let mut days = statement.query(params_from_iter(clause.values.clone()))?;
+        let mut first: Option<String> = None;
+        while let Some(day) = days.next()? {
+            let studies: i64 = day.get(1)?;
             if skip < studies {
-                first = Some((row.get(0)?, row.get(1)?));
+                first = Some(day.get(0)?);
                 break;
             }
             skip -= studies;
         }
-        let Some((date, bucket)) = first else { return Ok(Vec::new()) };
-        clause.terms.push("(study.StudyDate, study.FirstSequence) < (?, ?)".into());
-        clause.values.extend([Value::Text(date), Value::Integer((bucket + 1).saturating_mul(BUCKET))]);
+        let Some(day) = first else { return Ok(Vec::new()) };
+        clause.term("study.StudyDate <= ?".into(), day);
     }
     let query = Query { limit: query.limit, offset: skip as u32, ..Query::default() };
     let order = "study.StudyDate DESC, study.FirstSequence DESC";
@@ -123,10 +119,7 @@ type Gathered = (String, i64, i64);
 fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
     for (column, test) in terms {
         let found = match (column, test) {
-            (Column::PatientName, Test::Name(name)) => match name.prefix() {
-                Some(prefix) => by_name(connection, &prefix, terms)?,
-                None => None,
-            },
+            (Column::PatientName, Test::Name(name)) => by_name(connection, &name.prefixes(), terms)?,
             (Column::PatientId | Column::AccessionNumber, Test::Match(Match::Wildcard(pattern))) => {
                 beginning(connection, *column, pattern)?
             }
@@ -141,17 +134,29 @@ fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<
     Ok(None)
 }
 
-/// By what a key of the name begins with; dates are in that index too.
-fn by_name(connection: &Connection, prefix: &str, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
-    let mut clause = Clause::default();
-    clause.term("Name >= ?".into(), prefix.to_owned());
-    clause.term("Name < ?".into(), format!("{prefix}\u{10FFFF}"));
-    for (column, test) in terms {
-        if let (Column::StudyDate, Test::Within(range)) = (column, test) {
-            clause.within("StudyDate", range);
+/// By what keys of the name begin with, all of it; dates are in that index too.
+fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+    let mut all: Option<Vec<Gathered>> = None;
+    for prefix in prefixes {
+        let mut clause = Clause::default();
+        clause.term("Name >= ?".into(), prefix.clone());
+        clause.term("Name < ?".into(), format!("{prefix}\u{10FFFF}"));
+        for (column, test) in terms {
+            if let (Column::StudyDate, Test::Within(range)) = (column, test) {
+                clause.within("StudyDate", range);
+            }
         }
+        let found = gather(connection, "StudyDate, FirstSequence, study FROM name_key", clause, GATHERED_MAX)?;
+        all = match (all, found) {
+            (Some(mut all), Some(found)) => {
+                let found: HashSet<i64> = found.into_iter().map(|(_, _, id)| id).collect();
+                all.retain(|(_, _, id)| found.contains(id));
+                Some(all)
+            }
+            (all, found) => all.or(found),
+        };
     }
-    gather(connection, "SELECT StudyDate, FirstSequence, study FROM name_key", clause, GATHERED_MAX)
+    Ok(all)
 }
 
 /// By what an identifier begins with.
@@ -163,16 +168,22 @@ fn beginning(connection: &Connection, column: Column, pattern: &str) -> Result<O
     let mut clause = Clause::default();
     clause.term(format!("{} >= ?", column.sql()), prefix.to_owned());
     clause.term(format!("{} < ?", column.sql()), format!("{prefix}\u{10FFFF}"));
-    gather(connection, "SELECT StudyDate, FirstSequence, id FROM study", clause, READ_MAX)
+    gather(connection, "StudyDate, FirstSequence, id FROM study", clause, READ_MAX)
 }
 
+/// What is selected, unless it is too much; which is counted first, since counting builds nothing.
 fn gather(connection: &Connection, select: &str, clause: Clause, most: usize) -> Result<Option<Vec<Gathered>>> {
-    let sql = format!("{select}{} LIMIT {}", clause.sql(), most + 1);
-    let mut statement = connection.prepare_cached(&sql)?;
+    let from = select.split_once(" FROM ").map_or("", |(_, from)| from);
+    let count = format!("SELECT count(*) FROM (SELECT 1 FROM {from}{} LIMIT {})", clause.sql(), most + 1);
+    let mut count = connection.prepare_cached(&count)?;
+    let count: i64 = count.query_row(params_from_iter(clause.values.iter()), |row| row.get(0))?;
+    if count > most as i64 {
+        return Ok(None);
+    }
+    let mut statement = connection.prepare_cached(&format!("SELECT {select}{}", clause.sql()))?;
     let rows =
         statement.query_map(params_from_iter(clause.values), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let found: Vec<Gathered> = rows.collect::<rusqlite::Result<_>>()?;
-    Ok((found.len() <= most).then_some(found))
+    Ok(Some(rows.collect::<rusqlite::Result<_>>()?))
 }
 
 /// Of what was gathered, the page of those that match all terms.

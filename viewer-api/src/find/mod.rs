@@ -26,7 +26,7 @@ pub(crate) const DOCUMENTS_READ_MAX: u64 = 2_000;
 /// Rows of the index looked at for one answer, where they are looked at one by one, at the most.
 pub(crate) const ROWS_READ_MAX: u64 = 200_000;
 /// Further matches that are counted at the most.
-pub(crate) const REMAINING_MAX: u32 = 1_000;
+pub(crate) const REMAINING_MAX: u32 = 100;
 
 /// One attribute that is matched, or with an empty value asked for (PS3.4 C.2.2.2.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub struct Found {
     pub answers: Vec<Map<String, Value>>,
     /// There are more matches after these.
     pub more: bool,
-    /// How many more; counted up to 1000.
+    /// How many more; counted up to 100.
     pub remaining: u32,
 }
 
