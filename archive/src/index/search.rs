@@ -20,6 +20,8 @@ use crate::error::Result;
 
 /// Studies that are gathered and sorted at the most; of more, a walk by date meets enough soon.
 const GATHERED_MAX: usize = 10_000;
+/// Studies that one of several words of a name may leave.
+const WORD_MAX: usize = 60_000;
 /// The same where each has to be read to know its date.
 const READ_MAX: usize = 2_000;
 /// Studies of these that are looked at together.
@@ -137,6 +139,8 @@ fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<
 /// By what keys of the name begin with, all of it; dates are in that index too.
 fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
     let mut all: Option<Vec<Gathered>> = None;
+    // Each of several words may leave many studies, which together leave few.
+    let most = if prefixes.len() > 1 { WORD_MAX } else { GATHERED_MAX };
     for prefix in prefixes {
         let mut clause = Clause::default();
         clause.term("Name >= ?".into(), prefix.clone());
@@ -146,7 +150,7 @@ fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)
                 clause.within("StudyDate", range);
             }
         }
-        let found = gather(connection, "StudyDate, FirstSequence, study FROM name_key", clause, GATHERED_MAX)?;
+        let found = gather(connection, "StudyDate, FirstSequence, study FROM name_key", clause, most)?;
         all = match (all, found) {
             (Some(mut all), Some(found)) => {
                 let found: HashSet<i64> = found.into_iter().map(|(_, _, id)| id).collect();
@@ -156,7 +160,7 @@ fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)
             (all, found) => all.or(found),
         };
     }
-    Ok(all)
+    Ok(all.filter(|found| found.len() <= GATHERED_MAX))
 }
 
 /// By what an identifier begins with.
