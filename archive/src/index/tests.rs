@@ -27,7 +27,7 @@ fn instance(n: u64, series: u64, sequence: u64) -> (u64, Description, Origin) {
                 patient_name: pick(&NAMES, n * n + n / 7),
                 ..Patient::default()
             },
-            study_date: if n % 11 == 0 { String::new() } else { format!("202701{:02}", 1 + n * 7 % 5) },
+            study_date: if n.is_multiple_of(11) { String::new() } else { format!("202701{:02}", 1 + n * 7 % 5) },
             study_time: format!("{:02}00", n % 24),
             accession_number: format!("A{n}"),
             ..StudyAttributes::default()
