@@ -23,6 +23,9 @@ use crate::{FrameTable, Receipt};
 /// Instances whose pack directories are kept in memory at the most (one pack may have more): about 1.5 kB each.
 const DIRECTORY_INSTANCES_MAX: usize = 50_000;
 
+/// Bytes of DICOM JSON that are kept once decompressed: of a series that is looked at, it is asked for again and again.
+const DOCUMENT_BYTES_MAX: usize = 32 << 20;
+
 /// Finds and reads. Clones share their caches.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -35,6 +38,7 @@ struct Shared {
     objects: Objects,
     connections: Mutex<Vec<Connection>>,
     directories: Mutex<Directories>,
+    documents: Mutex<Documents>,
 }
 
 /// Pack directories by number, the oldest forgotten first. Packs are immutable, so an entry is never wrong.
@@ -56,6 +60,42 @@ impl Directories {
             self.instances -= oldest.map_or(0, |oldest| oldest.instances.len());
         }
     }
+}
+
+/// The DICOM JSON objects of a series in a pack: pack, series document.
+type SeriesKey = (u64, u32);
+
+/// Decompressed series documents, the longest unused forgotten first. Packs are immutable, so an entry is never wrong.
+#[derive(Debug, Default)]
+struct Documents {
+    kept: VecDeque<(SeriesKey, Arc<[Bytes]>)>,
+    bytes: usize,
+}
+
+impl Documents {
+    fn find(&mut self, key: SeriesKey) -> Option<Arc<[Bytes]>> {
+        let at = self.kept.iter().position(|(of, _)| *of == key)?;
+        let found = self.kept.remove(at)?;
+        let documents = Arc::clone(&found.1);
+        self.kept.push_front(found);
+        Some(documents)
+    }
+
+    fn keep(&mut self, key: SeriesKey, documents: &Arc<[Bytes]>) {
+        if size(documents) > DOCUMENT_BYTES_MAX || self.kept.iter().any(|(of, _)| *of == key) {
+            return;
+        }
+        self.bytes += size(documents);
+        self.kept.push_front((key, Arc::clone(documents)));
+        while self.bytes > DOCUMENT_BYTES_MAX {
+            let Some((_, oldest)) = self.kept.pop_back() else { break };
+            self.bytes -= size(&oldest);
+        }
+    }
+}
+
+fn size(documents: &[Bytes]) -> usize {
+    documents.iter().map(Bytes::len).sum()
 }
 
 /// One instance as it is held now, with what is needed to read it. Stays readable while it is held, even if the
@@ -106,7 +146,7 @@ pub struct BacklogStudy {
 
 impl Reader {
     pub(crate) fn new(layout: Layout, objects: Objects) -> Reader {
-        let shared = Shared { layout, objects, connections: Mutex::default(), directories: Mutex::default() };
+        let shared = Shared { layout, objects, connections: Mutex::default(), directories: Mutex::default(), documents: Mutex::default() };
         Reader { shared: Arc::new(shared) }
     }
 
@@ -357,19 +397,16 @@ impl Reader {
     /// # Errors
     /// When one cannot be read.
     pub async fn dicom_json(&self, held: &[Held]) -> Result<Vec<Bytes>> {
-        let mut series: HashMap<(u64, u32), Vec<Bytes>> = HashMap::new();
+        let mut series: HashMap<SeriesKey, Arc<[Bytes]>> = HashMap::new();
         let mut out = Vec::with_capacity(held.len());
         for one in held {
             match &one.source {
                 Source::Segment { segment, offset } => out.push(segment.front(*offset)?.dicom_json),
                 Source::Pack { directory, entry } => {
                     let (document, place) = directory.document_of(*entry)?;
-                    let key = (directory.number, document);
-                    let documents = match series.entry(key) {
+                    let documents = match series.entry((directory.number, document)) {
                         Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(vacant) => {
-                            vacant.insert(directory.read_documents(&self.shared.objects, document).await?)
-                        }
+                        Entry::Vacant(vacant) => vacant.insert(self.series_documents(directory, document).await?),
                     };
                     let found = documents.get(place).cloned();
                     out.push(found.ok_or_else(|| {
@@ -382,6 +419,16 @@ impl Reader {
             }
         }
         Ok(out)
+    }
+
+    async fn series_documents(&self, directory: &PackDirectory, document: u32) -> Result<Arc<[Bytes]>> {
+        let key = (directory.number, document);
+        if let Some(found) = lock(&self.shared.documents).find(key) {
+            return Ok(found);
+        }
+        let documents: Arc<[Bytes]> = directory.read_documents(&self.shared.objects, document).await?.into();
+        lock(&self.shared.documents).keep(key, &documents);
+        Ok(documents)
     }
 
     /// Totals over everything held: studies, series, instances (variants included), bytes received.
@@ -546,4 +593,25 @@ fn held_in_pack(directory: Arc<PackDirectory>, entry: u32) -> Result<Held> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_kept_up_to_so_many_bytes_the_last_used_longest() {
+        // Proves the bound of the cache, and that what is asked for again stays.
+        let series = |bytes: usize| -> Arc<[Bytes]> { vec![Bytes::from(vec![0; bytes])].into() };
+        let mut cache = Documents::default();
+        let third = DOCUMENT_BYTES_MAX / 3;
+        for number in 0..3 {
+            cache.keep((number, 0), &series(third));
+        }
+        assert!(cache.find((0, 0)).is_some());
+        cache.keep((3, 0), &series(third));
+        assert_eq!((cache.find((1, 0)).is_some(), cache.find((0, 0)).is_some(), cache.kept.len()), (false, true, 3));
+        cache.keep((4, 0), &series(DOCUMENT_BYTES_MAX + 1));
+        assert!(cache.find((4, 0)).is_none() && cache.bytes <= DOCUMENT_BYTES_MAX);
+    }
 }

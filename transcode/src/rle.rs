@@ -55,7 +55,7 @@ fn unpacked(layout: &Layout, bytes: &[u8]) -> Result<Vec<u8>> {
 pub(crate) fn encode(planes: &[u8], samples: usize, bytes_a_sample: usize, columns: usize) -> Result<Vec<u8>> {
     let segments = samples * bytes_a_sample;
     let plane = planes.len().checked_div(samples).unwrap_or(0);
-    if !(1..=15).contains(&segments) || columns == 0 || plane == 0 || plane % (bytes_a_sample * columns) != 0 {
+    if !(1..=15).contains(&segments) || columns == 0 || plane == 0 || !plane.is_multiple_of(bytes_a_sample * columns) {
         return damaged(format!("{segments} segments of {plane} bytes in rows of {columns} cannot be written"));
     }
     let mut out = vec![0; HEADER_BYTES];

@@ -46,6 +46,12 @@ pub enum Error {
         /// Media types that would be given.
         offered: Vec<String>,
     },
+    /// A range of bytes that lies beyond the end.
+    #[error("the range lies beyond the {length} bytes that there are")]
+    Range {
+        /// Bytes there are.
+        length: u64,
+    },
     /// The search would have to read too much.
     #[error("the search reads more than {limit} instances")]
     TooBroad {
@@ -104,6 +110,7 @@ impl Error {
             Error::Forbidden { .. } | Error::CrossSite => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
+            Error::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Error::Audit(_) | Error::Tokens(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -121,6 +128,7 @@ impl Error {
                 "check the UIDs, or search for the study; it may have been sent to another archive"
             }
             Error::NotAcceptable { .. } => "ask for one of these in the Accept header",
+            Error::Range { .. } => "ask for bytes that are there",
             Error::TooBroad { .. } => "name the study, or search by SOPInstanceUID",
             Error::TooLarge { .. } => "retrieve the instance and decode it there",
             Error::Audit(_) | Error::Tokens(_) => "tell the administrator to look at the disk and at the server's log",
@@ -149,13 +157,22 @@ impl IntoResponse for Error {
         if status.is_server_error() {
             tracing::error!(error = %self, "a request failed");
         }
-        let body = Json(json!({ "error": self.sentence(), "next_step": self.next_step() }));
-        let mut response = (status, body).into_response();
+        let mut body = json!({ "error": self.sentence(), "next_step": self.next_step() });
+        if let Error::NotAcceptable { offered, .. } = &self {
+            // PS3.18 §8.5: 406 lists what could be had.
+            body["media_types"] = json!(offered);
+        }
+        let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {
             // RFC 6750 §3.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tsunagu\""));
+        }
+        if let Error::Range { length } = &self
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes */{length}"))
+        {
+            headers.insert(header::CONTENT_RANGE, range);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

@@ -164,6 +164,30 @@ impl<R: Read + Seek> Outgoing<R> {
         }
     }
 
+    /// Writes the value of Pixel Data alone, as native Pixel Data has it; nothing where there is none. For what was opened for
+    /// a native transfer syntax.
+    ///
+    /// # Errors
+    /// Those of [`Outgoing::write`]; [`Error::Unsupported`] for what was opened for codestreams.
+    pub fn write_pixel_data(mut self, out: &mut impl Write) -> Result<()> {
+        if !self.target.is_empty() && !is_native(self.target) {
+            return refused(self.target, "Pixel Data alone".into());
+        }
+        let mut writer = Writer {
+            out: out as &mut dyn Write,
+            source: &mut self.input,
+            implicit: false,
+            encapsulated_icons: false,
+            written: 0,
+            bytes_max: u64::MAX,
+        };
+        match (&self.plan, self.part10.data_set.get(PIXEL_DATA)) {
+            (Plan::Frames(frames, _), _) => frames.write_native_value(&mut writer),
+            (_, Some(pixels)) => native_value(&mut writer, pixels),
+            _ => Ok(()),
+        }
+    }
+
     fn data_set(self, out: &mut dyn Write) -> Result<()> {
         if self.target != DEFLATED {
             return self.elements(out);
@@ -214,6 +238,10 @@ fn native_pixels<R: Read + Seek>(
     let allocated = data_set::pixel_description(&part10.data_set).map_or(16, |d| d.bits_allocated);
     let length = u32::try_from(pixels.value_length.next_multiple_of(2)).unwrap_or(u32::MAX - 1);
     writer.head(PIXEL_DATA, native_vr(allocated), length).map_err(unwritten)?;
+    native_value(writer, pixels)
+}
+
+fn native_value<R: Read + Seek>(writer: &mut Writer<R, dyn Write + '_>, pixels: &Element) -> Result<()> {
     writer.copied(pixels).map_err(unwritten)?;
     writer.bytes(if pixels.value_length % 2 == 1 { &[0] } else { &[] }).map_err(unwritten)
 }

@@ -189,10 +189,17 @@ impl Pixels {
     }
 
     fn write_native<R: Read + Seek>(&self, writer: &mut Writer<R, dyn Write + '_>) -> Result<()> {
-        let length = self.native_length()?;
-        let even = u32::try_from(length.next_multiple_of(2)).unwrap_or(u32::MAX - 1);
-        writer.head(PIXEL_DATA, native_vr(self.becomes.bits_allocated), even).map_err(unwritten)?;
-        let (mut packer, mut left) = (Packer::new(false), u64::from(even));
+        let length = u32::try_from(self.native_length()?.next_multiple_of(2)).unwrap_or(u32::MAX - 1);
+        writer.head(PIXEL_DATA, native_vr(self.becomes.bits_allocated), length).map_err(unwritten)?;
+        self.write_native_value(writer)
+    }
+
+    /// The value of native Pixel Data, of an even length.
+    ///
+    /// # Errors
+    /// Those of [`Pixels::write`].
+    pub fn write_native_value<R: Read + Seek>(&self, writer: &mut Writer<R, dyn Write + '_>) -> Result<()> {
+        let (mut packer, mut left) = (Packer::new(false), self.native_length()?.next_multiple_of(2));
         for index in 0..self.spans.len() {
             let bytes = self.written(writer.source, index, &mut packer)?;
             left =

@@ -7,14 +7,17 @@ mod held_file;
 mod original;
 mod request;
 mod retrieve;
+mod transcoded;
+mod uri;
 
 pub(crate) use accept::MediaRange;
-pub(crate) use bulkdata::bulkdata;
+pub(crate) use bulkdata::{all_bulkdata, bulkdata};
 pub(crate) use frames::{FrameSource, frame_list, frames};
 pub(crate) use held_file::HeldFile;
 pub(crate) use original::original;
 pub(crate) use request::{Address, Caller, is_uid};
 pub(crate) use retrieve::retrieve;
+pub(crate) use uri::wado_uri;
 
 use archive::Held;
 use axum::body::Body;
