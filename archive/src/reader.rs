@@ -146,7 +146,13 @@ pub struct BacklogStudy {
 
 impl Reader {
     pub(crate) fn new(layout: Layout, objects: Objects) -> Reader {
-        let shared = Shared { layout, objects, connections: Mutex::default(), directories: Mutex::default(), documents: Mutex::default() };
+        let shared = Shared {
+            layout,
+            objects,
+            connections: Mutex::default(),
+            directories: Mutex::default(),
+            documents: Mutex::default(),
+        };
         Reader { shared: Arc::new(shared) }
     }
 
