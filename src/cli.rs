@@ -99,6 +99,10 @@ pub struct Serve {
     /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
     #[arg(long, default_value_t = 86_400)]
     pub replaced_keep_s: u64,
+    /// An origin whose pages may call DICOMweb, credentials and all, as `https://viewer.example`. May be given several times;
+    /// without it only the viewer at / may.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub cors_origins: Vec<String>,
     /// Renditions.
     #[command(flatten)]
     pub renditions: RenditionArgs,

@@ -59,7 +59,13 @@ pub struct Packing {
 
 impl Server {
     /// Starts listening.
-    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, packing: Packing) -> Result<Server> {
+    pub async fn start(
+        house: Arc<House>,
+        http: SocketAddr,
+        dimse: Dimse,
+        packing: Packing,
+        cors_origins: &[String],
+    ) -> Result<Server> {
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
@@ -67,7 +73,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;
-        let router = router(&house, &viewer);
+        let router = viewer_api::cors(router(&house, &viewer), cors_origins);
         let mut until = stopped.clone();
         let serve = async move {
             let until = async move { drop(until.wait_for(|stop| *stop).await) };

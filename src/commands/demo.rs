@@ -25,7 +25,7 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     let (files, data) = (temporary.path().join("files"), temporary.path().join("archive"));
     let studies = generate(args, &files).await?;
     let house = Arc::new(wiring::open(&data).await?);
-    let server = Server::start(Arc::clone(&house), args.listen, Dimse::default(), Packing::default()).await?;
+    let server = Server::start(Arc::clone(&house), args.listen, Dimse::default(), Packing::default(), &[]).await?;
 
     let started = Instant::now();
     let receipt = push(&server, &house, &files).await?;

@@ -22,7 +22,7 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
     };
     let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
     let packing = Packing { pack_after_s, replaced_keep_s: args.replaced_keep_s };
-    let server = Server::start(Arc::clone(&house), args.listen, dimse, packing).await?;
+    let server = Server::start(Arc::clone(&house), args.listen, dimse, packing, &args.cors_origins).await?;
     say!("Viewer    http://{}/", server.http);
     say!("DICOMweb  http://{}{DICOM_WEB}", server.http);
     if let Some(listen) = args.dimse {

@@ -38,6 +38,9 @@ pub enum Error {
     /// Nothing of that name is held.
     #[error("{0} is not held here")]
     NotFound(String),
+    /// The path has no such method.
+    #[error("this path has no such method; the Allow header names those it has")]
+    Method,
     /// None of the forms asked for is to be had.
     #[error("{what} cannot be given as asked; to be had: {}", offered.join(", "))]
     NotAcceptable {
@@ -110,6 +113,7 @@ impl Error {
             Error::Forbidden { .. } | Error::CrossSite => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
+            Error::Method => StatusCode::METHOD_NOT_ALLOWED,
             Error::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Error::Audit(_) | Error::Tokens(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -128,6 +132,7 @@ impl Error {
                 "check the UIDs, or search for the study; it may have been sent to another archive"
             }
             Error::NotAcceptable { .. } => "ask for one of these in the Accept header",
+            Error::Method => "use one of the methods of the Allow header",
             Error::Range { .. } => "ask for bytes that are there",
             Error::TooBroad { .. } => "name the study, or search by SOPInstanceUID",
             Error::TooLarge { .. } => "retrieve the instance and decode it there",

@@ -9,7 +9,10 @@
 mod access;
 mod assets;
 mod audit;
+mod capabilities;
 mod clock;
+mod compressed;
+mod cors;
 mod document;
 mod error;
 mod metadata;
@@ -17,6 +20,7 @@ mod multipart;
 mod pool;
 mod qido;
 mod rendered;
+mod report;
 mod router;
 mod shown;
 mod state;
@@ -28,6 +32,7 @@ pub use access::{
 };
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};
+pub use cors::cors;
 pub use error::{Error, Result};
 pub use router::router;
 pub use state::{Options, ViewerState};

@@ -5,17 +5,37 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get};
 
 use crate::access::{self, Gate, ROUTES, Service};
+use crate::error::Error;
 use crate::state::ViewerState;
-use crate::{assets, metadata, qido, rendered, wado};
+use crate::{assets, capabilities, compressed, metadata, qido, rendered, wado};
 
 /// Everything the read side serves, each behind its guard. Other crates' routers are merged beside it, behind
 /// [`require_upload`](crate::require_upload).
 pub fn router(state: ViewerState) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, (service, path, needs)| {
         let gate = Gate { state: state.clone(), act: format!("{service:?}"), needs: *needs };
-        router.route(path, handler(*service).layer(from_fn_with_state(gate, access::guard)))
+        let guarded = handler(*service).layer(from_fn_with_state(gate, access::guard));
+        // What may be done is told to everybody (RFC 9110 §9.3.7); browsers ask it without credentials.
+        router.route(
+            path,
+            match service {
+                Service::Capabilities => guarded.options(capabilities::capabilities),
+                _ => guarded.options(move || capabilities::options(path)),
+            },
+        )
     });
-    routes.layer(from_fn(assets::guarded_headers)).with_state(state)
+    let routes = routes.fallback(unknown).method_not_allowed_fallback(no_such_method);
+    routes.layer(from_fn(compressed::compressed)).layer(from_fn(assets::guarded_headers)).with_state(state)
+}
+
+/// A path that nothing is served at.
+async fn unknown() -> Error {
+    Error::NotFound("a resource of this path".into())
+}
+
+/// A path without this method; the Allow header says which ones there are.
+async fn no_such_method() -> Error {
+    Error::Method
 }
 
 fn handler(service: Service) -> MethodRouter<ViewerState> {
@@ -30,7 +50,11 @@ fn handler(service: Service) -> MethodRouter<ViewerState> {
         Service::MetadataOfStudy | Service::MetadataOfSeries | Service::MetadataOfInstance => get(metadata::metadata),
         Service::RetrieveFrames => get(wado::frames),
         Service::RetrieveBulkdata => get(wado::bulkdata),
+        Service::BulkdataOfStudy | Service::BulkdataOfSeries | Service::BulkdataOfInstance => get(wado::all_bulkdata),
+        Service::RenderedStudy | Service::RenderedSeries => get(rendered::rendered_all),
         Service::RenderedInstance | Service::RenderedFrame => get(rendered::rendered),
+        Service::WadoUri => get(wado::wado_uri),
+        Service::Capabilities => get(capabilities::capabilities),
         Service::ThumbnailOfStudy
         | Service::ThumbnailOfSeries
         | Service::ThumbnailOfInstance

@@ -44,7 +44,17 @@ pub enum Service {
     RetrieveFrames,
     /// A value that is not in the metadata.
     RetrieveBulkdata,
-    /// The first frame of an instance, drawn.
+    /// All values of a study that are not in the metadata.
+    BulkdataOfStudy,
+    /// All values of a series that are not in the metadata.
+    BulkdataOfSeries,
+    /// All values of an instance that are not in the metadata.
+    BulkdataOfInstance,
+    /// Every frame of a study, drawn.
+    RenderedStudy,
+    /// Every frame of a series, drawn.
+    RenderedSeries,
+    /// An instance, drawn: its first frame, or all of them; a report as a page.
     RenderedInstance,
     /// A frame, drawn.
     RenderedFrame,
@@ -56,6 +66,10 @@ pub enum Service {
     ThumbnailOfInstance,
     /// A small picture of a frame.
     ThumbnailOfFrame,
+    /// An instance named in the query: WADO-URI.
+    WadoUri,
+    /// What is served.
+    Capabilities,
     /// Exchange a token for a session cookie, or end the session.
     Session,
     /// Exchange the code of a one-time link for a session cookie.
@@ -91,6 +105,11 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}",
         VIEW,
     ),
+    (Service::BulkdataOfStudy, "/dicom-web/studies/{study}/bulkdata", VIEW),
+    (Service::BulkdataOfSeries, "/dicom-web/studies/{study}/series/{series}/bulkdata", VIEW),
+    (Service::BulkdataOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata", VIEW),
+    (Service::RenderedStudy, "/dicom-web/studies/{study}/rendered", VIEW),
+    (Service::RenderedSeries, "/dicom-web/studies/{study}/series/{series}/rendered", VIEW),
     (Service::RenderedInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered", VIEW),
     (
         Service::RenderedFrame,
@@ -105,6 +124,9 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
         VIEW,
     ),
+    // Files of it need the permission to download besides, which the handler asks for.
+    (Service::WadoUri, "/wado", VIEW),
+    (Service::Capabilities, "/dicom-web", VIEW),
     (Service::Session, "/session", Needs::Nothing),
     (Service::SignIn, "/sign-in", Needs::Nothing),
     (Service::Page, "/", Needs::Nothing),

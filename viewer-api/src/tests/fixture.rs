@@ -296,6 +296,9 @@ fn description(study: String, series_uid: String, uid: String, series: u32, inst
 
 /// The path of a route of the table, for the first instance.
 pub(crate) fn filled(path: &str) -> String {
+    if path == "/wado" {
+        return format!("/wado?requestType=WADO&studyUID={STUDY}&seriesUID={SERIES}&objectUID={INSTANCE}");
+    }
     let path = path.replace("{study}", STUDY).replace("{series}", SERIES).replace("{instance}", INSTANCE);
     path.replace("{frames}", "1").replace("{*path}", if path.contains("bulkdata") { "00420011" } else { "main.js" })
 }

@@ -99,12 +99,7 @@ pub(crate) async fn all_bulkdata(
 }
 
 /// The bulk data of these instances.
-pub(super) async fn all(
-    state: &ViewerState,
-    address: &Address,
-    caller: &Caller,
-    found: Vec<Held>,
-) -> Result<Response> {
+pub(super) async fn all(state: &ViewerState, address: &Address, caller: &Caller, found: Vec<Held>) -> Result<Response> {
     if !any_bulkdata(state, &found).await? {
         return Err(Error::NotFound(format!("bulk data of {}", address.sentence())));
     }
@@ -123,6 +118,18 @@ pub(super) async fn all(
             Err(error) => stream::once(async { Err(error) }).boxed(),
         });
     Ok(no_store(multipart::related(OCTETS, parts)))
+}
+
+/// One value of an instance: its length, if it is known, and its bytes.
+pub(crate) async fn value(
+    state: &ViewerState,
+    held: &Held,
+    path: &str,
+    access: Access,
+) -> Result<(Option<u64>, ByteStream)> {
+    let found = locate(state, held, vec![path.to_owned()]).await?.pop().flatten();
+    let what = || format!("the value {} of {}", plain(path), held.record.description.instance.sop_instance_uid);
+    sent(state, held.clone(), found.ok_or_else(|| Error::NotFound(what()))?, access, None).await
 }
 
 fn no_store(mut response: Response) -> Response {

@@ -10,8 +10,8 @@ mod retrieve;
 mod transcoded;
 mod uri;
 
-pub(crate) use accept::MediaRange;
-pub(crate) use bulkdata::{all_bulkdata, bulkdata};
+pub(crate) use accept::{MediaRange, parse as parse_accept};
+pub(crate) use bulkdata::{all_bulkdata, bulkdata, value};
 pub(crate) use frames::{FrameSource, frame_list, frames};
 pub(crate) use held_file::HeldFile;
 pub(crate) use original::original;

@@ -128,7 +128,8 @@ pub(super) async fn single_instance(
 ) -> Result<Response> {
     let what = || format!("instance {}", held.record.description.instance.sop_instance_uid);
     let form = form_for(held, &Wanted::of(transfer_syntax), true);
-    let form = form.ok_or_else(|| Error::NotAcceptable { what: what(), offered: offered(std::slice::from_ref(held)) })?;
+    let form =
+        form.ok_or_else(|| Error::NotAcceptable { what: what(), offered: offered(std::slice::from_ref(held)) })?;
     let study = &held.record.description.study.study_instance_uid;
     let access = state.audit().access(&caller.principal, study, Rendition::Download, caller.purpose).await?;
     one(state, caller, held, form, access).await
@@ -275,7 +276,11 @@ fn form_for(held: &Held, wanted: &Wanted, alone: bool) -> Option<Form> {
         Wanted::Default => exactly(held, EXPLICIT_LITTLE).or(Some(Form::AsHeld)),
         Wanted::Named(uid) if !is_for_the_web(uid) => None,
         Wanted::Named(uid) if is_encapsulated(uid) && said.number_of_frames == 0 && as_held != uid => {
-            if alone { None } else { exactly(held, EXPLICIT_LITTLE) }
+            if alone {
+                None
+            } else {
+                exactly(held, EXPLICIT_LITTLE)
+            }
         }
         Wanted::Named(uid) => exactly(held, uid),
     }

@@ -53,7 +53,8 @@ pub(super) async fn begin(state: &ViewerState, held: Held, what: What, access: A
     let file = HeldFile::new(state.reader().clone(), held, Handle::current());
     let (sender, chunks) = mpsc::channel(WAITING_CHUNKS_MAX);
     let (opened, is_open) = oneshot::channel();
-    let out = Out { sender, chunk: Vec::with_capacity(CHUNK_BYTES), pool, place: Some(place), runtime: Handle::current() };
+    let out =
+        Out { sender, chunk: Vec::with_capacity(CHUNK_BYTES), pool, place: Some(place), runtime: Handle::current() };
     let written = name.clone();
     tokio::task::spawn_blocking(move || {
         let work = std::panic::AssertUnwindSafe(|| write(file, &what, &written, out, opened));
