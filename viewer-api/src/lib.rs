@@ -15,6 +15,7 @@ mod compressed;
 mod cors;
 mod document;
 mod error;
+pub mod find;
 mod metadata;
 mod multipart;
 mod pool;
@@ -25,6 +26,7 @@ mod router;
 mod shown;
 mod state;
 mod wado;
+mod xml;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,
