@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::audit::{Access, Counts, Rendition};
 use crate::error::{Error, Result};
-use crate::multipart::log_failure;
+use crate::multipart::{self, Part, log_failure};
 use crate::state::ViewerState;
-use crate::wado::{Address, Caller, instances_at, not_modified, single, tagged};
+use crate::wado::{Address, Caller, MediaRange, instances_at, not_modified, single, tagged};
+use crate::xml::{self, DICOM_XML};
 
 /// DICOM JSON (PS3.18 Annex F).
 pub(crate) const DICOM_JSON: &str = "application/dicom+json";
@@ -25,31 +26,96 @@ const BULK_DATA_URI: &[u8] = b"\"BulkDataURI\":\"";
 /// `GET /studies/S/metadata`, `…/series/E/metadata`, `…/instances/I/metadata`.
 pub(crate) async fn metadata(State(state): State<ViewerState>, address: Address, caller: Caller) -> Result<Response> {
     let what = format!("metadata of {}", address.sentence());
-    let wanted = |range: &&crate::wado::MediaRange| range.covers(DICOM_JSON) || range.covers("application/json");
-    if !caller.accept.iter().any(|range| wanted(&range)) {
-        return Err(Error::NotAcceptable { what, offered: vec![DICOM_JSON.into()] });
-    }
+    let offered = || vec![DICOM_JSON.into(), format!("multipart/related; type=\"{DICOM_XML}\"")];
+    let form = caller.accept.iter().find_map(|range| form(range, !address.instance.is_empty()));
+    let form = form.ok_or_else(|| Error::NotAcceptable { what: what.clone(), offered: offered() })?;
     caller.text(&what)?;
     let found = instances_at(&state, &address).await?;
     let access = state.audit().access(&caller.principal, &address.study, Rendition::Metadata, caller.purpose).await?;
-    let tag = tag(&found, &caller.base, "json");
+    let tag = tag(&found, &caller.base, form);
     if caller.has(&tag) {
         access.serve(Counts { instances: found.len() as u64, ..Counts::default() }).await?;
         return Ok(not_modified(&tag));
     }
+    match form {
+        Form::Json => json(&state, &caller, found, access, &tag).await,
+        Form::Xml => Ok(xml(&state, &caller, found, access, &tag)),
+        Form::XmlAlone => {
+            let held = found.into_iter().next().ok_or_else(|| Error::NotFound(what))?;
+            let document = xml_of(&state, &caller.base, &held, &access).await?;
+            let length = Some(document.len() as u64);
+            let body = if caller.head { Body::empty() } else { Body::from(document) };
+            Ok(tagged(single(DICOM_XML, length, body), &tag))
+        }
+    }
+}
+
+/// In which form metadata goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// One array of objects (PS3.18 §F.2.1), the default.
+    Json,
+    /// A Native DICOM Model document a part (PS3.18 §8.7.3.2).
+    Xml,
+    /// One document, of one instance.
+    XmlAlone,
+}
+
+/// What a range asks for, if it is to be had: JSON is never in parts, XML is, but for a single instance.
+fn form(range: &MediaRange, one: bool) -> Option<Form> {
+    if range.is_multipart() {
+        // Seen in the field: multipart of JSON, which is answered as JSON.
+        let json = range.is_exactly(DICOM_JSON);
+        return if json { Some(Form::Json) } else { range.covers(DICOM_XML).then_some(Form::Xml) };
+    }
+    match range.covers(DICOM_JSON) || range.covers("application/json") {
+        true => Some(Form::Json),
+        false => (one && range.is_exactly(DICOM_XML)).then_some(Form::XmlAlone),
+    }
+}
+
+/// A document a part.
+fn xml(state: &ViewerState, caller: &Caller, found: Vec<Held>, access: Access, tag: &str) -> Response {
+    let tag = format!("W/{tag}");
     if caller.head {
-        return Ok(tagged(single(DICOM_JSON, None, Body::empty()), &tag));
+        return tagged(multipart::related(DICOM_XML, stream::empty()), &tag);
+    }
+    let (state, base) = (state.clone(), caller.base.clone());
+    let parts = stream::iter(found).then(move |held| {
+        let (state, access, base) = (state.clone(), access.clone(), base.clone());
+        async move {
+            let document = Bytes::from(xml_of(&state, &base, &held, &access).await?);
+            let content_length = Some(document.len() as u64);
+            let content_location = Some(format!("{}/metadata", place(&base, &held)));
+            let body = stream::once(async move { Ok(document) }).boxed();
+            Ok(Part { content_type: DICOM_XML.into(), content_location, content_length, body })
+        }
+    });
+    tagged(multipart::related(DICOM_XML, parts), &tag)
+}
+
+async fn xml_of(state: &ViewerState, base: &str, held: &Held, access: &Access) -> Result<String> {
+    let document = state.reader().dicom_json(std::slice::from_ref(held)).await?.pop().unwrap_or_default();
+    let model = xml::native_model(&with_absolute_uris(&document, &place(base, held))?);
+    access.serve(Counts { instances: 1, frames: 0, bytes: model.len() as u64 }).await?;
+    Ok(model)
+}
+
+/// One array of objects, streamed where it is long.
+async fn json(state: &ViewerState, caller: &Caller, found: Vec<Held>, access: Access, tag: &str) -> Result<Response> {
+    if caller.head {
+        return Ok(tagged(single(DICOM_JSON, None, Body::empty()), tag));
     }
     let chunks = chunked(found);
     // Most answers are one piece, which has a length.
     if let [chunk] = chunks.as_slice() {
         let mut out = BytesMut::from(&b"["[..]);
-        written(&state, &access, &caller.base, chunk, &mut out).await?;
+        written(state, &access, &caller.base, chunk, &mut out).await?;
         out.extend_from_slice(b"]");
         let length = Some(out.len() as u64);
-        return Ok(tagged(single(DICOM_JSON, length, Body::from(out.freeze())), &tag));
+        return Ok(tagged(single(DICOM_JSON, length, Body::from(out.freeze())), tag));
     }
-    let base = caller.base.clone();
+    let (state, base) = (state.clone(), caller.base.clone());
     let body = stream::iter(chunks.into_iter().enumerate()).then(move |(index, chunk)| {
         let (state, access, base) = (state.clone(), access.clone(), base.clone());
         async move {
@@ -58,11 +124,11 @@ pub(crate) async fn metadata(State(state): State<ViewerState>, address: Address,
         }
     });
     let body = body.chain(stream::once(async { Ok(Bytes::from_static(b"]")) }));
-    Ok(tagged(single(DICOM_JSON, None, Body::from_stream(log_failure(body))), &tag))
+    Ok(tagged(single(DICOM_JSON, None, Body::from_stream(log_failure(body))), tag))
 }
 
 /// What the metadata of these instances is made of: what was received, where it is held now, and how it is addressed.
-fn tag(found: &[Held], base: &str, form: &str) -> String {
+fn tag(found: &[Held], base: &str, form: Form) -> String {
     let mut digest = Sha256::new();
     for held in found {
         digest.update(held.record.digests.file);
@@ -70,7 +136,7 @@ fn tag(found: &[Held], base: &str, form: &str) -> String {
     }
     digest.update(base);
     let digest = archive::hex(&digest.finalize());
-    format!("\"{}-{form}\"", digest.get(..32).unwrap_or(&digest))
+    format!("\"{}-{form:?}\"", digest.get(..32).unwrap_or(&digest))
 }
 
 /// Instances in pieces that stay within a series: the archive reads its objects a series at a time.

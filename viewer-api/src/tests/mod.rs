@@ -3,5 +3,8 @@
 mod access;
 mod audit;
 mod fixture;
+mod rendered;
 mod retrieve;
 mod search;
+mod uri;
+mod wado;
