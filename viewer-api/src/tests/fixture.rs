@@ -47,7 +47,7 @@ pub(crate) struct House {
     pub(crate) reader: String,
     pub(crate) original: String,
     pub(crate) admin: String,
-    writer: Writer,
+    pub(crate) writer: Writer,
     _dir: tempfile::TempDir,
 }
 
@@ -257,7 +257,7 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
     }
 }
 
-fn description(study: String, series_uid: String, uid: String, series: u32, instance: u32) -> Description {
+pub(crate) fn description(study: String, series_uid: String, uid: String, series: u32, instance: u32) -> Description {
     Description {
         study: StudyAttributes {
             study_instance_uid: study,

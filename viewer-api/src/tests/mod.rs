@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod corpus;
 mod fixture;
 mod rendered;
 mod retrieve;
