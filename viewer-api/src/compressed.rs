@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_pushed_comes_out_again() {
-        let text: Vec<u8> = (0..200_000u32).flat_map(|n| (n * n % 977).to_string().into_bytes()).collect();
+        let text: Vec<u8> = (0..200_000u64).flat_map(|n| (n * n % 977).to_string().into_bytes()).collect();
         for coding in [Coding::Gzip, Coding::Zstd] {
             let mut encoder = Encoder::new(coding).unwrap();
             let mut out = Vec::new();

@@ -14,7 +14,7 @@ use transcode::{Palette, Region, Rendering, VoiLutFunction, Window};
 
 use crate::audit::{Counts, Rendition};
 use crate::error::{Error, Result};
-use crate::multipart::{self, Part, log_failure, whole};
+use crate::multipart::{self, Part, log_failure};
 use crate::state::ViewerState;
 use crate::wado::{
     self, Address, Caller, HeldFile, entity_tag, frame_list, instance_at, instances_at, not_modified, single, tagged,
@@ -261,7 +261,8 @@ async fn pictures_of(
             let length = bytes.len() as u64;
             access.serve(Counts { instances: 0, frames: 1, bytes: length }).await?;
             let (content_location, content_length) = (Some(place), Some(length));
-            Ok(Part { content_type: media_type.into(), content_location, content_length, body: whole(bytes) })
+            let body = stream::once(async move { Ok(bytes) }).boxed();
+            Ok(Part { content_type: media_type.into(), content_location, content_length, body })
         }
     });
     Ok(no_store(multipart::related(media_type, parts)))

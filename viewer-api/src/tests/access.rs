@@ -87,7 +87,13 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
     let signed_in = house.send(post(&body).unwrap()).await;
     assert_eq!(signed_in.status, StatusCode::NO_CONTENT);
     let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
-    let studies = || Request::get("/dicom-web/studies").header("cookie", &cookie).body(String::new()).unwrap();
+    let studies = || {
+        Request::get("/dicom-web/studies")
+            .header("accept", "*/*")
+            .header("cookie", &cookie)
+            .body(String::new())
+            .unwrap()
+    };
     assert_eq!(house.send(studies()).await.status, StatusCode::OK);
     let id = house.state.tokens().list().unwrap().into_iter().find(|row| row.name == "r").unwrap().id;
     assert!(house.state.tokens().revoke(&id, house.state.now()).unwrap());

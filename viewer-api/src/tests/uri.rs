@@ -83,9 +83,10 @@ async fn frame_numbers_are_of_frames_that_are_there() {
     for bad in ["0", "3", "-1", "x", "1,2"] {
         check(&format!("&frameNumber={bad}"), StatusCode::BAD_REQUEST).await;
     }
-    assert!(
-        get(&house, "&frameNumber=1", "image/png").await.body != get(&house, "&frameNumber=2", "image/png").await.body
-    );
+    let picture = async |number: u32| {
+        get(&house, &format!("&frameNumber={number}&windowCenter=200&windowWidth=400"), "image/png").await.body
+    };
+    assert!(picture(1).await != picture(2).await);
 }
 
 #[tokio::test]

@@ -85,10 +85,11 @@ impl Caller {
         Err(Error::NotAcceptable { what: what.to_owned(), offered: vec!["utf-8, in Accept-Charset".into()] })
     }
 
-    /// Whether the client has this already (RFC 9110 §13.1.2).
+    /// Whether the client has this already; weak tags count (RFC 9110 §13.1.2).
     pub(crate) fn has(&self, tag: &str) -> bool {
         let held = self.if_none_match.as_deref().unwrap_or("");
-        held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        held.split(',').any(|one| opaque(one) == opaque(tag))
     }
 
     /// A parameter of the query.
