@@ -107,16 +107,25 @@ pub(super) async fn all(state: &ViewerState, address: &Address, caller: &Caller,
     if caller.head {
         return Ok(no_store(multipart::related(OCTETS, stream::empty())));
     }
+    let mut found = found.into_iter();
+    // Of one instance without a value that can be given, that is the answer, and not an empty body.
+    let first = match found.next() {
+        Some(held) => parts_of(state, held, &access, &caller.base).await?,
+        None => Vec::new(),
+    };
+    if first.is_empty() && found.len() == 0 {
+        let offered = vec!["its frames, at …/frames/1".into(), "the instance, with transfer-syntax=*".into()];
+        return Err(Error::NotAcceptable { what: format!("bulk data of {}", address.sentence()), offered });
+    }
     let (state, base) = (state.clone(), caller.base.clone());
-    let parts = stream::iter(found)
-        .then(move |held| {
-            let (state, access, base) = (state.clone(), access.clone(), base.clone());
-            async move { parts_of(&state, held, &access, &base).await }
-        })
-        .flat_map(|parts| match parts {
-            Ok(parts) => stream::iter(parts).map(Ok).boxed(),
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        });
+    let others = stream::iter(found).then(move |held| {
+        let (state, access, base) = (state.clone(), access.clone(), base.clone());
+        async move { parts_of(&state, held, &access, &base).await }
+    });
+    let parts = stream::once(async move { Ok(first) }).chain(others).flat_map(|parts| match parts {
+        Ok(parts) => stream::iter(parts).map(Ok).boxed(),
+        Err(error) => stream::once(async { Err(error) }).boxed(),
+    });
     Ok(no_store(multipart::related(OCTETS, parts)))
 }
 
@@ -151,7 +160,7 @@ async fn any_bulkdata(state: &ViewerState, found: &[Held]) -> Result<bool> {
     Ok(false)
 }
 
-/// The values of one instance, each a part at its place.
+/// The values of one instance, each a part at its place. There is one Pixel Data in it, whose writer waits for its turn.
 async fn parts_of(state: &ViewerState, held: Held, access: &Access, base: &str) -> Result<Vec<Part>> {
     let document = state.reader().dicom_json(std::slice::from_ref(&held)).await?.pop().unwrap_or_default();
     let paths = metadata::bulk_data_paths(&document);
@@ -160,10 +169,14 @@ async fn parts_of(state: &ViewerState, held: Held, access: &Access, base: &str) 
     for (path, found) in paths.into_iter().zip(found) {
         let Some(found) = found else { continue };
         let place = format!("{}/{path}", metadata::place(base, &held));
-        let (content_length, body) = match found {
-            // One after the other, and not all at once.
-            Found::Pixels => (None, transcoded::lazy(state, held.clone(), What::PixelData, access.clone())),
-            other => sent(state, held.clone(), other, access.clone(), None).await?,
+        let (content_length, body) = match sent(state, held.clone(), found, access.clone(), None).await {
+            Ok(sent) => sent,
+            // Pixels that cannot be decoded are left out; which values came is told by their places (PS3.18 §10.4.1.1.5).
+            Err(Error::Pixels { what, detail }) => {
+                tracing::warn!(%what, %detail, "a value was left out of bulk data");
+                continue;
+            }
+            Err(other) => return Err(other),
         };
         parts.push(Part { content_type: OCTETS.into(), content_location: Some(place), content_length, body });
     }
