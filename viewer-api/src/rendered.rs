@@ -114,8 +114,12 @@ pub(crate) async fn rendered(State(state): State<ViewerState>, address: Address,
     }
     let (kind, in_parts) = kind(&caller, &address, numbers.len() > 1)?;
     let asked = asked(&caller, kind)?;
-    let named = if numbers.is_empty() { 1..=if in_parts { frames } else { 1 } } else { 1..=0 };
-    let numbers: Vec<u32> = numbers.into_iter().chain(named).collect();
+    let numbers: Vec<u32> = match (numbers.is_empty(), in_parts) {
+        (false, _) => numbers,
+        (true, false) => vec![1],
+        // One more than is given, so that too many are told.
+        (true, true) => (1..=frames).take(PICTURES_MAX + 1).collect(),
+    };
     let response = match (in_parts, numbers.as_slice()) {
         (false, [number]) => picture(&state, &caller, held, *number, asked).await?,
         _ => {

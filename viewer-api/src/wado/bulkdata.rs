@@ -245,7 +245,7 @@ async fn locate(state: &ViewerState, held: &Held, paths: Vec<String>) -> Result<
         let part10 = scan(&mut file, &limits).map_err(wrong)?;
         let elements: Vec<_> = paths.iter().map(|path| part10.data_set.at_path(path)).collect();
         let hidden = |element: &&Element| part10.deflated && matches!(element.value, Value::Skipped);
-        let inflated = match elements.iter().flatten().any(|element| hidden(element)) {
+        let inflated = match elements.iter().flatten().any(hidden) {
             true => Bytes::from(inflate(&part10, &mut file, &limits).map_err(wrong)?),
             false => Bytes::new(),
         };
