@@ -15,8 +15,10 @@ use crate::event_log::EventLog;
 use crate::index::{self, InstanceRow, PackRow, Place, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
+use crate::located::{Changes, Commits, Places};
 use crate::objects::Objects;
 use crate::pack::{self, HeldForm, InstanceRecord, PackDirectory};
+use crate::positioned::Buffers;
 use crate::quarantine::{self, QuarantineState, Quarantined};
 use crate::{FrameTable, Receipt};
 
@@ -35,6 +37,9 @@ struct Shared {
     objects: Objects,
     connections: Mutex<Vec<Connection>>,
     directories: Mutex<Directories>,
+    changes: Changes,
+    places: Places,
+    buffers: Buffers,
 }
 
 /// Pack directories by number, the oldest forgotten first. Packs are immutable, so an entry is never wrong.
@@ -72,7 +77,7 @@ pub struct Held {
     pub part10_bytes: u64,
     /// Bytes it takes up: the file as held, its recipe and frame table.
     pub held_bytes: u64,
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl Held {
@@ -86,7 +91,7 @@ impl Held {
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+pub(crate) enum Source {
     Segment { segment: Arc<SegmentReader>, offset: u64 },
     Pack { directory: Arc<PackDirectory>, entry: u32 },
 }
@@ -105,8 +110,17 @@ pub struct BacklogStudy {
 }
 
 impl Reader {
-    pub(crate) fn new(layout: Layout, objects: Objects) -> Reader {
-        let shared = Shared { layout, objects, connections: Mutex::default(), directories: Mutex::default() };
+    /// `commits`: the count of the writer in this process; `None` where another process may write.
+    pub(crate) fn new(layout: Layout, objects: Objects, commits: Option<Commits>) -> Reader {
+        let shared = Shared {
+            layout,
+            objects,
+            connections: Mutex::default(),
+            directories: Mutex::default(),
+            changes: commits.map_or_else(|| Changes::Asked(Mutex::default()), Changes::Counted),
+            places: Places::default(),
+            buffers: Buffers::default(),
+        };
         Reader { shared: Arc::new(shared) }
     }
 
@@ -120,7 +134,7 @@ impl Reader {
             return Err(Error::NotFound(format!("an archive with an index in {}", dir.display())));
         }
         let objects = Objects::local(&layout.objects())?;
-        Ok(Reader::new(layout, objects))
+        Ok(Reader::new(layout, objects, None))
     }
 
     /// Where the archive's things are.
@@ -130,6 +144,18 @@ impl Reader {
 
     pub(crate) fn objects(&self) -> &Objects {
         &self.shared.objects
+    }
+
+    pub(crate) fn changes_of_index(&self) -> &Changes {
+        &self.shared.changes
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.shared.places
+    }
+
+    pub(crate) fn buffers(&self) -> &Buffers {
+        &self.shared.buffers
     }
 
     /// Runs a query on a connection of its own, off the async threads.

@@ -38,6 +38,9 @@ pub enum Error {
     /// Nothing of that name is held.
     #[error("{0} is not held here")]
     NotFound(String),
+    /// The representation that an address names is held no more: it was made anew.
+    #[error("the representation of {0} that this address names is not held any more")]
+    Gone(String),
     /// None of the forms asked for is to be had.
     #[error("{what} cannot be given as asked; to be had: {}", offered.join(", "))]
     NotAcceptable {
@@ -103,6 +106,7 @@ impl Error {
             Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } | Error::CrossSite => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => StatusCode::NOT_FOUND,
+            Error::Gone(_) => StatusCode::GONE,
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
             Error::Audit(_) | Error::Tokens(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -120,6 +124,7 @@ impl Error {
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => {
                 "check the UIDs, or search for the study; it may have been sent to another archive"
             }
+            Error::Gone(_) => "fetch the manifest of the study again: it names what is held now",
             Error::NotAcceptable { .. } => "ask for one of these in the Accept header",
             Error::TooBroad { .. } => "name the study, or search by SOPInstanceUID",
             Error::TooLarge { .. } => "retrieve the instance and decode it there",

@@ -12,7 +12,7 @@ use crate::{assets, metadata, qido, rendered, wado};
 /// [`require_upload`](crate::require_upload).
 pub fn router(state: ViewerState) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, (service, path, needs)| {
-        let gate = Gate { state: state.clone(), act: format!("{service:?}"), needs: *needs };
+        let gate = Gate { state: state.clone(), act: format!("{service:?}").into(), needs: *needs };
         router.route(path, handler(*service).layer(from_fn_with_state(gate, access::guard)))
     });
     routes.layer(from_fn(assets::guarded_headers)).with_state(state)

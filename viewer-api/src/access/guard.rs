@@ -1,5 +1,7 @@
 //! The guard before every route: who is it, may they, and if not, write it down.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{Extensions, HeaderMap, Method, Uri, header};
@@ -14,25 +16,28 @@ use crate::state::ViewerState;
 #[derive(Clone)]
 pub(crate) struct Gate {
     pub(crate) state: ViewerState,
-    pub(crate) act: String,
+    pub(crate) act: Arc<str>,
     pub(crate) needs: Needs,
 }
 
 /// Lets a request through with its [`Principal`] as an extension, or answers 401 or 403 and records the attempt.
 pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let Needs::Permission(needs) = gate.needs else { return next.run(request).await };
-    // Nested under a prefix, the request's own URI has lost it.
-    let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
     let principal = match authenticate(&gate.state, request.method(), request.headers()).await {
         Ok(principal) => principal,
-        Err(error) => return refuse(&gate, None, &uri, error).await,
+        Err(error) => return refuse(&gate, None, &asked_uri(&request), error).await,
     };
     if !principal.permissions.has(needs) {
         let error = Error::Forbidden { subject: principal.name.clone(), needs };
-        return refuse(&gate, Some(&principal), &uri, error).await;
+        return refuse(&gate, Some(&principal), &asked_uri(&request), error).await;
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
+}
+
+/// Nested under a prefix, the request's own URI has lost it.
+fn asked_uri(request: &Request) -> Uri {
+    request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone())
 }
 
 async fn refuse(gate: &Gate, principal: Option<&Principal>, uri: &Uri, error: Error) -> Response {

@@ -5,6 +5,7 @@ mod bulkdata;
 mod frames;
 mod held_file;
 mod original;
+mod range;
 mod request;
 mod retrieve;
 
