@@ -21,7 +21,11 @@ pub use self::faulty::{Fault, Faulty};
 use self::local::LocalFiles;
 pub use self::writer::ObjectWriter;
 
+use crate::positioned::Buffers;
 use crate::{Disk, Error, LocalDisk, Result};
+
+/// A longer range is not read where the caller stands, even if it is in memory.
+const IN_PLACE_BYTES_MAX: u64 = 1 << 20;
 
 /// The object store of an archive. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -116,6 +120,9 @@ impl Objects {
             return Ok(Bytes::new());
         }
         let wanted = range.end - range.start;
+        if let Some(local) = self.local.as_ref().filter(|_| wanted <= IN_PLACE_BYTES_MAX) {
+            return local.read(key, range).await;
+        }
         let bytes = self.store.get_range(&path_of(key)?, range).await.map_err(at(key))?;
         if bytes.len() as u64 != wanted {
             return Err(Error::damaged(format!("object {key}"), "it ends before the range asked for"));
@@ -129,6 +136,11 @@ impl Objects {
     /// [`Error::NotFound`]; [`Error::Io`] when it cannot be opened.
     pub(crate) fn open_file(&self, key: &str) -> Result<Option<Arc<File>>> {
         self.local.as_ref().map(|local| local.open(key)).transpose()
+    }
+
+    /// Where buffers for reading local files come from.
+    pub(crate) fn buffers(&self) -> Buffers {
+        self.local.as_ref().map(|local| local.buffers.clone()).unwrap_or_default()
     }
 
     /// Bytes of the object.

@@ -66,10 +66,12 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     fn take(&self, bytes: usize) -> Buffer {
-        match bytes {
-            ..=SMALL_BYTES => self.small.take(SMALL_BYTES),
-            ..=LARGE_BYTES => self.large.take(LARGE_BYTES),
-            _ => Buffer { bytes: vec![0; bytes], filled: 0, home: None },
+        if bytes <= SMALL_BYTES {
+            self.small.take(SMALL_BYTES)
+        } else if bytes <= LARGE_BYTES {
+            self.large.take(LARGE_BYTES)
+        } else {
+            Buffer { bytes: vec![0; bytes], filled: 0, home: None }
         }
     }
 

@@ -112,6 +112,7 @@ pub struct BacklogStudy {
 impl Reader {
     /// `commits`: the count of the writer in this process; `None` where another process may write.
     pub(crate) fn new(layout: Layout, objects: Objects, commits: Option<Commits>) -> Reader {
+        let buffers = objects.buffers();
         let shared = Shared {
             layout,
             objects,
@@ -119,7 +120,7 @@ impl Reader {
             directories: Mutex::default(),
             changes: commits.map_or_else(|| Changes::Asked(Mutex::default()), Changes::Counted),
             places: Places::default(),
-            buffers: Buffers::default(),
+            buffers,
         };
         Reader { shared: Arc::new(shared) }
     }

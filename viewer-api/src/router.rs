@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, get};
 
 use crate::access::{self, Gate, ROUTES, Service};
 use crate::state::ViewerState;
-use crate::{assets, metadata, qido, rendered, wado};
+use crate::{assets, manifest, metadata, qido, rendered, wado};
 
 /// Everything the read side serves, each behind its guard. Other crates' routers are merged beside it, behind
 /// [`require_upload`](crate::require_upload).
@@ -28,6 +28,7 @@ fn handler(service: Service) -> MethodRouter<ViewerState> {
         Service::RetrieveStudy | Service::RetrieveSeries | Service::RetrieveInstance => get(wado::retrieve),
         Service::RetrieveOriginal => get(wado::original),
         Service::MetadataOfStudy | Service::MetadataOfSeries | Service::MetadataOfInstance => get(metadata::metadata),
+        Service::StudyManifest => get(manifest::manifest),
         Service::RetrieveFrames => get(wado::frames),
         Service::RetrieveBulkdata => get(wado::bulkdata),
         Service::RenderedInstance | Service::RenderedFrame => get(rendered::rendered),

@@ -9,6 +9,7 @@ use crate::access::{Principal, Sessions, Tokens};
 use crate::audit::{Audit, AuditLog};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::manifest::ManifestsLast;
 use crate::pool::Pool;
 use crate::shown::ShownLast;
 
@@ -26,6 +27,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     pool: Pool,
     shown: ShownLast,
+    manifests: ManifestsLast,
     public_url: Option<String>,
 }
 
@@ -64,6 +66,7 @@ impl ViewerState {
             clock,
             pool: Pool::new(options.decoders_max),
             shown: ShownLast::default(),
+            manifests: ManifestsLast::default(),
             public_url: options.public_url,
         };
         ViewerState { shared: Arc::new(shared) }
@@ -101,6 +104,10 @@ impl ViewerState {
 
     pub(crate) fn shown(&self) -> &ShownLast {
         &self.shared.shown
+    }
+
+    pub(crate) fn manifests(&self) -> &ManifestsLast {
+        &self.shared.manifests
     }
 
     pub(crate) fn pool(&self) -> &Pool {

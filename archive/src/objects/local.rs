@@ -3,9 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
+use crate::positioned::Buffers;
 use crate::{Error, Result};
 
 /// Files kept open at the most; who reads one keeps it open beyond that.
@@ -16,6 +20,7 @@ const OPEN_MAX: usize = 128;
 pub(super) struct LocalFiles {
     dir: PathBuf,
     open: Mutex<Open>,
+    pub(super) buffers: Buffers,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +31,7 @@ struct Open {
 
 impl LocalFiles {
     pub(super) fn new(dir: &Path) -> LocalFiles {
-        LocalFiles { dir: dir.to_owned(), open: Mutex::default() }
+        LocalFiles { dir: dir.to_owned(), open: Mutex::default(), buffers: Buffers::default() }
     }
 
     pub(super) fn open(&self, key: &str) -> Result<Arc<File>> {
@@ -48,6 +53,11 @@ impl LocalFiles {
             open.by_key.remove(&oldest);
         }
         Ok(file)
+    }
+
+    pub(super) async fn read(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        let file = self.open(key)?;
+        self.buffers.read(&file, range, key).await
     }
 
     pub(super) fn forget(&self, key: &str) {

@@ -40,6 +40,8 @@ pub enum Service {
     MetadataOfSeries,
     /// Metadata of an instance.
     MetadataOfInstance,
+    /// Everything a viewer needs to open a study.
+    StudyManifest,
     /// Frames as held, or decoded.
     RetrieveFrames,
     /// A value that is not in the metadata.
@@ -85,6 +87,7 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::MetadataOfStudy, "/dicom-web/studies/{study}/metadata", VIEW),
     (Service::MetadataOfSeries, "/dicom-web/studies/{study}/series/{series}/metadata", VIEW),
     (Service::MetadataOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", VIEW),
+    (Service::StudyManifest, "/dicom-web/studies/{study}/manifest", VIEW),
     (Service::RetrieveFrames, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", VIEW),
     (
         Service::RetrieveBulkdata,

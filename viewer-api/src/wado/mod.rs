@@ -11,7 +11,7 @@ mod retrieve;
 
 pub(crate) use accept::MediaRange;
 pub(crate) use bulkdata::bulkdata;
-pub(crate) use frames::{FrameSource, frame_list, frames};
+pub(crate) use frames::{FrameSource, REPRESENTATION_DIGITS, frame_list, frames};
 pub(crate) use held_file::HeldFile;
 pub(crate) use original::original;
 pub(crate) use request::{Address, Caller, is_uid};
