@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::EventLog;
+use axum::serve::ListenerExt;
 use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -67,6 +68,8 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;
+        // The last bytes of an answer do not wait for the receipt of those before them.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let router = router(&house, &viewer);
         let mut until = stopped.clone();
         let serve = async move {

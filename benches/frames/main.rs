@@ -7,8 +7,8 @@
 //!
 //! The corpus is generated: a chest CT (frames of 150 to 250 kB as held) and a brain MR (small ones). Each client is a thread
 //! with one kept-alive connection that asks for one frame after another, as Cornerstone3D asks. What nginx serves was
-//! fetched from ours first, byte for byte; what Orthanc serves is the file as ours holds it, stored there again, or the
-//! received file where Orthanc does not take that. The three take turns, so that what else the machine does meets all.
+//! fetched from ours first, byte for byte. Orthanc has the files as they were sent and serves its frames as it holds them: not
+//! compressed, so that each is two to four times as long. The three take turns, so that what else the machine does meets all.
 
 mod corpus;
 mod load;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     let ours = Ours::start(&options.dir, &files)?;
     let frames = ours.frames()?;
     let nginx = options.nginx.then(|| Nginx::start(&options.dir, &ours, &frames)).transpose()?;
-    let orthanc = options.orthanc.then(|| Orthanc::start(&options.dir, &ours, &frames)).transpose()?;
+    let orthanc = options.orthanc.then(|| Orthanc::start(&options.dir, &files)).transpose()?;
     println!("Load of the machine before: {}", process::load());
     println!("{} a figure, {} runs, median. CPU is that of the server.\n", seconds(&options), options.runs);
     println!("| frames | clients | server | req/s | MB/s | CPU ms/req | peak RSS MB | ours/it |");

@@ -213,7 +213,8 @@ impl Nginx {
 pub struct Orthanc(Running);
 
 impl Orthanc {
-    pub fn start(dir: &Path, ours: &Ours, frames: &[Frame]) -> Result<Orthanc> {
+    /// Stores the files as they were sent: Orthanc 1.10 takes HTJ2K in, but answers 500 for its frames.
+    pub fn start(dir: &Path, files: &[File]) -> Result<Orthanc> {
         let (dir, address) = fresh(dir)?;
         let storage = dir.path().join("storage");
         std::fs::create_dir_all(&storage)?;
@@ -227,9 +228,8 @@ impl Orthanc {
         let mut command = Command::new(ORTHANC);
         command.arg(file);
         let running = Running::start(command, address, dir)?;
-        for frame in frames {
-            let held = load::fetch(ours.running.address, &ours.get(&frame.instance, "application/dicom"))?;
-            load::fetch(address, &load::post("/instances", &held))?;
+        for file in files {
+            load::fetch(address, &load::post("/instances", &file.bytes))?;
         }
         Ok(Orthanc(running))
     }

@@ -34,23 +34,29 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 /// The series arrays written last, by study: with what they were written of.
 #[derive(Default)]
 pub(crate) struct ManifestsLast {
-    kept: Mutex<HashMap<String, ([u8; 32], Arc<str>)>>,
+    kept: Mutex<HashMap<String, Written>>,
+}
+
+/// A series array.
+struct Written {
+    of: [u8; 32],
+    text: Arc<str>,
 }
 
 impl ManifestsLast {
     fn find(&self, study: &str, of: &[u8; 32]) -> Option<Arc<str>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(study).filter(|(kept, _)| kept == of).map(|(_, text)| Arc::clone(text))
+        kept.get(study).filter(|written| written.of == *of).map(|written| Arc::clone(&written.text))
     }
 
     fn keep(&self, study: &str, of: [u8; 32], text: &Arc<str>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: usize = kept.values().map(|(_, text)| text.len()).sum();
+        let bytes: usize = kept.values().map(|written| written.text.len()).sum();
         if bytes + text.len() > KEPT_BYTES_MAX {
             kept.clear();
         }
         if text.len() <= KEPT_BYTES_MAX {
-            kept.insert(study.to_owned(), (of, Arc::clone(text)));
+            kept.insert(study.to_owned(), Written { of, text: Arc::clone(text) });
         }
     }
 }

@@ -134,14 +134,25 @@ pub(crate) async fn send(router: &Router, request: Request<String>) -> Answer {
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
+/// Rows and columns of a study's frames: from study 100 on enough for several resolution levels.
+fn edge(study: u32) -> u16 {
+    if study < 100 { 4 } else { 160 }
+}
+
 /// The samples of frame `number` (from 1) of an instance.
 pub(crate) fn samples(instance: u32, number: u32) -> Vec<u8> {
-    (0..16u32).flat_map(|at| ((at * 37 + instance * 5 + number * 11) as u16 & 0xFFF).to_le_bytes()).collect()
+    samples_of(1, instance, number)
+}
+
+/// The samples of frame `number` (from 1) of an instance of a study.
+pub(crate) fn samples_of(study: u32, instance: u32, number: u32) -> Vec<u8> {
+    let count = u32::from(edge(study)) * u32::from(edge(study));
+    (0..count).flat_map(|at| ((at * 37 + instance * 5 + number * 11) as u16 & 0xFFF).to_le_bytes()).collect()
 }
 
 /// One file as it is sent.
 pub(crate) fn file(study: u32, series: u32, instance: u32) -> Vec<u8> {
-    let value = [samples(instance, 1), samples(instance, 2)].concat();
+    let value = [samples_of(study, instance, 1), samples_of(study, instance, 2)].concat();
     let head = [&[0xE0, 0x7F, 0x10, 0][..], b"OW", &[0, 0], &(value.len() as u32).to_le_bytes()].concat();
     part10((study, series, instance), EXPLICIT, &[head, value].concat())
 }
@@ -173,8 +184,8 @@ fn part10((study, series, instance): (u32, u32, u32), syntax: &str, pixel_data: 
         number(2, 1),
         short(0x28, 4, "CS", b"MONOCHROME2"),
         short(0x28, 8, "IS", b"2"),
-        number(0x10, 4),
-        number(0x11, 4),
+        number(0x10, edge(study)),
+        number(0x11, edge(study)),
         number(0x100, 16),
         number(0x101, 12),
         number(0x102, 11),
@@ -193,7 +204,7 @@ fn packed(held: &archive::Held, coders: &Coders) -> Form {
     let instance = said.instance.instance_number.unwrap() as u32;
     let study = said.study.study_instance_uid.rsplit_once('.').unwrap().1.parse().unwrap();
     let received = file(study, series, instance);
-    let pixel_length = 2 * samples(instance, 1).len() as u64;
+    let pixel_length = 2 * samples_of(study, instance, 1).len() as u64;
     let document = Document::default();
     let source = Source {
         received: &received,
@@ -203,15 +214,17 @@ fn packed(held: &archive::Held, coders: &Coders) -> Form {
         description: document.pixel_description(held),
     };
     let syntax = coders.transfer_syntax_uid;
-    let encapsulated = encapsulate(syntax, &encode_frames_with(&source, coders.encode).unwrap()).unwrap();
+    let codestreams = encode_frames_with(&source, coders.encode).unwrap();
+    let ends: Vec<_> = codestreams.iter().map(|codestream| transcode::codec::resolution_ends(codestream)).collect();
+    let encapsulated = encapsulate(syntax, &codestreams).unwrap();
     let dcm = part10((study, series, instance), syntax, &encapsulated.pixel_data);
     let start = (dcm.len() - encapsulated.pixel_data.len()) as u64;
     let spans: Vec<_> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
     let recipe = transcode::recipe::make(&source, &dcm, &spans).unwrap();
-    let frame = |&(offset, length)| FrameSpan { offset, length, fragments: 1, resolution_ends: Vec::new() };
+    let frame = |(&(offset, length), ends)| FrameSpan { offset, length, fragments: 1, resolution_ends: ends };
     Form::Packed {
         recipe: Bytes::from(recipe),
-        frames: FrameTable { frames: spans.iter().map(frame).collect() },
+        frames: FrameTable { frames: spans.iter().zip(ends).map(frame).collect() },
         part10: Bytes::from(dcm),
         transfer_syntax_uid: syntax.into(),
     }
@@ -233,7 +246,7 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
         fragments: span.fragments,
         resolution_ends: Vec::new(),
     };
-    let (study_uid, series_uid, uid) = uids(study, series, instance);
+    let (_, series_uid, uid) = uids(study, series, instance);
     let document = json!({
         "00080016": { "vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.7"] },
         "00080018": { "vr": "UI", "Value": [uid] },
@@ -249,7 +262,7 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
     };
     TakeIn {
         origin: Origin { centre: "a".into(), received_at: "2027-01-15T08:00:00Z".into(), ..Origin::default() },
-        description: description(study_uid, series_uid, uid, series, instance),
+        description: description(study, series_uid, uid, series, instance),
         dicom_json: Bytes::from(document.to_string()),
         frames: FrameTable { frames: spans.into_iter().map(span).collect() },
         digests,
@@ -257,10 +270,10 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
     }
 }
 
-fn description(study: String, series_uid: String, uid: String, series: u32, instance: u32) -> Description {
+fn description(study: u32, series_uid: String, uid: String, series: u32, instance: u32) -> Description {
     Description {
         study: StudyAttributes {
-            study_instance_uid: study,
+            study_instance_uid: format!("1.2.392.{study}"),
             patient: Patient {
                 patient_id: PATIENT_ID.into(),
                 issuer_of_patient_id: "a".into(),
@@ -283,8 +296,8 @@ fn description(study: String, series_uid: String, uid: String, series: u32, inst
             transfer_syntax_uid: EXPLICIT.into(),
             instance_number: Some(instance as i32),
             number_of_frames: 2,
-            rows: 4,
-            columns: 4,
+            rows: edge(study),
+            columns: edge(study),
             samples_per_pixel: 1,
             bits_allocated: 16,
             bits_stored: 12,

@@ -3,5 +3,7 @@
 mod access;
 mod audit;
 mod fixture;
+mod frames;
+mod manifest;
 mod retrieve;
 mod search;

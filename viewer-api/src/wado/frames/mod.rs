@@ -94,8 +94,10 @@ struct Plan {
     choice: Choice,
     numbers: Vec<u32>,
     asked: Asked,
-    /// Of the instance, for the places of its frames.
+    /// Of the instance, for the places of its frames; empty where these are not said.
     place: String,
+    /// What is the same for every request of the same bytes, and for no others.
+    identity: String,
 }
 
 /// `GET …/instances/I/frames/{list}`.
@@ -187,36 +189,39 @@ async fn plan(
         choice.form = Form::AsHeld;
         located = copy;
     }
-    let Address { study, series, instance, .. } = address;
-    let place = format!("{}/dicom-web/studies/{study}/series/{series}/instances/{instance}", caller.base);
-    Ok(Plan { located, choice, numbers, asked, place })
+    let place = if choice.in_parts {
+        let Address { study, series, instance, .. } = address;
+        format!("{}/dicom-web/studies/{study}/series/{series}/instances/{instance}", caller.base)
+    } else {
+        String::new()
+    };
+    let identity = identity(&located, &choice, &numbers, &asked, &place);
+    Ok(Plan { located, choice, numbers, asked, place, identity })
+}
+
+/// The digest of the file that an answer is made of, and what is made of it.
+fn identity(located: &Located, choice: &Choice, numbers: &[u32], asked: &Asked, place: &str) -> String {
+    let mut hash = DefaultHasher::new();
+    (choice.form, &choice.transfer_syntax_uid, choice.in_parts).hash(&mut hash);
+    (numbers, asked.resolution, &asked.representation, place).hash(&mut hash);
+    if choice.form != Form::AsHeld {
+        // Another version may code otherwise.
+        env!("CARGO_PKG_VERSION").hash(&mut hash);
+    }
+    let mut out = archive::hex(&located.representation[..REPRESENTATION_DIGITS / 2]);
+    out.push('-');
+    out.push_str(&archive::hex(&hash.finish().to_be_bytes()));
+    out
 }
 
 impl Plan {
-    /// What is the same for every request of the same bytes, and for no others: the digest of the file they are made of, and
-    /// what is made of it.
-    fn identity(&self) -> String {
-        let mut hash = DefaultHasher::new();
-        (self.choice.form, &self.choice.transfer_syntax_uid, self.choice.in_parts).hash(&mut hash);
-        (&self.numbers, self.asked.resolution, &self.asked.representation).hash(&mut hash);
-        if self.choice.in_parts {
-            self.place.hash(&mut hash);
-        }
-        if self.choice.form != Form::AsHeld {
-            // Another version may code otherwise.
-            env!("CARGO_PKG_VERSION").hash(&mut hash);
-        }
-        let digest = archive::hex(&self.located.representation[..REPRESENTATION_DIGITS / 2]);
-        format!("{digest}-{:016x}", hash.finish())
-    }
-
     fn tag(&self) -> String {
-        format!("\"{}\"", self.identity())
+        format!("\"{}\"", self.identity)
     }
 
     /// The same for every request of these frames, so that ranges of one body can come by several of them.
     fn boundary(&self) -> String {
-        format!("tsunagu-{}", self.identity())
+        format!("tsunagu-{}", self.identity)
     }
 
     fn content_type(&self) -> String {
