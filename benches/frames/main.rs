@@ -45,6 +45,7 @@ fn main() -> Result<()> {
     let files = corpus::generate(options.seed, options.slices);
     let ours = Ours::start(&options.dir, &files)?;
     let frames = ours.frames()?;
+    println!("{}", ours.manifest(&frames, "CT")?);
     let nginx = options.nginx.then(|| Nginx::start(&options.dir, &ours, &frames)).transpose()?;
     let orthanc = options.orthanc.then(|| Orthanc::start(&options.dir, &files)).transpose()?;
     println!("Load of the machine before: {}", process::load());

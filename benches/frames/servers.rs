@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Result;
-use crate::load::{self, Target};
+use crate::load::{self, Connection, Target};
 
 /// As Cornerstone3D asks for every frame.
 const ACCEPT: &str = "multipart/related; type=application/octet-stream; transfer-syntax=*";
@@ -169,9 +169,37 @@ impl Ours {
         Target { name: "Tsunagu", address: self.running.address, requests, pids: self.running.pids() }
     }
 
+    /// How long the manifest of the study of these frames is, and takes: the first time, and then.
+    pub fn manifest(&self, frames: &[Frame], kind: &str) -> Result<String> {
+        let of_kind: Vec<_> = frames.iter().filter(|frame| frame.is_of(kind)).collect();
+        let first = of_kind.first().ok_or("there are no such frames")?;
+        let (study, _) = first.instance.split_once("/series/").ok_or("no series in the path")?;
+        let request = self.get(&format!("{study}/manifest"), "application/json");
+        let mut connection = Connection::new(self.running.address)?;
+        let (mut ms, mut bytes) = (Vec::new(), 0);
+        for _ in 0..101 {
+            let asked = Instant::now();
+            bytes = connection.ask(&request, |_| {})?;
+            ms.push(asked.elapsed().as_secs_f64() * 1e3);
+        }
+        let again = ms.split_off(1);
+        let first = ms.first().copied().unwrap_or_default();
+        let (p50, p99) = (quantile(&again, 50), quantile(&again, 99));
+        let count = of_kind.len();
+        Ok(format!(
+            "Manifest of {count} {kind} slices: {bytes} bytes; first {first:.1} ms, then p50 {p50:.2}, p99 {p99:.2} ms"
+        ))
+    }
+
     fn body(&self, frame: &Frame, query: &str) -> Result<Vec<u8>> {
         load::fetch(self.running.address, &self.get(&format!("{}/frames/1{query}", frame.instance), ACCEPT))
     }
+}
+
+fn quantile(values: &[f64], percent: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() * percent / 100).copied().unwrap_or_default()
 }
 
 /// nginx with what our server sends, as files.
