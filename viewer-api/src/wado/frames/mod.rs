@@ -295,6 +295,12 @@ impl Plan {
     /// A frame as it lies in the file, its fragments one after another without their item headers (PS3.5 §A.4).
     async fn held(&self, state: &ViewerState, span: &FrameSpan) -> Result<Pieces> {
         let (mut pieces, end) = (Pieces::default(), span.offset.saturating_add(span.length));
+        if end > self.located.bytes.len() {
+            // Before the status is said, not in the middle of a body.
+            let uid = &self.located.record.description.instance.sop_instance_uid;
+            let detail = format!("a frame is to end at byte {end} of {}", self.located.bytes.len());
+            return Err(archive::Error::Damaged { what: format!("instance {uid}"), detail }.into());
+        }
         if span.fragments <= 1 {
             pieces.held(span.offset..end, true);
             return Ok(pieces);
