@@ -14,12 +14,14 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use self::study::Made;
 use crate::access::{Permission, Principal};
-use crate::audit::{Counts, Rendition};
+use crate::audit::{ACT_SECONDS_MAX, Counts, Rendition};
+use crate::clock::seconds_between;
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
 use crate::wado::{Address, Caller, not_modified, single, tagged};
@@ -28,6 +30,8 @@ use crate::wado::{Address, Caller, not_modified, single, tagged};
 const VERSION: u32 = 1;
 /// Other studies of the person that are named at the most, newest first.
 const PRIORS_MAX: u32 = 200;
+/// Recorded searches that are remembered before those over a minute old are forgotten.
+const SEARCHES_MAX: usize = 1024;
 /// Bytes of series arrays that are kept.
 const KEPT_BYTES_MAX: usize = 8 << 20;
 
@@ -35,6 +39,8 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 #[derive(Default)]
 pub(crate) struct ManifestsLast {
     kept: Mutex<HashMap<String, Written>>,
+    /// When a subject of a centre was last recorded as looking for the priors of a study.
+    searched: Mutex<HashMap<(String, String, String), Timestamp>>,
 }
 
 /// A series array.
@@ -47,6 +53,22 @@ impl ManifestsLast {
     fn find(&self, study: &str, of: &[u8; 32]) -> Option<Arc<str>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(study).filter(|written| written.of == *of).map(|written| Arc::clone(&written.text))
+    }
+
+    /// Whether no search of this subject for the priors of this study was recorded in the last minute: as with acts, one
+    /// record stands for a minute.
+    fn is_to_be_recorded(&self, principal: &Principal, study: &str, now: Timestamp) -> bool {
+        let searched = self.searched.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = searched.get(&(principal.name.clone(), principal.centre.clone(), study.to_owned()));
+        last.is_none_or(|last| seconds_between(*last, now) >= ACT_SECONDS_MAX)
+    }
+
+    fn was_recorded(&self, principal: &Principal, study: &str, now: Timestamp) {
+        let mut searched = self.searched.lock().unwrap_or_else(PoisonError::into_inner);
+        if searched.len() >= SEARCHES_MAX {
+            searched.retain(|_, last| seconds_between(*last, now) < ACT_SECONDS_MAX);
+        }
+        searched.insert((principal.name.clone(), principal.centre.clone(), study.to_owned()), now);
     }
 
     fn keep(&self, study: &str, of: [u8; 32], text: &Arc<str>) {
@@ -102,7 +124,7 @@ pub(crate) async fn manifest(State(state): State<ViewerState>, address: Address,
 }
 
 /// The row of this study, and those of the person's others, newest first. A person is (issuer, Patient ID). It is recorded
-/// as the search it is.
+/// as the search it is, once a minute.
 async fn person(
     state: &ViewerState,
     principal: &Principal,
@@ -123,7 +145,11 @@ async fn person(
     others.retain(|row| {
         row.number_of_study_related_instances > 0 && row.attributes.patient.patient_id == patient.patient_id
     });
-    state.audit().searched(principal, "study", &["PatientID", "IssuerOfPatientID"], others.len()).await?;
+    let now = state.now();
+    if state.manifests().is_to_be_recorded(principal, study, now) {
+        state.audit().searched(principal, "study", &["PatientID", "IssuerOfPatientID"], others.len()).await?;
+        state.manifests().was_recorded(principal, study, now);
+    }
     Ok((own.into_iter().next(), others))
 }
 

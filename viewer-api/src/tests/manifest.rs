@@ -141,4 +141,10 @@ async fn priors_are_the_persons_other_studies_newest_first() {
     let first = &manifest["priors"][0];
     assert_eq!((&first["StudyDate"], &first["ModalitiesInStudy"][0]), (&"20270115".into(), &"OT".into()));
     assert_eq!(house.log.of("searched").len(), 1, "looking for them is recorded as the search it is");
+    house.get(&path(), &house.reader, "*/*").await;
+    assert_eq!(house.log.of("searched").len(), 1, "once a minute");
+    house.get(&path(), &house.original, "*/*").await;
+    house.clock.forward(61);
+    house.get(&path(), &house.reader, "*/*").await;
+    assert_eq!(house.log.of("searched").len(), 3, "of each subject, and again after a minute");
 }
