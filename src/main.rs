@@ -6,6 +6,7 @@ mod output;
 mod cli;
 mod clock;
 mod commands;
+mod listener;
 mod progress;
 mod server;
 mod wiring;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
 
+use crate::listener::{HttpLimits, HttpListener};
 use crate::wiring::{House, Result};
 
 /// Where DICOMweb lies.
@@ -68,14 +69,8 @@ impl Server {
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;
         let router = router(&house, &viewer);
-        let mut until = stopped.clone();
-        let serve = async move {
-            let until = async move { drop(until.wait_for(|stop| *stop).await) };
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
-                tracing::error!(%error, "the HTTP listener ended");
-            }
-        };
-        let mut tasks = vec![tokio::spawn(serve)];
+        let serving = HttpListener::new(router, HttpLimits::default()).serve(listener, stopped.clone());
+        let mut tasks = vec![tokio::spawn(serving)];
         if let Some(listen) = dimse.listen {
             let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
             tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
