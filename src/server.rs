@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::EventLog;
-use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits};
+use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits, Uploads};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -99,6 +99,7 @@ fn router(house: &House, viewer: &ViewerState) -> axum::Router {
         limits: StowLimits::default(),
         base: DICOM_WEB.into(),
         public_url: None,
+        uploads: Uploads::default(),
     };
     let admitted = |principal: &Principal, extensions: &mut axum::http::Extensions| {
         let principal = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };

@@ -43,6 +43,12 @@ pub enum Error {
         /// How long it was waited for.
         idle_s: u64,
     },
+    /// A sender sends, but too slowly to be waited for.
+    #[error("the body came {detail}; send again over a faster line, or fewer files at a time")]
+    Slow {
+        /// How slowly.
+        detail: String,
+    },
     /// A file of the sender could not be read.
     #[error("cannot read {name}: {source}")]
     Read {
@@ -107,6 +113,8 @@ pub const OUT_OF_RESOURCES: u16 = 0xA700;
 pub const DATA_SET_DOES_NOT_MATCH: u16 = 0xA900;
 /// Cannot understand.
 pub const CANNOT_UNDERSTAND: u16 = 0xC000;
+/// Referenced Transfer Syntax not supported (PS3.18 Table I.2-2).
+pub const TRANSFER_SYNTAX_NOT_SUPPORTED: u16 = 0xC122;
 /// Processing failure (PS3.7 Annex C.5).
 pub const PROCESSING_FAILURE: u16 = 0x0110;
 /// Unrecognized operation (PS3.7 Annex C.5).

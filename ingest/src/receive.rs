@@ -4,9 +4,10 @@
 //! (full means wait); a file that has begun never waits for more, or two of them could wait for each other for ever:
 //! it moves to the spool folder and gives its memory back. So memory is bounded and a slow sender delays nobody long.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use archive::Body;
@@ -57,13 +58,43 @@ pub struct Receiver {
     limits: ReceiveLimits,
     spool: Arc<PathBuf>,
     budget: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    /// Of the budget, what one sender may hold.
+    share: Option<Arc<Semaphore>>,
 }
+
+/// What is left to each sender that is sending.
+type Shares = Mutex<BTreeMap<String, Weak<Semaphore>>>;
 
 impl Receiver {
     /// A receiver that spools into the folder `spool`, which must exist.
     pub fn new(limits: ReceiveLimits, spool: impl Into<PathBuf>) -> Self {
-        let pages = limits.in_flight_bytes_max.div_ceil(PAGE_BYTES).min(u32::MAX as usize);
-        Receiver { limits, spool: Arc::new(spool.into()), budget: Arc::new(Semaphore::new(pages)) }
+        let (spool, budget) = (Arc::new(spool.into()), Arc::new(Semaphore::new(pages(&limits))));
+        Receiver { limits, spool, budget, shares: Arc::default(), share: None }
+    }
+
+    /// The same for one centre: it may hold three quarters of the memory and no more, whatever it sends, so that there is
+    /// always some for another. What does not fit goes to disk.
+    #[must_use]
+    pub fn of_centre(&self, centre: &str) -> Receiver {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = shares.get(centre).and_then(Weak::upgrade).unwrap_or_else(|| {
+            shares.retain(|_, share| share.strong_count() > 0);
+            let share = Arc::new(Semaphore::new((pages(&self.limits) / 4 * 3).max(1)));
+            shares.insert(centre.to_owned(), Arc::downgrade(&share));
+            share
+        });
+        drop(shares);
+        Receiver { share: Some(share), ..self.clone() }
+    }
+
+    /// Begins a file that goes to disk at once: it will have to wait for others.
+    ///
+    /// # Errors
+    /// [`Error::Spool`]
+    pub fn open_on_disk(&self) -> Result<Receiving> {
+        let spooled = NamedTempFile::new_in(&*self.spool).map_err(Error::Spool)?;
+        Ok(Receiving { spooled: Some(spooled), ..self.open(None) })
     }
 
     /// Begins a file. `bytes_hint` is its length if the sender said it; nothing is believed of it but the first grant.
@@ -80,11 +111,23 @@ impl Receiver {
         }
     }
 
+    /// Bytes that a file may have.
+    pub fn bytes_max(&self) -> u64 {
+        self.limits.body_bytes_max
+    }
+
     /// Bytes of the budget that are free now.
     pub fn free_bytes(&self) -> usize {
         self.budget.available_permits() * PAGE_BYTES
     }
 }
+
+fn pages(limits: &ReceiveLimits) -> usize {
+    limits.in_flight_bytes_max.div_ceil(PAGE_BYTES).min(u32::MAX as usize)
+}
+
+/// Memory that was granted: of the budget, and of the sender's share in it.
+type Grant = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// One file on its way in.
 #[derive(Debug)]
@@ -95,7 +138,7 @@ pub struct Receiving {
     first_bytes: usize,
     /// In memory: the file so far. Spooled: what is not written yet.
     held: Vec<u8>,
-    grant: Option<OwnedSemaphorePermit>,
+    grant: Option<Grant>,
     spooled: Option<NamedTempFile>,
 }
 
@@ -171,16 +214,27 @@ impl Receiving {
 
     async fn grant(&mut self, pages: usize) -> bool {
         let Ok(pages) = u32::try_from(pages) else { return false };
-        let budget = self.receiver.budget.clone();
-        let Some(grant) = &mut self.grant else {
+        let (budget, share) = (self.receiver.budget.clone(), self.receiver.share.clone());
+        let Some((granted, shared)) = &mut self.grant else {
+            let both = async {
+                let shared = match share {
+                    Some(share) => Some(share.acquire_many_owned(pages).await.ok()?),
+                    None => None,
+                };
+                Some((budget.acquire_many_owned(pages).await.ok()?, shared))
+            };
             let wait = Duration::from_millis(self.receiver.limits.memory_wait_ms_max);
-            let granted = tokio::time::timeout(wait, budget.acquire_many_owned(pages)).await;
-            self.grant = granted.ok().and_then(|permit| permit.ok());
+            self.grant = tokio::time::timeout(wait, both).await.ok().flatten();
             return self.grant.is_some();
         };
-        match budget.try_acquire_many_owned(pages) {
-            Ok(more) => grant.merge(more),
-            Err(_) => return false,
+        let more_shared = match share.map(|share| share.try_acquire_many_owned(pages)) {
+            Some(Err(_)) => return false,
+            more => more.and_then(|more| more.ok()),
+        };
+        let Ok(more) = budget.try_acquire_many_owned(pages) else { return false };
+        granted.merge(more);
+        if let (Some(shared), Some(more)) = (shared, more_shared) {
+            shared.merge(more);
         }
         true
     }
@@ -213,16 +267,16 @@ impl Receiving {
     fn granted(&mut self) -> Bytes {
         let mut held = std::mem::take(&mut self.held);
         held.shrink_to_fit();
-        let Some(mut grant) = self.grant.take() else { return held.into() };
-        let excess = grant.num_permits().saturating_sub(held.len().div_ceil(PAGE_BYTES));
-        drop(grant.split(excess));
-        Bytes::from_owner(Granted { held, _grant: grant })
+        let Some((mut granted, mut shared)) = self.grant.take() else { return held.into() };
+        let excess = granted.num_permits().saturating_sub(held.len().div_ceil(PAGE_BYTES));
+        drop((granted.split(excess), shared.as_mut().and_then(|shared| shared.split(excess))));
+        Bytes::from_owner(Granted { held, _grant: (granted, shared) })
     }
 }
 
 struct Granted {
     held: Vec<u8>,
-    _grant: OwnedSemaphorePermit,
+    _grant: Grant,
 }
 
 impl AsRef<[u8]> for Granted {
@@ -298,5 +352,19 @@ mod tests {
         check(&receiver, 90_000, 90_000, true).await;
         drop(clone);
         check(&receiver, 90_000, 90_000, false).await;
+    }
+
+    /// A centre that holds all it may leaves some for another, and gets it back when it has let go.
+    #[tokio::test]
+    async fn one_centre_leaves_memory_for_another() {
+        let spool = tempfile::tempdir().unwrap();
+        let receiver = receiver(&spool, 100_000, 128 << 10);
+        let (north, south) = (receiver.of_centre("north"), receiver.of_centre("south"));
+        let mut first = north.open(Some(90_000));
+        first.write(Bytes::from(vec![1; 90_000])).await.unwrap();
+        check(&receiver.of_centre("north"), 20_000, 20_000, true).await;
+        check(&south, 20_000, 20_000, false).await;
+        drop(first);
+        check(&north, 20_000, 20_000, false).await;
     }
 }

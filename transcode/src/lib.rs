@@ -7,6 +7,7 @@ mod bits;
 pub mod codec;
 pub mod data_set;
 pub mod derivative;
+pub mod described;
 mod description;
 mod encapsulate;
 mod error;

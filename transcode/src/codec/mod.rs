@@ -99,6 +99,11 @@ fn decode_by_openjp2(codestream: &[u8]) -> Result<Samples> {
     contained("openjp2", || openjp2::decode(codestream, &header))
 }
 
+/// The codestream without JP2 boxes, if any were left on; `None` where there are boxes and no codestream.
+pub(crate) fn bare(bytes: &[u8]) -> Option<&[u8]> {
+    header::codestream(bytes).ok()
+}
+
 /// Where each resolution level ends, lowest first, in bytes from the first of the codestream: that many are the picture
 /// at that level. Empty where levels do not follow one another, as in the LRCP of old packs.
 pub fn resolution_ends(codestream: &[u8]) -> Vec<u64> {
