@@ -358,13 +358,13 @@ mod tests {
     #[tokio::test]
     async fn one_centre_leaves_memory_for_another() {
         let spool = tempfile::tempdir().unwrap();
-        let receiver = receiver(&spool, 100_000, 128 << 10);
+        let receiver = receiver(&spool, 100_000, 160 << 10);
         let (north, south) = (receiver.of_centre("north"), receiver.of_centre("south"));
         let mut first = north.open(Some(90_000));
         first.write(Bytes::from(vec![1; 90_000])).await.unwrap();
-        check(&receiver.of_centre("north"), 20_000, 20_000, true).await;
-        check(&south, 20_000, 20_000, false).await;
+        check(&receiver.of_centre("north"), 30_000, 30_000, true).await;
+        check(&south, 30_000, 30_000, false).await;
         drop(first);
-        check(&north, 20_000, 20_000, false).await;
+        check(&north, 30_000, 30_000, false).await;
     }
 }

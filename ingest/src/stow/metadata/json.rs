@@ -95,7 +95,9 @@ fn attribute(tag: Tag, given: &Value, depth: usize) -> Result<Attribute, Fault> 
         [Some(values), None, None] => self::values(tag, vr, values, depth)?,
         [None, Some(Value::String(base64)), None] => Content::Bytes(binary(vr, base64).map_err(wrong)?),
         [None, None, Some(Value::String(uri))] if vr != VR::SQ => Content::Bulk(uri.clone()),
-        [None, ..] => return Err(wrong("InlineBinary and BulkDataURI are strings, and no sequence has them".into())),
+        [None, Some(_), None] | [None, None, Some(_)] => {
+            return Err(wrong("InlineBinary and BulkDataURI are strings, and no sequence has them".into()));
+        }
         _ => return Err(wrong("it has more than one of Value, InlineBinary and BulkDataURI".into())),
     };
     Ok(Attribute { vr, content })

@@ -332,6 +332,8 @@ async fn faults_of_metadata_are_named_by_attribute() {
     check(json!({ "00420011": both }), "00420011", "more than one").await;
     let inside = json!({ "vr": "SQ", "Value": [{}, { "00080104": { "vr": "UI", "Value": ["1"] } }] });
     check(json!({ "00321064": inside }), "00321064[1].00080104", "VR is LO").await;
+    let nested = (0..35).fold(json!({}), |inner, _| json!({ "00081199": { "vr": "SQ", "Value": [inner] } }));
+    check(nested, "00081199[0].00081199", "sequences inside each other").await;
 }
 
 /// §10.5.3.1: metadata that are no metadata are bad syntax: 400, with the place.
@@ -357,7 +359,7 @@ async fn unreadable_metadata_are_bad_syntax() {
     check(json, "\"text\"", "expected an array").await;
     check(json, "[]", "no instance").await;
     check(json, "[{}] x", "trailing characters").await;
-    check(json, &deep, "recursion limit").await;
+    check(json, &deep, "column 6401").await;
     check(xml, "", "ends before NativeDicomModel").await;
     check(xml, "<html/>", "not one NativeDicomModel").await;
     check(xml, "<NativeDicomModel><DicomAttribute/></NativeDicomModel>", "without a tag").await;

@@ -150,7 +150,7 @@ mod tests {
         check(VR::IS, &["12", "-3.0"], Ok(b"12\\-3"));
         check(VR::IS, &["1.5"], Err("no number"));
         check(VR::DS, &["0.5", "0.12345678901234567"], Ok(b"0.5\\0.12345678901235"));
-        check(VR::DS, &["0.00000012345678901234"], Ok(b"1.2345678901e-7"));
+        check(VR::DS, &["0.00000012345678901234"], Ok(b"1.23456789012e-7"));
         check(VR::DS, &["secret"], Err("no number that DS can be"));
         check(VR::US, &["65535", "1.0"], Ok(&[255, 255, 1, 0]));
         check(VR::US, &["65536"], Err("no number"));
