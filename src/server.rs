@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use archive::EventLog;
 use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits, Uploads};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
 
@@ -76,7 +76,9 @@ impl Server {
             tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
         }
         if let Some(seconds) = packing.pack_after_s {
-            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, packing.replaced_keep_s, stopped)));
+            let (packed, to_render) = mpsc::unbounded_channel();
+            tasks.push(tokio::spawn(render_packed_studies(Arc::clone(&house), to_render, stopped.clone())));
+            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, packing.replaced_keep_s, packed, stopped)));
         }
         Ok(Server { http, viewer, stop, tasks })
     }
@@ -122,15 +124,21 @@ async fn pack_quiet_studies(
     house: Arc<House>,
     pack_after_s: u64,
     replaced_keep_s: u64,
+    packed: mpsc::UnboundedSender<String>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let (mut catalogued, mut snapshot) = (Instant::now(), Instant::now());
     let every = Duration::from_secs(pack_after_s).clamp(PACK_EVERY_MIN, PACK_EVERY);
     while tokio::time::timeout(every, stopped.wait_for(|stop| *stop)).await.is_err() {
         let since = crate::clock::seconds_ago(pack_after_s);
-        match house.pack(Some(&since), &|_| {}).await {
-            Ok(summary) if summary.packs > 0 => tracing::info!(packs = summary.packs, "packed"),
-            Ok(_) => {}
+        match house.packer.pack_ready(Some(&since), &crate::clock::now, &|_| {}).await {
+            Ok(summary) => {
+                if summary.packs > 0 {
+                    tracing::info!(packs = summary.packs, "packed");
+                }
+                // Nobody listens where there are to be no renditions.
+                summary.studies.into_iter().for_each(|study| drop(packed.send(study)));
+            }
             Err(error) => tracing::error!(%error, "packing failed; it is tried again"),
         }
         if catalogued.elapsed() >= CATALOGUE_EVERY {
@@ -146,6 +154,26 @@ async fn pack_quiet_studies(
     }
     fill_catalogue(&house).await;
     snapshot_logs(&house).await;
+}
+
+/// Makes renditions study by study, while nothing waits to be packed.
+async fn render_packed_studies(
+    house: Arc<House>,
+    mut packed: mpsc::UnboundedReceiver<String>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let Some(renderer) = house.packer.renderer() else { return };
+    let work = async {
+        while let Some(study) = packed.recv().await {
+            let mut made = ingest::renditions::Made::default();
+            made.merge(&study, renderer.make(&study, &crate::clock::now(), false).await);
+        }
+    };
+    // What is not made now can be made at any time: `tsunagu renditions make`.
+    tokio::select! {
+        () = work => {}
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
 }
 
 /// An alarm is no alarm if it is said once and scrolls away.

@@ -25,8 +25,10 @@ const PAGE_BYTES: usize = 4096;
 const FIRST_BYTES: usize = 64 << 10;
 /// Bytes gathered before one write to the spool file.
 const SPOOL_WRITE_BYTES: usize = 1 << 20;
-/// Hashing more than this at once would hold an async thread for half a millisecond, even without SHA instructions.
-const INLINE_BYTES_MAX: usize = 256 << 10;
+/// Hashing more than this at once would hold an async thread for half a millisecond; hyper reads less at a time.
+const INLINE_BYTES_MAX: usize = 512 << 10;
+/// Chunks smaller than this are gathered into one: kept as they are, each would hold on to a read buffer far larger.
+const SMALL_BYTES_MAX: usize = 64 << 10;
 
 /// How much a file, and all files together, may hold.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +107,8 @@ impl Receiver {
             digest: Sha256::new(),
             len: 0,
             first_bytes: first.clamp(1, self.limits.body_memory_bytes_max.max(1)),
-            held: Vec::new(),
+            held: Chunks::default(),
+            granted_bytes: 0,
             grant: None,
             spooled: None,
         }
@@ -137,7 +140,8 @@ pub struct Receiving {
     len: u64,
     first_bytes: usize,
     /// In memory: the file so far. Spooled: what is not written yet.
-    held: Vec<u8>,
+    held: Chunks,
+    granted_bytes: usize,
     grant: Option<Grant>,
     spooled: Option<NamedTempFile>,
 }
@@ -170,8 +174,8 @@ impl Receiving {
             self.grant = None;
         }
         self.hash(&chunk).await?;
-        self.held.extend_from_slice(&chunk);
-        if self.spooled.is_some() && self.held.len() >= SPOOL_WRITE_BYTES {
+        self.held.push(chunk);
+        if self.spooled.is_some() && self.held.bytes >= SPOOL_WRITE_BYTES {
             self.flush().await?;
         }
         Ok(())
@@ -195,20 +199,19 @@ impl Receiving {
 
     /// Makes room in memory for `more` bytes, if the limits and the budget allow.
     async fn fits(&mut self, more: usize) -> bool {
-        let needed = self.held.len().saturating_add(more);
+        let needed = self.held.bytes.saturating_add(more);
         let memory_max = self.receiver.limits.body_memory_bytes_max;
         if needed > memory_max {
             return false;
         }
-        if needed <= self.held.capacity() {
+        if needed <= self.granted_bytes {
             return true;
         }
-        let capacity = needed.max(self.first_bytes).max(self.held.capacity() * 2).min(memory_max);
-        let grown = capacity - self.held.capacity();
-        if !self.grant(grown.div_ceil(PAGE_BYTES)).await {
+        let wanted = needed.max(self.first_bytes).max(self.granted_bytes * 2).min(memory_max);
+        if !self.grant((wanted - self.granted_bytes).div_ceil(PAGE_BYTES)).await {
             return false;
         }
-        self.held.reserve_exact(capacity - self.held.len());
+        self.granted_bytes = wanted;
         true
     }
 
@@ -256,26 +259,72 @@ impl Receiving {
     /// Writes what is held to the spool file, off the async threads.
     async fn flush(&mut self) -> Result<()> {
         let Some(mut file) = self.spooled.take() else { return Ok(()) };
-        let held = std::mem::take(&mut self.held);
-        let written = tokio::task::spawn_blocking(move || file.write_all(&held).map(|()| file));
+        let held = std::mem::take(&mut self.held).finished();
+        let written = tokio::task::spawn_blocking(move || {
+            held.iter().try_for_each(|chunk| file.write_all(chunk))?;
+            Ok(file)
+        });
         self.spooled = Some(written.await.map_err(|_| Error::Stopping)?.map_err(Error::Spool)?);
-        self.held.reserve_exact(SPOOL_WRITE_BYTES);
         Ok(())
     }
 
     /// The bytes in memory, which carry their grant with them until the last clone goes.
     fn granted(&mut self) -> Bytes {
-        let mut held = std::mem::take(&mut self.held);
-        held.shrink_to_fit();
-        let Some((mut granted, mut shared)) = self.grant.take() else { return held.into() };
+        let held = std::mem::take(&mut self.held).joined();
+        let Some((mut granted, mut shared)) = self.grant.take() else { return held };
         let excess = granted.num_permits().saturating_sub(held.len().div_ceil(PAGE_BYTES));
         drop((granted.split(excess), shared.as_mut().and_then(|shared| shared.split(excess))));
         Bytes::from_owner(Granted { held, _grant: (granted, shared) })
     }
 }
 
+/// Bytes in the pieces they came in: joining them once, when their number is known, copies them once.
+#[derive(Debug, Default)]
+struct Chunks {
+    whole: Vec<Bytes>,
+    small: Vec<u8>,
+    bytes: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        if chunk.len() >= SMALL_BYTES_MAX {
+            self.close_small();
+            self.whole.push(chunk);
+        } else {
+            self.small.extend_from_slice(&chunk);
+            if self.small.len() >= SPOOL_WRITE_BYTES {
+                self.close_small();
+            }
+        }
+    }
+
+    fn close_small(&mut self) {
+        if !self.small.is_empty() {
+            self.whole.push(std::mem::take(&mut self.small).into());
+        }
+    }
+
+    fn finished(mut self) -> Vec<Bytes> {
+        self.close_small();
+        self.whole
+    }
+
+    fn joined(mut self) -> Bytes {
+        self.close_small();
+        if let [_] = self.whole.as_slice() {
+            return self.whole.remove(0);
+        }
+        let mut joined = Vec::with_capacity(self.bytes);
+        // Each is let go of as soon as it is copied.
+        self.whole.into_iter().for_each(|chunk| joined.extend_from_slice(&chunk));
+        joined.into()
+    }
+}
+
 struct Granted {
-    held: Vec<u8>,
+    held: Bytes,
     _grant: Grant,
 }
 
