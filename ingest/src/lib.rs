@@ -9,6 +9,8 @@ mod compare;
 mod door;
 mod error;
 pub mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod import;
 mod intake;
 mod original;

@@ -6,6 +6,7 @@
 
 mod association;
 mod command;
+pub(crate) mod fuzzing;
 mod meta;
 mod negotiate;
 mod pdu;

@@ -3,6 +3,8 @@
 
 mod accept;
 mod assembly;
+#[doc(hidden)]
+pub(crate) mod fuzzing;
 mod media;
 mod metadata;
 mod multipart;

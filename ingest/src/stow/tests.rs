@@ -14,6 +14,8 @@ use super::*;
 use crate::fake::FakeGate;
 use crate::receive::{ReceiveLimits, Receiver};
 
+mod requests;
+
 pub(super) struct Server {
     pub(super) gate: Arc<FakeGate>,
     address: SocketAddr,
