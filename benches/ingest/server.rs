@@ -90,8 +90,8 @@ impl Running {
         let asked = Instant::now();
         let count = "SELECT count(*) FILTER (WHERE container > 0), count(*) FILTER (WHERE container < 0) FROM instance";
         loop {
-            let counted = index.query_row(count, [], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, usize>(1)?)))?;
-            if counted == (instances, 0) {
+            let counted = index.query_row(count, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+            if counted == (instances as i64, 0) {
                 return Ok(());
             }
             if asked.elapsed() > Duration::from_secs(PACKED_S_MAX) {
