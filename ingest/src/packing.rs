@@ -23,7 +23,7 @@ use crate::renditions::{self, Renderer};
 /// Studies looked at before the backlog is asked again.
 const STUDIES_AHEAD: u32 = 256;
 /// Received bytes of files that are made into forms at once (one file may be larger); each is in memory about three times.
-const AT_ONCE_BYTES_MAX: u64 = 48 << 20;
+const AT_ONCE_BYTES_MAX: u64 = 20 << 20;
 /// Bytes hashed at a time.
 const READ_BYTES: u64 = 4 << 20;
 

@@ -134,9 +134,9 @@ impl Whole {
     ///
     /// # Errors
     /// What is missing or wrong.
-    pub fn build(mut self) -> Result<Vec<Segment>, NotBuilt> {
+    pub fn build(mut self) -> Result<Vec<Segment>, Box<NotBuilt>> {
         let uids = uids_of(&self.attributes);
-        let not_built = |code, fault| NotBuilt { code, fault, uids: uids.clone() };
+        let not_built = |code, fault| Box::new(NotBuilt { code, fault, uids: uids.clone() });
         let pixels = pixels(&mut self.attributes, &self.pixels).map_err(|(code, fault)| not_built(code, fault))?;
         let find = |uri: &str| {
             let parts = self.bulk.get(Location::of(uri).uri())?;

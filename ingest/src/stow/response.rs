@@ -25,7 +25,7 @@ pub enum Fate {
     /// Its bytes are no metadata at all; nothing was kept.
     Unreadable(String),
     /// Its metadata and bulk data do not make an instance; nothing was kept.
-    NotBuilt(NotBuilt),
+    NotBuilt(Box<NotBuilt>),
 }
 
 /// One part of a request and what became of it.
@@ -77,7 +77,10 @@ impl Outcome {
             Fate::Refused(refusal) => (refusal_code(refusal), refusal.to_string(), InstanceUids::default()),
             Fate::TooLarge(text) => (OUT_OF_RESOURCES, text.clone(), InstanceUids::default()),
             Fate::Unreadable(text) => (CANNOT_UNDERSTAND, text.clone(), InstanceUids::default()),
-            Fate::NotBuilt(NotBuilt { code, fault, uids }) => (*code, fault.to_string(), uids.clone()),
+            Fate::NotBuilt(not_built) => {
+                let NotBuilt { code, fault, uids } = &**not_built;
+                (*code, fault.to_string(), uids.clone())
+            }
         })
     }
 
@@ -100,7 +103,8 @@ impl Outcome {
             Fate::Refused(refusal) => part("refused", "", &refusal.to_string(), "send it again"),
             Fate::TooLarge(text) => part("too-large", "", text, "send it another way, or ask the operator"),
             Fate::Unreadable(text) => part("refused", "", text, "correct it and send it again"),
-            Fate::NotBuilt(NotBuilt { fault, uids, .. }) => {
+            Fate::NotBuilt(not_built) => {
+                let NotBuilt { fault, uids, .. } = &**not_built;
                 part("refused", &uids.sop_instance_uid, &fault.to_string(), "correct it and send it again")
             }
         }

@@ -190,9 +190,10 @@ impl<'a> Session<'a> {
     async fn metadata(&mut self, file: String, body: Body, kind: Kind) {
         let instances_max = self.stow.limits.parts_max;
         let read = tokio::task::spawn_blocking(move || read_metadata(&body, kind, instances_max)).await;
-        let instances = match read.unwrap_or_else(|_| Err(Fate::Unreadable("the metadata cannot be read".into()))) {
+        let panicked = |_| Err(Box::new(Fate::Unreadable("the metadata cannot be read".into())));
+        let instances = match read.unwrap_or_else(panicked) {
             Ok(instances) => instances,
-            Err(fate) => return self.settle(file, fate),
+            Err(fate) => return self.settle(file, *fate),
         };
         if instances.is_empty() {
             self.settle(file, Fate::Unreadable("the metadata are of no instance".into()));
@@ -201,7 +202,7 @@ impl<'a> Session<'a> {
             match instance {
                 Err(fault) => {
                     let (code, uids) = (crate::error::CANNOT_UNDERSTAND, Default::default());
-                    self.settle(String::new(), Fate::NotBuilt(NotBuilt { code, fault, uids }));
+                    self.settle(String::new(), Fate::NotBuilt(Box::new(NotBuilt { code, fault, uids })));
                 }
                 Ok(attributes) => {
                     let whole = self.assembly.instance(attributes);
@@ -214,10 +215,13 @@ impl<'a> Session<'a> {
     async fn build_all(&mut self, wholes: impl IntoIterator<Item = Whole>) {
         for whole in wholes {
             let built = tokio::task::spawn_blocking(move || whole.build()).await;
-            let failed = |_| Fate::Refused(Refusal::Failed("the instance could not be built".into()));
-            match built.map_err(failed).and_then(|built| built.map_err(Fate::NotBuilt)) {
-                Err(fate) => self.settle(String::new(), fate),
-                Ok(segments) => match self.gather(segments).await {
+            match built {
+                Err(_) => {
+                    let refusal = Refusal::Failed("the instance could not be built".into());
+                    self.settle(String::new(), Fate::Refused(refusal));
+                }
+                Ok(Err(not_built)) => self.settle(String::new(), Fate::NotBuilt(not_built)),
+                Ok(Ok(segments)) => match self.gather(segments).await {
                     Ok(received) => self.hand_in(String::new(), received).await,
                     Err(error) => self.settle(String::new(), fate_of(&error)),
                 },
@@ -277,15 +281,17 @@ fn role(head: &PartHead<'_>, kind: Kind) -> Role {
 
 type Instances = Vec<std::result::Result<metadata::Attributes, metadata::Fault>>;
 
-fn read_metadata(body: &Body, kind: Kind, instances_max: usize) -> std::result::Result<Instances, Fate> {
-    let failed = |error: std::io::Error| Fate::Refused(Refusal::Failed(error.to_string()));
+fn read_metadata(body: &Body, kind: Kind, instances_max: usize) -> std::result::Result<Instances, Box<Fate>> {
+    let failed = |error: std::io::Error| Box::new(Fate::Refused(Refusal::Failed(error.to_string())));
     let bytes = body.bytes(METADATA_BYTES_MAX).map_err(failed)?;
-    let too_large = || Fate::TooLarge(format!("metadata of more than {METADATA_BYTES_MAX} bytes in one part"));
+    let too_large =
+        || Box::new(Fate::TooLarge(format!("metadata of more than {METADATA_BYTES_MAX} bytes in one part")));
     let bytes = bytes.ok_or_else(too_large)?;
     match kind {
-        Kind::Xml => metadata::read_xml(&bytes).map(|one| vec![one]).map_err(Fate::Unreadable),
-        _ => metadata::read_json(&bytes, instances_max).map_err(Fate::Unreadable),
+        Kind::Xml => metadata::read_xml(&bytes).map(|one| vec![one]),
+        _ => metadata::read_json(&bytes, instances_max),
     }
+    .map_err(|why| Box::new(Fate::Unreadable(why)))
 }
 
 fn fate_of(error: &Error) -> Fate {

@@ -46,7 +46,7 @@ impl Location {
     pub fn of(uri: &str) -> Location {
         let decoded = percent_decode_str(uri.trim()).decode_utf8_lossy().into_owned();
         let path = match decoded.split_once("://") {
-            Some((scheme, rest)) if matches!(scheme, "http" | "https") => rest.find('/').and_then(|at| rest.get(at..)),
+            Some(("http" | "https", rest)) => rest.find('/').and_then(|at| rest.get(at..)),
             _ => None,
         };
         let path = path.unwrap_or(&decoded);
