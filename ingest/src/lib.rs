@@ -6,6 +6,7 @@
 
 pub mod admit;
 mod compare;
+pub mod dimse;
 mod door;
 mod error;
 pub mod files;
@@ -19,7 +20,6 @@ mod receipt_page;
 mod receive;
 pub mod renditions;
 pub mod repack;
-mod storage_scp;
 mod stow;
 
 #[cfg(test)]
@@ -35,5 +35,4 @@ pub use push::{PushOptions, PushResult, push};
 pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
 pub use renditions::Renderer;
-pub use storage_scp::{CallingAe, CentresByAe, ScpLimits, StorageScp};
 pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};

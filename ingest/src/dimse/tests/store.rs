@@ -1,38 +1,13 @@
 //! The C-STORE door over a real socket: dicom-ul as the SCU, and DCMTK's storescu where it is installed.
 
-use std::net::SocketAddr;
 use std::process::Command as Process;
 
 use dicom_ul::association::client::{AsyncClientAssociation, ClientAssociationOptions};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
 
-use super::command::{C_ECHO_RQ, C_STORE_RQ, Command};
 use super::*;
-use crate::fake::FakeGate;
-
-const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
-const PRIVATE: &str = "1.2.392.200036.9116.7.8";
-
-struct Server {
-    gate: Arc<FakeGate>,
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    serving: tokio::task::JoinHandle<()>,
-    _spool: tempfile::TempDir,
-}
-
-async fn server(change: impl FnOnce(&mut StorageScp)) -> Server {
-    let (gate, spool) = (Arc::new(FakeGate::default()), tempfile::tempdir().unwrap());
-    let centres = CentresByAe { centres: [("CT1".to_owned(), "north".to_owned())].into(), promiscuous: None };
-    let limits = ScpLimits { idle_s_max: 5, ..ScpLimits::default() };
-    let mut scp = StorageScp { door: gate.doorway(&spool), calling: Arc::new(centres), ae_title: None, limits };
-    change(&mut scp);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(scp.serve(listener, stopped));
-    Server { gate, address, stop, serving, _spool: spool }
-}
+use crate::dimse::command::{C_ECHO_RQ, C_FIND_RQ, C_STORE_RQ, CommandSet};
+use crate::dimse::{meta, service};
 
 type Client = AsyncClientAssociation<TcpStream>;
 
@@ -40,27 +15,15 @@ async fn client(server: &Server, calling: &str) -> Result<Client, dicom_ul::asso
     let options = ClientAssociationOptions::new()
         .calling_ae_title(calling.to_owned())
         .called_ae_title("ANY")
-        .with_presentation_context(negotiate::VERIFICATION, vec!["1.2.840.10008.1.2"])
+        .with_presentation_context(service::VERIFICATION, vec!["1.2.840.10008.1.2"])
         .with_presentation_context(CT, vec!["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2"])
         .with_presentation_context(PRIVATE, vec!["1.2.840.10008.1.2.4.202"]);
     options.establish_async(server.address).await
 }
 
-/// A request: a response's bytes with another field, and whether a Data Set follows.
 fn request(field: u16, class: &str, instance: &str, has_data_set: bool) -> Vec<u8> {
-    let (sop_class_uid, sop_instance_uid) = (class.to_owned(), instance.to_owned());
-    let command = Command { field, message_id: 7, has_data_set, sop_class_uid, sop_instance_uid };
-    let mut bytes = command.response(0, "");
-    let at = |bytes: &[u8], element: u8, group: u8| {
-        bytes.windows(4).position(|window| window == [0, 0, element, group]).unwrap() + 8
-    };
-    let (field_at, id_at, kind_at) = (at(&bytes, 0, 1), at(&bytes, 0x20, 1), at(&bytes, 0, 8));
-    bytes[field_at..field_at + 2].copy_from_slice(&field.to_le_bytes());
-    bytes[id_at - 6] = 0x10;
-    if has_data_set {
-        bytes[kind_at..kind_at + 2].copy_from_slice(&[0, 0]);
-    }
-    bytes
+    let set = CommandSet::new(field).text(0x0002, class).text(0x1000, instance).number(0x0110, 7);
+    if has_data_set { set.with_data_set().to_bytes() } else { set.to_bytes() }
 }
 
 async fn send(client: &mut Client, context: u8, value_type: PDataValueType, data: &[u8], is_last: bool) {
@@ -90,7 +53,7 @@ async fn store(client: &mut Client, context: u8, class: &str, instance: &str, da
 async fn anything_is_stored_as_sent() {
     let server = server(|_| ()).await;
     let mut client = client(&server, "CT1").await.unwrap();
-    let echo = request(C_ECHO_RQ, negotiate::VERIFICATION, "", false);
+    let echo = request(C_ECHO_RQ, service::VERIFICATION, "", false);
     send(&mut client, 1, PDataValueType::Command, &echo, true).await;
     assert_eq!(status(&mut client).await, 0);
     let data: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
@@ -112,9 +75,9 @@ async fn anything_is_stored_as_sent() {
 /// A busy gate is A700; an instance too large too, and the association goes on after both.
 #[tokio::test]
 async fn failures_are_said_and_survived() {
-    let server = server(|scp| {
+    let server = server(|dimse| {
         let limits = crate::ReceiveLimits { body_bytes_max: 5_000, ..Default::default() };
-        scp.door.receiver = crate::Receiver::new(limits, std::env::temp_dir());
+        dimse.door.receiver = crate::Receiver::new(limits, std::env::temp_dir());
     })
     .await;
     server.gate.busy_first.store(1, std::sync::atomic::Ordering::SeqCst);
@@ -122,7 +85,7 @@ async fn failures_are_said_and_survived() {
     assert_eq!(store(&mut client, 3, CT, "1.2.3", b"data").await, 0xA700);
     assert_eq!(store(&mut client, 3, CT, "1.2.3", &[0; 9_000]).await, 0xA700);
     assert_eq!(store(&mut client, 3, CT, "1.2.3", b"data").await, 0);
-    send(&mut client, 3, PDataValueType::Command, &request(0x0020, CT, "", true), true).await;
+    send(&mut client, 3, PDataValueType::Command, &request(C_FIND_RQ, CT, "", true), true).await;
     send(&mut client, 3, PDataValueType::Data, b"query", true).await;
     assert_eq!(status(&mut client).await, 0x0211);
     assert_eq!(server.gate.files(), ["1.2.3"]);
@@ -131,9 +94,9 @@ async fn failures_are_said_and_survived() {
 /// Strangers and callers of another AE are rejected; so is the one too many, for now only.
 #[tokio::test]
 async fn strangers_are_rejected() {
-    let strict = server(|scp| scp.ae_title = Some("TSUNAGU".into())).await;
+    let strict = server(|dimse| dimse.ae_title = Some("TSUNAGU".into())).await;
     assert!(client(&strict, "CT1").await.is_err());
-    let small = server(|scp| scp.limits.associations_max = 1).await;
+    let small = server(|dimse| dimse.limits.associations_max = 1).await;
     assert!(client(&small, "CT2").await.is_err());
     let mut first = None;
     for _ in 0..100 {
@@ -172,7 +135,7 @@ async fn half_an_instance_is_never_handed_in() {
 #[tokio::test]
 async fn garbage_and_silence_are_let_go() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let server = server(|scp| scp.limits.idle_s_max = 1).await;
+    let server = server(|dimse| dimse.limits.idle_s_max = 1).await;
     for garbage in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         &[1, 0, 0, 0, 0, 70, 0, 1],

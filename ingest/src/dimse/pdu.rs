@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use dicom_ul::pdu::{MAXIMUM_PDU_SIZE, Pdu, read_pdu, write_pdu};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use futures::FutureExt;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
 use crate::error::{Error, Result};
 
 const P_DATA: u8 = 0x04;
 /// A request proposes at most 128 presentation contexts; with every transfer syntax that is about 200 KB.
 const CONTROL_BYTES_MAX: usize = 1 << 20;
+
+/// What an association runs on: TCP, or TLS on it.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// One presentation data value (PS3.8 §9.3.5.1, Annex E.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub enum Incoming {
 
 /// One connection.
 pub struct Connection {
-    socket: BufReader<TcpStream>,
+    socket: BufReader<Box<dyn Stream>>,
     idle: Duration,
     pdu_bytes_max: usize,
     /// For messages: the address, later the AE title.
@@ -49,12 +53,32 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Takes over a socket; every wait on it ends after `idle`.
-    pub fn new(socket: TcpStream, idle: Duration, pdu_bytes_max: u32) -> Self {
-        let peer = socket.peer_addr().map_or_else(|_| "unknown".into(), |address| address.to_string());
-        let _ = socket.set_nodelay(true);
-        let socket = BufReader::with_capacity(64 << 10, socket);
+    /// Takes over a stream to `peer`; every wait on it ends after `idle`.
+    pub fn new(stream: Box<dyn Stream>, peer: String, idle: Duration, pdu_bytes_max: u32) -> Self {
+        let socket = BufReader::with_capacity(64 << 10, stream);
         Connection { socket, idle, pdu_bytes_max: pdu_bytes_max as usize, peer }
+    }
+
+    /// The stream itself, for a test that says what it likes.
+    #[cfg(test)]
+    pub fn into_stream(self) -> BufReader<Box<dyn Stream>> {
+        self.socket
+    }
+
+    /// How long a peer may be silent.
+    pub fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    /// Returns when something can be read, be it the end. May be cancelled: nothing is taken.
+    pub async fn readable(&mut self) {
+        // An error is found again by whoever reads.
+        let _ = self.socket.fill_buf().await;
+    }
+
+    /// Whether something can be read now.
+    pub fn is_readable(&mut self) -> bool {
+        self.readable().now_or_never().is_some()
     }
 
     /// An error of this association.
@@ -113,8 +137,16 @@ impl Connection {
     pub async fn send(&mut self, pdu: &Pdu) -> Result<()> {
         let mut bytes = Vec::new();
         write_pdu(&mut bytes, pdu).map_err(|error| self.error(error))?;
+        self.send_bytes(&bytes).await
+    }
+
+    /// Sends bytes that are whole PDUs.
+    ///
+    /// # Errors
+    /// [`Error::Association`] when they cannot be written in time.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let written = async {
-            self.socket.write_all(&bytes).await?;
+            self.socket.write_all(bytes).await?;
             self.socket.flush().await
         };
         match tokio::time::timeout(self.idle, written).await {
