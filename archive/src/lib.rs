@@ -36,7 +36,7 @@ pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
-pub use index::{Match, Order, PackRow, Range, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+pub use index::{Column, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, StudyRow, Test};
 pub use layout::Layout;
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};
 pub use pack::{HeldForm, InstanceRecord, PackDirectory};
@@ -45,7 +45,7 @@ pub use quarantine::{QuarantineState, Quarantined};
 pub use reader::{BacklogStudy, Held, Reader};
 pub use record::{
     Batch, Description, Digests, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
-    SeriesAttributes, StudyAttributes, TakeIn,
+    RequestAttributes, SeriesAttributes, StudyAttributes, TakeIn,
 };
 pub use recovery::{delete_index, open, open_on};
 pub use rendition::{Loss, NewRendition, Rendition, RenditionBuilder, RenditionKind, RenditionRecord, RenditionSet};

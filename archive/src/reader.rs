@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use crate::batches;
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
-use crate::index::{self, InstanceRow, PackRow, Place, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+use crate::index::{self, InstanceRow, PackRow, PatientRow, Place, Query, Repackable, SeriesRow, StudyRow};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
 use crate::objects::Objects;
@@ -151,11 +151,19 @@ impl Reader {
         tokio::task::spawn_blocking(run).await.map_err(|e| Error::Poisoned(e.to_string()))?
     }
 
+    /// Patients of the studies that match, by (issuer, Patient ID), in the order of these; counts are of those studies.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn search_patients(&self, query: Query) -> Result<Vec<PatientRow>> {
+        self.with_index(move |index| index::search_patients(index, &query)).await
+    }
+
     /// Studies that match, in the query's order.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn search_studies(&self, query: StudyQuery) -> Result<Vec<StudyRow>> {
+    pub async fn search_studies(&self, query: Query) -> Result<Vec<StudyRow>> {
         self.with_index(move |index| index::search_studies(index, &query)).await
     }
 
@@ -163,8 +171,42 @@ impl Reader {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn search_series(&self, query: SeriesQuery) -> Result<Vec<SeriesRow>> {
+    pub async fn search_series(&self, query: Query) -> Result<Vec<SeriesRow>> {
         self.with_index(move |index| index::search_series(index, &query)).await
+    }
+
+    /// How many studies match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_studies(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_studies(index, &query)).await
+    }
+
+    /// How many series match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_series(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_series(index, &query)).await
+    }
+
+    /// How many patients have studies that match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_patients(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_patients(index, &query)).await
+    }
+
+    /// The listed instance of a study, or of one of its series, that was taken in first.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn first_instance(&self, study_uid: &str, series_uid: Option<&str>) -> Result<Option<Held>> {
+        let (study, series) = (study_uid.to_owned(), series_uid.map(str::to_owned));
+        let row = self.with_index(move |index| index::first_of(index, &study, series.as_deref())).await?;
+        Ok(self.resolve_all(row.into_iter().collect()).await?.pop())
     }
 
     /// The instances of a study, or of one of its series: by series, then Instance Number, then as taken in. Variants

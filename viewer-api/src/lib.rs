@@ -12,6 +12,7 @@ mod audit;
 mod clock;
 mod document;
 mod error;
+pub mod find;
 mod metadata;
 mod multipart;
 mod pool;
@@ -21,6 +22,7 @@ mod router;
 mod shown;
 mod state;
 mod wado;
+mod xml;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,

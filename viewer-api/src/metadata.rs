@@ -97,8 +97,8 @@ pub(crate) fn with_absolute_uris(document: &[u8], place: &str) -> Result<Map<Str
     Ok(object)
 }
 
-/// Depth is bounded: the parser refuses more than 128 levels.
-fn absolute(element: &mut Value, place: &str) {
+/// Makes the `BulkDataURI`s of one attribute absolute. Depth is bounded: the parser refuses more than 128 levels.
+pub(crate) fn absolute(element: &mut Value, place: &str) {
     let Some(element) = element.as_object_mut() else { return };
     if let Some(Value::String(uri)) = element.get_mut("BulkDataURI")
         && !uri.contains("://")

@@ -22,13 +22,14 @@ CREATE TABLE study (
   StudyID TEXT NOT NULL,
   StudyDescription TEXT NOT NULL,
   ReferringPhysicianName TEXT NOT NULL,
+  TimezoneOffsetFromUTC TEXT NOT NULL,
   Centre TEXT NOT NULL,
   FirstSequence INTEGER NOT NULL,
   LastReceivedAt TEXT NOT NULL,
   ReceivedBytes INTEGER NOT NULL,
   NumberOfStudyRelatedInstances INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX study_patient ON study (PatientID);
+CREATE INDEX study_patient ON study (PatientID, IssuerOfPatientID);
 CREATE INDEX study_date ON study (StudyDate, FirstSequence);
 CREATE INDEX study_accession ON study (AccessionNumber);
 
@@ -45,6 +46,7 @@ CREATE TABLE series (
   PerformedProcedureStepStartTime TEXT NOT NULL,
   Manufacturer TEXT NOT NULL,
   ManufacturerModelName TEXT NOT NULL,
+  RequestAttributes TEXT NOT NULL,       -- JSON, empty where there are none
   FirstSequence INTEGER NOT NULL,
   NumberOfSeriesRelatedInstances INTEGER NOT NULL,
   UNIQUE (study, SeriesInstanceUID)
