@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::tls::TlsFiles;
+
 /// Medical image pipeline and archive: takes DICOM in, keeps it once and bit-exactly, shows it anywhere.
 #[derive(Debug, Parser)]
 #[command(name = "tsunagu", version, propagate_version = true)]
@@ -84,7 +86,20 @@ pub struct Serve {
     /// Our AE title.
     #[arg(long, default_value = "TSUNAGU")]
     pub aet: String,
-    /// A calling AE title that may store, and the centre it is: `AET=centre`. May be given several times.
+    /// Where to listen for DICOM associations over TLS; none if absent. Needs --tls-cert and --tls-key.
+    #[arg(long)]
+    pub dimse_tls_listen: Option<SocketAddr>,
+    /// Certificate, key, authorities.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// The DICOM peers (TOML): a table `[[peer]]` for each Application Entity with `ae_title`, `centre`, `roles` (of
+    /// `store`, `query`, `retrieve`, `commit`), `address` (`HOST:PORT`, where C-MOVE and commitment reports go), `tls` (it
+    /// is called over TLS), `transfer_syntaxes` (it is sent these only; all that can be made if absent), `calling_from`
+    /// (addresses it may call from; any if absent) and `certificate_sha256` (of the certificate it has to show).
+    #[arg(long = "peers", value_name = "FILE")]
+    pub peers_file: Option<PathBuf>,
+    /// A calling AE title that may store and ask for storage commitment, and the centre it is: `AET=centre`. May be given
+    /// several times; the same title in the peers file counts instead.
     #[arg(long = "peer", value_name = "AET=CENTRE")]
     pub peers: Vec<String>,
     /// Take stores from any calling AE title, as this centre. For a closed network only.
@@ -102,6 +117,29 @@ pub struct Serve {
     /// Renditions.
     #[command(flatten)]
     pub renditions: RenditionArgs,
+}
+
+/// What TLS is made of.
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// Our certificate, and those between it and its authority (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Authorities (PEM): a DICOM peer must show a certificate of theirs, and those we call are trusted by them. Without,
+    /// peers need no certificate, and the authorities of the operating system are trusted.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// The files, where TLS is wanted.
+    pub fn files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key, authorities: self.tls_client_ca.clone() })
+    }
 }
 
 /// Which renditions are made of what is packed.

@@ -1,17 +1,17 @@
 //! The running archive: HTTP and DICOM listeners, and packing behind them.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::EventLog;
-use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits};
+use ingest::{Stow, StowLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
 
+use crate::dimse::DimseOptions;
 use crate::wiring::{House, Result};
 
 /// Where DICOMweb lies.
@@ -35,19 +35,6 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Which DICOM peers may store, and where we listen for them.
-#[derive(Clone, Debug, Default)]
-pub struct Dimse {
-    /// Where to listen.
-    pub listen: Option<SocketAddr>,
-    /// Our AE title.
-    pub ae_title: String,
-    /// Centre by calling AE title.
-    pub centres: BTreeMap<String, String>,
-    /// Centre of any other AE title; refused if `None`.
-    pub any: Option<String>,
-}
-
 /// What is done with packs behind the listeners.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Packing {
@@ -59,7 +46,7 @@ pub struct Packing {
 
 impl Server {
     /// Starts listening.
-    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, packing: Packing) -> Result<Server> {
+    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: DimseOptions, packing: Packing) -> Result<Server> {
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
@@ -76,10 +63,7 @@ impl Server {
             }
         };
         let mut tasks = vec![tokio::spawn(serve)];
-        if let Some(listen) = dimse.listen {
-            let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
-            tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
-        }
+        tasks.extend(crate::dimse::start(&house, &viewer, dimse, stopped.clone()).await?);
         if let Some(seconds) = packing.pack_after_s {
             tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, packing.replaced_keep_s, stopped)));
         }
@@ -111,15 +95,6 @@ fn router(house: &House, viewer: &ViewerState) -> axum::Router {
     };
     let upload = viewer_api::require_upload(ingest::router(stow), viewer, admitted);
     viewer_api::router(viewer.clone()).merge(axum::Router::new().nest(DICOM_WEB, upload))
-}
-
-fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
-    StorageScp {
-        door: house.doorway(),
-        calling: Arc::new(CentresByAe { centres: dimse.centres, promiscuous: dimse.any }),
-        ae_title: Some(dimse.ae_title),
-        limits: ScpLimits::default(),
-    }
 }
 
 async fn pack_quiet_studies(
@@ -169,7 +144,7 @@ async fn remove_replaced(house: &House, replaced_keep_s: u64) {
 
 /// Copies the event logs, which no image could bring back, among the objects.
 async fn snapshot_logs(house: &House) {
-    for name in ["audit", "receipts", "tokens"] {
+    for name in ["audit", "commitments", "receipts", "tokens"] {
         if let Err(error) = house.reader.snapshot_log(name).await {
             tracing::error!(%error, name, "the event log could not be copied; it is tried again");
         }

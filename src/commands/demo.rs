@@ -12,9 +12,10 @@ use viewer_api::{NewToken, Permissions, Principal, Role, Tokens};
 
 use super::{pack, receipt, serve};
 use crate::cli::{Cli, Demo};
+use crate::dimse::DimseOptions;
 use crate::output::{self, megabytes};
 use crate::progress::Bar;
-use crate::server::{DICOM_WEB, Dimse, Packing, Server};
+use crate::server::{DICOM_WEB, Packing, Server};
 use crate::wiring::{self, House, Result};
 
 const CENTRE: &str = "demo-centre";
@@ -25,7 +26,7 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     let (files, data) = (temporary.path().join("files"), temporary.path().join("archive"));
     let studies = generate(args, &files).await?;
     let house = Arc::new(wiring::open(&data).await?);
-    let server = Server::start(Arc::clone(&house), args.listen, Dimse::default(), Packing::default()).await?;
+    let server = Server::start(Arc::clone(&house), args.listen, DimseOptions::default(), Packing::default()).await?;
 
     let started = Instant::now();
     let receipt = push(&server, &house, &files).await?;

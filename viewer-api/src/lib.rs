@@ -15,6 +15,7 @@ mod error;
 pub mod find;
 mod metadata;
 mod multipart;
+mod peer;
 mod pool;
 mod qido;
 mod rendered;
@@ -31,6 +32,7 @@ pub use access::{
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result};
+pub use peer::{DataSetStream, PeerInstance, PeerRequest, is_peer_key, peer_principal};
 pub use router::router;
 pub use state::{Options, ViewerState};
 

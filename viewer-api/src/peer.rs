@@ -64,13 +64,7 @@ impl ViewerState {
     ///
     /// # Errors
     /// [`Error::Forbidden`], and those of [`ViewerState::find`].
-    pub async fn find_for_peer(
-        &self,
-        principal: &Principal,
-        level: Level,
-        keys: &[Key],
-        offset: u32,
-    ) -> Result<Found> {
+    pub async fn find_for_peer(&self, principal: &Principal, level: Level, keys: &[Key], offset: u32) -> Result<Found> {
         permitted(principal, Permission::View)?;
         let include = Include { all: false, paths: keys.iter().map(|key| key.path.clone()).collect() };
         let mut found = self.find(principal, level, keys, &include, PAGE, offset).await?;

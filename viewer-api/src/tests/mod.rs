@@ -2,6 +2,6 @@
 
 mod access;
 mod audit;
-mod fixture;
+pub(crate) mod fixture;
 mod retrieve;
 mod search;
