@@ -108,6 +108,9 @@ impl Transport for Secure {
     }
 }
 
+/// What the DIMSE door is answered.
+type Answered<T> = std::result::Result<T, Unanswered>;
+
 /// The read side, as the DIMSE door asks it.
 struct Viewer(ViewerState);
 
@@ -117,14 +120,14 @@ impl ReadSide for Viewer {
         is_peer_key(level(at), &key.path)
     }
 
-    async fn find(&self, peer: &Peer, at: Level, keys: &[Key], offset: u32) -> Result<Found, Unanswered> {
+    async fn find(&self, peer: &Peer, at: Level, keys: &[Key], offset: u32) -> Answered<Found> {
         let of = |key: &Key| find::Key { path: key.path.clone(), value: key.value.clone() };
         let keys: Vec<find::Key> = keys.iter().map(of).collect();
         let found = self.0.find_for_peer(&principal(peer), level(at), &keys, offset).await.map_err(unanswered)?;
         Ok(Found { answers: found.answers, more: found.more })
     }
 
-    async fn select(&self, peer: &Peer, wanted: &Wanted, limit: usize) -> Result<Vec<Instance>, Unanswered> {
+    async fn select(&self, peer: &Peer, wanted: &Wanted, limit: usize) -> Answered<Vec<Instance>> {
         let request = PeerRequest {
             patient_id: wanted.patient_id.clone(),
             studies: wanted.studies.clone(),
@@ -142,7 +145,7 @@ impl ReadSide for Viewer {
         Ok(found.into_iter().map(instance).collect())
     }
 
-    async fn open(&self, peer: &Peer, instance: &Instance, transfer_syntax: &str) -> Result<Outgoing, Unanswered> {
+    async fn open(&self, peer: &Peer, instance: &Instance, transfer_syntax: &str) -> Answered<Outgoing> {
         let one = PeerInstance {
             study_instance_uid: instance.study_instance_uid.clone(),
             series_instance_uid: instance.series_instance_uid.clone(),

@@ -10,7 +10,7 @@ use crate::output;
 use crate::wiring::Result;
 
 /// The event logs, the audit log first.
-const LOGS: &[&str] = &["audit", "receipts", "tokens"];
+const LOGS: &[&str] = &["audit", "commitments", "receipts", "tokens"];
 
 /// Carries out the sub-command.
 pub async fn run(cli: &Cli, args: &cli::Audit) -> Result<ExitCode> {

@@ -12,6 +12,7 @@ import io
 import pathlib
 import queue
 import sys
+import time
 
 NEEDS = ["pynetdicom", "pydicom"]
 CALLED = "TSUNAGU"
@@ -80,7 +81,6 @@ def queries(port, files):
 
 
 def gets(port, files):
-    from pydicom import dcmread
     from pydicom.dataset import Dataset
     from pynetdicom import build_role, evt
     from pynetdicom.dsutils import decode
@@ -151,6 +151,8 @@ def commits(port, report_port, files):
     association = associate(port, [(Commitment, ["1.2.840.10008.1.2"])], handlers=handlers)
     ask(association, "1.2.826.0.1.1", [])
     check(outcome("1.2.826.0.1.1") == (1, len(files), []), "not all is committed on the same association")
+    # The handler has returned, but its answer may still be on its way out.
+    time.sleep(1)
     association.release()
 
     server = AE(ae_title="PYNET")

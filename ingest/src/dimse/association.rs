@@ -411,13 +411,17 @@ impl<'a> Association<'a> {
 impl Message {
     /// Adds a fragment; once that has failed, the rest is passed over.
     async fn add(&mut self, data: &Bytes) {
+        let bytes_max = match self.request.context.service {
+            Service::Commitment => identifier::BYTES_MAX,
+            _ => identifier::IDENTIFIER_BYTES_MAX,
+        };
         match &mut self.work {
             Work::Store(receiving) => {
                 if let Err(error) = receiving.write(data.clone()).await {
                     self.work = Work::Answer(OUT_OF_RESOURCES, error.to_string());
                 }
             }
-            Work::Keep(bytes) if bytes.len() + data.len() > identifier::BYTES_MAX => {
+            Work::Keep(bytes) if bytes.len() + data.len() > bytes_max => {
                 self.work = Work::Answer(OUT_OF_RESOURCES, "the Data Set of the request is too long".into());
             }
             Work::Keep(bytes) => bytes.extend_from_slice(data),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Dimse;
-use super::negotiate::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
+use super::negotiate::IMPLICIT_VR_LITTLE_ENDIAN;
 use super::peers::Peer;
 use super::read_side::{Instance, ReadSide};
 use super::scu::{CONTEXTS_MAX, Originator, Proposal, Scu};
@@ -126,8 +126,7 @@ impl<'a> Destination<'a> {
     }
 }
 
-/// A context for each class and transfer syntax, so that it is known of each whether it is taken; the two plain ones
-/// share one. As many as fit one association, in the order of the instances.
+/// A context for each class and transfer syntax, so that it is known of each whether it is taken. As many as fit one association, in the order of the instances.
 fn proposals(upcoming: &[Instance], taken: &[String]) -> Vec<Proposal> {
     let (mut out, mut classes) = (Vec::new(), BTreeSet::new());
     for instance in upcoming {
@@ -161,23 +160,17 @@ fn contexts_of_class<'a>(
     if !taken.is_empty() {
         syntaxes.sort_by_key(|uid| taken.iter().position(|one| one == uid).unwrap_or(usize::MAX));
     }
-    let plain = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
-    let proposal = |transfer_syntaxes: Vec<String>| Proposal {
+    let proposal = |uid: &str| Proposal {
         abstract_syntax: class.to_owned(),
-        transfer_syntaxes,
+        transfer_syntaxes: vec![uid.to_owned()],
         as_scp: false,
     };
-    let (common, other): (Vec<&str>, Vec<&str>) = syntaxes.into_iter().partition(|uid| plain.contains(uid));
-    let mut out: Vec<Proposal> =
-        other.into_iter().take(CONTEXTS_MAX - 1).map(|uid| proposal(vec![uid.to_owned()])).collect();
-    if !common.is_empty() {
-        out.push(proposal(common.into_iter().map(str::to_owned).collect()));
-    }
-    out
+    syntaxes.into_iter().take(CONTEXTS_MAX).map(proposal).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::negotiate::EXPLICIT_VR_LITTLE_ENDIAN;
     use super::*;
 
     fn instance(class: &str, syntaxes: &[&str]) -> Instance {
@@ -195,18 +188,15 @@ mod tests {
         let plain = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
         let upcoming =
             [instance("1", &[htj2k, plain[0], plain[1]]), instance("2", &[plain[1]]), instance("1", &[jpeg, plain[0]])];
-        let check = |taken: &[&str], expected: &[(&str, &[&str])]| {
+        let check = |taken: &[&str], expected: &[(&str, &str)]| {
             let taken: Vec<String> = taken.iter().map(|uid| (*uid).into()).collect();
             let found = proposals(&upcoming, &taken);
-            let found: Vec<(&str, Vec<&str>)> = found
-                .iter()
-                .map(|p| (p.abstract_syntax.as_str(), p.transfer_syntaxes.iter().map(String::as_str).collect()))
-                .collect();
-            let expected: Vec<(&str, Vec<&str>)> = expected.iter().map(|(c, s)| (*c, s.to_vec())).collect();
+            let found: Vec<(&str, &str)> =
+                found.iter().map(|p| (p.abstract_syntax.as_str(), p.transfer_syntaxes[0].as_str())).collect();
             assert_eq!(found, expected);
         };
-        check(&[], &[("1", &[htj2k]), ("1", &[jpeg]), ("1", &plain), ("2", &plain[1..])]);
-        check(&[jpeg], &[("1", &[jpeg]), ("1", &plain[1..]), ("2", &plain[1..])]);
+        check(&[], &[("1", htj2k), ("1", plain[0]), ("1", plain[1]), ("1", jpeg), ("2", plain[1])]);
+        check(&[jpeg], &[("1", jpeg), ("1", plain[1]), ("2", plain[1])]);
         let many: Vec<Instance> = (0..200).map(|class| instance(&class.to_string(), &[htj2k, plain[0]])).collect();
         assert_eq!(proposals(&many, &[]).len(), CONTEXTS_MAX);
     }

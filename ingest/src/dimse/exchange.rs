@@ -198,11 +198,20 @@ impl Exchange {
         self.fragments(&mut out, context_id, &command.to_bytes(), true, true);
         let mut data_set = pin!(data_set.peekable());
         // A Data Set is never empty: it has at least its SOP Class UID.
+        let mut odd = Bytes::new();
         while let Some(piece) = data_set.next().await {
-            let piece = piece.map_err(|error| self.connection.error(error))?;
+            let mut piece = piece.map_err(|error| self.connection.error(error))?;
             bytes += piece.len() as u64;
             let is_last = data_set.as_mut().peek().await.is_none();
-            self.fragments(&mut out, context_id, &piece, false, is_last);
+            if !odd.is_empty() {
+                piece = [&odd[..], &piece].concat().into();
+            }
+            // Fragments are of even length (PS3.8 §9.3.5.1): an odd byte waits for the next piece.
+            let even = if is_last { piece.len() } else { piece.len() & !1 };
+            odd = piece.split_off(even);
+            if is_last || !piece.is_empty() {
+                self.fragments(&mut out, context_id, &piece, false, is_last);
+            }
             if out.len() >= WRITE_BYTES {
                 self.connection.send_bytes(&out).await?;
                 out.clear();
@@ -253,7 +262,7 @@ mod tests {
         for max in [0_u32, 1, 7, 100, 129, 16_384, u32::MAX] {
             let (mut exchange, mut peer) = exchange(max);
             let data: Vec<u8> = (0..3_000).map(|i| i as u8).collect();
-            let pieces: Vec<_> = data.chunks(700).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+            let pieces: Vec<_> = data.chunks(701).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
             let command = CommandSet::new(1).with_data_set();
             exchange.send_flow(5, &command, futures::stream::iter(pieces).boxed()).await.unwrap();
             drop(exchange);
@@ -263,6 +272,7 @@ mod tests {
             while !rest.is_empty() {
                 let length = u32::from_be_bytes(*rest[2..].first_chunk().unwrap()) as usize;
                 assert!(max < 8 || length <= max as usize, "{length} of {max}");
+                assert!(length % 2 == 0, "a fragment is of odd length");
                 lasts += usize::from(rest[11] & 2 != 0);
                 if rest[11] & 1 == 0 {
                     data_set.extend_from_slice(&rest[12..6 + length]);

@@ -9,7 +9,9 @@ use super::service::Root;
 use crate::admit::{CharacterSet, TextKind, tags};
 use crate::error::{CANNOT_UNDERSTAND, IDENTIFIER_DOES_NOT_MATCH};
 
-/// Bytes of such a Data Set at the most: a commitment of 30,000 instances takes about this.
+/// Bytes of an Identifier at the most: 10,000 UIDs take less.
+pub const IDENTIFIER_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the information of an action at the most: a commitment of 30,000 instances takes about this.
 pub const BYTES_MAX: usize = 4 << 20;
 /// Its elements, items included, at the most.
 const ELEMENTS_MAX: usize = 200_000;

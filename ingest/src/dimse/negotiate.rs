@@ -165,6 +165,7 @@ impl Asked {
         let chosen = match service {
             Service::Storage if role.scp => preferred(&proposed.transfer_syntaxes, SENT_BY_GET),
             Service::Storage => first(&proposed.transfer_syntaxes),
+            Service::Verification => preferred(&proposed.transfer_syntaxes, PLAIN),
             _ => among(&proposed.transfer_syntaxes, PLAIN),
         };
         let transfer_syntax = chosen.ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)?;

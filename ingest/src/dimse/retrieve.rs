@@ -137,9 +137,12 @@ impl<'a> Association<'a> {
                 self.exchange.send(request.context_id, &pending, None).await?;
             }
         }
+        let to = destination.as_ref().map_or(&peer.ae_title, |there| &there.peer.ae_title).clone();
         if let Some(there) = &mut destination {
             there.release().await;
         }
+        let (completed, failed) = (tally.completed + tally.warning, tally.failed);
+        tracing::info!(completed, failed, cancelled, "{} retrieved to {to}", peer.ae_title);
         let status = if cancelled && tally.remaining > 0 { CANCELLED } else { tally.status() };
         let (comment, identifier) = (comment(&tally), tally.identifier(&request.context.transfer_syntax));
         let response = tally.counted(request.command.response(status, &comment), status == CANCELLED);

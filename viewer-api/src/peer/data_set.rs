@@ -21,6 +21,9 @@ use crate::wado::HeldFile;
 /// Bytes read at once, and so held in memory for each association.
 const RANGE_BYTES: u64 = 1 << 20;
 
+/// Native transfer syntaxes, little-endian.
+const PLAIN: [&str; 2] = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"];
+
 /// Where the Data Set lies in a file: from, to.
 type Span = (u64, u64);
 
@@ -43,10 +46,14 @@ impl ViewerState {
         let opened = self.opened(&held, transfer_syntax).await?;
         let access = self.audit().access(principal, study, Rendition::Download, Purpose::default()).await?;
         access.serve(Counts { instances: 1, frames: 0, bytes: opened.bytes() }).await?;
-        Ok(match opened {
+        let is_odd = !opened.bytes().is_multiple_of(2);
+        let data_set = match opened {
             Opened::Held(span) => self.held_stream(held, span),
             Opened::Made(file, span) => made_stream(file, span),
-        })
+        };
+        // PS3.5 §A.5: a deflated Data Set of odd length is padded with one NUL.
+        let pad = stream::iter(is_odd.then_some(Ok(Bytes::from_static(&[0]))));
+        Ok(if is_odd { data_set.chain(pad).boxed() } else { data_set })
     }
 
     async fn opened(&self, held: &Held, transfer_syntax: &str) -> Result<Opened> {
@@ -109,11 +116,13 @@ impl Opened {
     }
 }
 
-/// Where the Data Set lies, if it is encoded as its transfer syntax says. Padding behind it is left out.
+/// Where the Data Set lies, if it is encoded as its transfer syntax says and, unless deflated, of even length, without
+/// which it fits no fragments (PS3.8 §9.3.5.1). Padding behind it is left out.
 fn span(part10: &Part10) -> Option<Span> {
     let is_true = part10.deflated || part10.encoding == Encoding::of(&part10.transfer_syntax_uid);
     let end = if part10.deflated { part10.length } else { part10.data_set_end };
-    is_true.then_some((part10.data_set_offset, end))
+    let is_even = end.checked_sub(part10.data_set_offset).is_some_and(|length| length.is_multiple_of(2));
+    (is_true && (is_even || part10.deflated)).then_some((part10.data_set_offset, end))
 }
 
 fn as_held(name: &str, mut file: HeldFile, spool: Spool, transfer_syntax: &str) -> Result<Opened> {
@@ -148,14 +157,32 @@ fn rebuilt(
 }
 
 /// Written anew in another transfer syntax.
-fn made(name: &str, mut from: impl Read + Seek, mut spool: Spool, transfer_syntax: &str) -> Result<Opened> {
+fn made(name: &str, from: impl Read + Seek, spool: Spool, transfer_syntax: &str) -> Result<Opened> {
+    let dir = spool.dir().to_owned();
+    let (file, span) = written(name, from, spool, transfer_syntax)?;
+    if let Some(span) = span {
+        return Ok(Opened::Made(file, span));
+    }
+    // It has this transfer syntax already, and values of odd length: by way of the other plain one they are padded.
+    let other = PLAIN.into_iter().find(|uid| *uid != transfer_syntax).filter(|_| PLAIN.contains(&transfer_syntax));
+    let other = other.ok_or_else(|| damaged(name, "its Data Set is of odd length"))?;
+    let (between, _) = written(name, file, Spool::new(dir.clone()), other)?;
+    let (file, span) = written(name, between, Spool::new(dir), transfer_syntax)?;
+    Ok(Opened::Made(file, span.ok_or_else(|| damaged(name, "its Data Set is of odd length"))?))
+}
+
+fn written(
+    name: &str,
+    mut from: impl Read + Seek,
+    mut spool: Spool,
+    transfer_syntax: &str,
+) -> Result<(Spooled, Option<Span>)> {
     from.seek(SeekFrom::Start(0)).map_err(|error| damaged(name, error))?;
     let written = transcode::outgoing::write_as(&mut from, transfer_syntax, &Limits::default(), &mut spool);
     written.map_err(|error| Error::Pixels { what: name.to_owned(), detail: error.to_string() })?;
     let mut file = spool.finish().map_err(|error| damaged(name, error))?;
     let part10 = scan(&mut file, &Limits::default()).map_err(|error| damaged(name, error))?;
-    let span = span(&part10).ok_or_else(|| damaged(name, "what was written is not in its transfer syntax"))?;
-    Ok(Opened::Made(file, span))
+    Ok((file, span(&part10)))
 }
 
 /// Pieces of a file that was made; it goes when they have gone.
