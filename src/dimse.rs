@@ -8,7 +8,7 @@ use archive::EventLog;
 use async_trait::async_trait;
 use futures::StreamExt;
 use ingest::dimse::{
-    Accepted, Commitments, Dimse, DimseLimits, Found, Instance, Key, Level, Listening, Outgoing, Peer, Peers,
+    Accepted, Commitments, Dimse, DimseLimits, Extended, Found, Instance, Key, Level, Listening, Outgoing, Peer, Peers,
     PlainTransport, ReadSide, Roles, Stream, Transport, Unanswered, Wanted,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -120,10 +120,12 @@ impl ReadSide for Viewer {
         is_peer_key(level(at), &key.path)
     }
 
-    async fn find(&self, peer: &Peer, at: Level, keys: &[Key], offset: u32) -> Answered<Found> {
+    async fn find(&self, peer: &Peer, at: Level, keys: &[Key], agreed: Extended, offset: u32) -> Answered<Found> {
         let of = |key: &Key| find::Key { path: key.path.clone(), value: key.value.clone() };
         let keys: Vec<find::Key> = keys.iter().map(of).collect();
-        let found = self.0.find_for_peer(&principal(peer), level(at), &keys, offset).await.map_err(unanswered)?;
+        let matching = find::Matching { fuzzy: agreed.fuzzy, combined: agreed.combined, empty_value: false };
+        let found = self.0.find_for_peer(&principal(peer), level(at), keys, matching, offset).await;
+        let found = found.map_err(unanswered)?;
         Ok(Found { answers: found.answers, more: found.more })
     }
 

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use datasets::{File, Kind};
-use transcode::data_set::{Limits, Part10, frame_spans, pixel_description, scan};
+use transcode::data_set::{Limits, Part10, frame_spans, inflate, pixel_description, scan};
 
 use crate::outside::{installed, path_str, script, small_studies, tool, write};
 use crate::program::{Server, files_below, real_files, run_clean};
@@ -93,16 +93,18 @@ fn part10(bytes: &[u8]) -> Part10 {
     scan(&mut Cursor::new(bytes), &Limits::default()).unwrap()
 }
 
-/// Frames decoded, `None` where there are none.
+/// Frames decoded; `None` where there are none, or they are of a coding that nothing here decodes.
 fn frames(bytes: &[u8]) -> Option<Vec<transcode::Frame>> {
-    let part10 = part10(bytes);
+    let (part10, mut source) = (part10(bytes), Cursor::new(bytes));
+    let inflated = part10.deflated.then(|| inflate(&part10, &mut source, &Limits::default()).unwrap());
+    let bytes = inflated.as_deref().unwrap_or(bytes);
     let description = pixel_description(&part10.data_set)?;
     let spans = frame_spans(&part10, &mut Cursor::new(bytes)).ok()?;
     let decoded = spans.iter().map(|span| {
         let at = span.offset as usize..(span.offset + span.length) as usize;
-        transcode::decode_frame(&part10.transfer_syntax_uid, &description, &bytes[at]).unwrap()
+        transcode::decode_frame(&part10.transfer_syntax_uid, &description, &bytes[at]).ok()
     });
-    Some(decoded.collect())
+    decoded.collect()
 }
 
 /// Holds every file below `folder` against what was sent. Answers how many there are, and how many bit for bit.
@@ -116,7 +118,7 @@ fn compare(folder: &Path, sent: &[File]) -> (usize, usize) {
         let theirs = part10(&file.bytes);
         // A value of odd length is padded, since no fragment is of odd length; so is a deflated Data Set.
         let (ours_at, theirs_at) = (ours.data_set_offset as usize, theirs.data_set_offset as usize);
-        let is_even = (file.bytes.len() - theirs_at) % 2 == 0;
+        let is_even = (file.bytes.len() - theirs_at).is_multiple_of(2);
         if ours.transfer_syntax_uid == theirs.transfer_syntax_uid && is_even {
             let end = theirs.data_set_end as usize;
             let same = got[ours_at..] == file.bytes[theirs_at..] || got[ours_at..] == file.bytes[theirs_at..end];

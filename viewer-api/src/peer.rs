@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 
 use crate::access::{Permission, Permissions, Principal};
 use crate::error::{Error, Result};
-use crate::find::{Found, Include, Key, Level, level_of};
+use crate::find::{Found, Include, Key, Level, Matching, Search, level_of};
 use crate::state::ViewerState;
 
 /// Matches read at once.
@@ -60,14 +60,22 @@ pub fn is_peer_key(level: Level, path: &[u32]) -> bool {
 }
 
 impl ViewerState {
-    /// A page of matches for a peer, as [`ViewerState::find`].
+    /// A page of matches for a peer, as [`ViewerState::find_by`].
     ///
     /// # Errors
-    /// [`Error::Forbidden`], and those of [`ViewerState::find`].
-    pub async fn find_for_peer(&self, principal: &Principal, level: Level, keys: &[Key], offset: u32) -> Result<Found> {
+    /// [`Error::Forbidden`], and those of [`ViewerState::find_by`].
+    pub async fn find_for_peer(
+        &self,
+        principal: &Principal,
+        level: Level,
+        keys: Vec<Key>,
+        matching: Matching,
+        offset: u32,
+    ) -> Result<Found> {
         permitted(principal, Permission::View)?;
         let include = Include { all: false, paths: keys.iter().map(|key| key.path.clone()).collect() };
-        let mut found = self.find(principal, level, keys, &include, PAGE, offset).await?;
+        let search = Search { level, keys, include, matching, with_higher_levels: true, limit: PAGE, offset };
+        let mut found = self.find_by(principal, &search).await?;
         for answer in &mut found.answers {
             // Everything held is on this machine's storage (PS3.3 C.4.23.1.1).
             answer.insert("00080056".into(), serde_json::json!({ "vr": "CS", "Value": ["ONLINE"] }));

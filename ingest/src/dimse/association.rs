@@ -29,8 +29,8 @@ use super::service::Service;
 use super::{Dimse, ae_title, stopped};
 use crate::door::Taken;
 use crate::error::{
-    CANNOT_UNDERSTAND, NOT_AUTHORIZED, OUT_OF_RESOURCES, Result, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION,
-    quarantine_code, quarantine_comment, refusal_code,
+    CANNOT_UNDERSTAND, Error, NOT_AUTHORIZED, OUT_OF_RESOURCES, Result, SOP_CLASS_NOT_SUPPORTED,
+    UNRECOGNIZED_OPERATION, quarantine_code, quarantine_comment, refusal_code,
 };
 use crate::receive::Receiving;
 
@@ -96,7 +96,14 @@ impl<'a> Association<'a> {
         let request = match connection.next().await {
             Ok(Incoming::Control(Pdu::AssociationRQ(request))) => request,
             Ok(Incoming::Closed) => return Ok(()),
-            Ok(_) => return abort(connection, "began without an association request").await,
+            Ok(Incoming::Control(pdu)) => {
+                let error = connection.unexpected(&pdu);
+                return abort(connection, error).await;
+            }
+            Ok(Incoming::Data(_)) => {
+                let error = connection.unexpected(&Pdu::ReleaseRP);
+                return abort(connection, error).await;
+            }
             Err(error) => return abort(connection, error).await,
         };
         let opened = Self::open(dimse, connection, &request, from, full).await?;
@@ -158,7 +165,7 @@ impl<'a> Association<'a> {
                 biased;
                 // Nothing is on its way: the peer will open another association.
                 () = stopped(stop) => {
-                    exchange.connection.send(&aborted()).await?;
+                    exchange.connection.send(&aborted(AbortRQServiceProviderReason::ReasonNotSpecified)).await?;
                     return Ok(true);
                 }
                 () = exchange.readable() => (),
@@ -185,7 +192,7 @@ impl<'a> Association<'a> {
                 }
                 Ok(true)
             }
-            Event::Control(_) => Err(self.exchange.connection.error("a PDU that does not belong here")),
+            Event::Control(pdu) => Err(self.exchange.connection.unexpected(&pdu)),
         }
     }
 
@@ -199,9 +206,9 @@ impl<'a> Association<'a> {
                 message.add(&value.data).await;
                 if value.is_last { self.finish().await } else { Ok(()) }
             }
-            (true, Some(_)) => Err(self.exchange.connection.error("a command before the end of a Data Set")),
+            (true, Some(_)) => Err(self.exchange.connection.invalid("a command before the end of a Data Set")),
             (false, _) => {
-                Err(self.exchange.connection.error("a Data Set without a command in its presentation context"))
+                Err(self.exchange.connection.invalid("a Data Set without a command in its presentation context"))
             }
         }
     }
@@ -212,7 +219,7 @@ impl<'a> Association<'a> {
             return Ok(());
         }
         let Some(context) = self.contexts.get(&context_id).cloned() else {
-            return Err(self.exchange.connection.error("a command in a presentation context that was not accepted"));
+            return Err(self.exchange.connection.invalid("a command in a presentation context that was not accepted"));
         };
         let request = Request { command, context_id, context };
         let work = self.work(&request).await?;
@@ -455,13 +462,12 @@ fn come_again() -> AssociationRJ {
     }
 }
 
-fn aborted() -> Pdu {
-    Pdu::AbortRQ { source: AbortRQSource::ServiceProvider(AbortRQServiceProviderReason::ReasonNotSpecified) }
+fn aborted(reason: AbortRQServiceProviderReason) -> Pdu {
+    Pdu::AbortRQ { source: AbortRQSource::ServiceProvider(reason) }
 }
 
 /// Says A-ABORT, as well as that can be said, and gives the reason to the log.
-async fn abort(mut connection: Connection, reason: impl ToString) -> Result<()> {
-    let error = connection.error(reason);
-    let _ = connection.send(&aborted()).await;
+async fn abort(mut connection: Connection, error: Error) -> Result<()> {
+    let _ = connection.send(&aborted(connection.abort_reason.clone())).await;
     Err(error)
 }

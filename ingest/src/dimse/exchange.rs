@@ -166,11 +166,11 @@ impl Exchange {
                         return Ok(command);
                     }
                 }
-                Event::Value(_) => return Err(self.connection.error("a Data Set without a command")),
+                Event::Value(_) => return Err(self.connection.invalid("a Data Set without a command")),
                 Event::Closed | Event::Control(Pdu::AbortRQ { .. }) => {
                     return Err(self.connection.error("it went away before it was answered"));
                 }
-                Event::Control(_) => return Err(self.connection.error("a PDU that does not belong here")),
+                Event::Control(pdu) => return Err(self.connection.unexpected(&pdu)),
             }
         }
     }
@@ -272,7 +272,7 @@ mod tests {
             while !rest.is_empty() {
                 let length = u32::from_be_bytes(*rest[2..].first_chunk().unwrap()) as usize;
                 assert!(max < 8 || length <= max as usize, "{length} of {max}");
-                assert!(length % 2 == 0, "a fragment is of odd length");
+                assert!(length.is_multiple_of(2), "a fragment is of odd length");
                 lasts += usize::from(rest[11] & 2 != 0);
                 if rest[11] & 1 == 0 {
                     data_set.extend_from_slice(&rest[12..6 + length]);

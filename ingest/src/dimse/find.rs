@@ -19,7 +19,7 @@ impl Association<'_> {
         let Some(read_side) = self.scp().read_side.clone() else { return self.unsupported(request).await };
         let query = Identifier::read(bytes, &request.context.transfer_syntax).and_then(|identifier| {
             let level = identifier.level(root)?;
-            if !request.context.relational {
+            if !request.context.extended.relational {
                 identifier.check_above(root, level)?;
             }
             Ok((identifier, level))
@@ -43,12 +43,13 @@ impl Association<'_> {
         let ae_title = self.scp().own_ae_title().to_owned();
         let answers = Answers::new(identifier, &request.context.transfer_syntax, level, &ae_title);
         let response = request.command.response(pending, "").with_data_set();
+        let matching = request.context.extended;
         let (peer, message_id, mut offset) = (self.peer(), request.command.message_id, 0_u32);
         loop {
             if self.exchange.is_cancelled(message_id).await? {
                 return self.answer(request, CANCELLED, "").await;
             }
-            let found = match read_side.find(&peer, level, &keys, offset).await {
+            let found = match read_side.find(&peer, level, &keys, matching, offset).await {
                 Ok(found) => found,
                 Err(why) => return self.refuse(request, &refused(&why)).await,
             };

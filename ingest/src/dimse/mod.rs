@@ -39,6 +39,7 @@ use association::Association;
 pub use commitment::Commitments;
 pub use exchange::Outflow;
 pub use identifier::{Key, Level, Wanted};
+pub use negotiate::Extended;
 use pdu::Connection;
 pub use pdu::Stream;
 pub use peers::{Peer, Peers, Roles};

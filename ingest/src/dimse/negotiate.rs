@@ -11,6 +11,8 @@ use dicom_ul::pdu::{
 use super::meta::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use super::service::Service;
 
+/// Fields of the extended negotiation of queries (PS3.4 Table C.5-1).
+const EXTENDED_BYTES_MAX: usize = 5;
 /// DICOM's application context.
 pub const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
 /// Implicit VR Little Endian.
@@ -39,8 +41,38 @@ pub struct Context {
     pub transfer_syntax: String,
     /// The peer takes instances on it: role selection made it an SCP (PS3.7 §D.3.3.4).
     pub to_peer: bool,
-    /// Relational queries were agreed on (PS3.4 §C.5.1.1).
+    /// What extended negotiation agreed on (PS3.4 §C.5.1.1).
+    pub extended: Extended,
+}
+
+/// How queries and retrievals go beyond the baseline (PS3.4 §C.5.1.1, §C.5.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extended {
+    /// Keys of the levels above may be left out.
     pub relational: bool,
+    /// A date and its time are one range.
+    pub combined: bool,
+    /// Names are matched by what they mean.
+    pub fuzzy: bool,
+}
+
+impl Extended {
+    /// What is agreed to of what is asked: for C-FIND all three, for C-MOVE and C-GET the first.
+    fn of(information: &[u8], service: Service) -> Extended {
+        let asked = |at: usize| information.get(at) == Some(&1);
+        match service {
+            Service::Find(_) => Extended { relational: asked(0), combined: asked(1), fuzzy: asked(2) },
+            Service::Move(_) | Service::Get(_) => Extended { relational: asked(0), ..Extended::default() },
+            _ => Extended::default(),
+        }
+    }
+
+    /// The answer, as long as what was asked: what is not known here is not supported.
+    fn information(self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![u8::from(self.relational), u8::from(self.combined), u8::from(self.fuzzy)];
+        bytes.resize(length.min(EXTENDED_BYTES_MAX), 0);
+        bytes
+    }
 }
 
 /// What is there to be agreed to.
@@ -96,29 +128,29 @@ struct Asked {
     offers: Offers,
     /// Role selection by SOP class.
     roles: BTreeMap<String, RequestorRoles>,
-    /// Relational queries by SOP class.
-    relational: BTreeMap<String, bool>,
+    /// Extended negotiation by SOP class: the information as it was asked.
+    extended: BTreeMap<String, Vec<u8>>,
     /// There is a context for C-GET.
     gets: bool,
 }
 
 impl Asked {
     fn of(request: &AssociationRQ, offers: Offers) -> Asked {
-        let (mut roles, mut relational) = (BTreeMap::new(), BTreeMap::new());
+        let (mut roles, mut extended) = (BTreeMap::new(), BTreeMap::new());
         for item in &request.user_variables {
             match item {
                 UserVariableItem::ScuScpRoleSelectionSubItem(uid, asked) => {
                     roles.insert(trimmed(uid), *asked);
                 }
                 UserVariableItem::SopClassExtendedNegotiationSubItem(uid, information) => {
-                    relational.insert(trimmed(uid), information.first() == Some(&1));
+                    extended.insert(trimmed(uid), information.clone());
                 }
                 _ => (),
             }
         }
         let is_get = |uid: &str| matches!(Service::of(&trimmed(uid)), Some(Service::Get(_)));
         let gets = offers.query_retrieve && request.presentation_contexts.iter().any(|c| is_get(&c.abstract_syntax));
-        Asked { offers, roles, relational, gets }
+        Asked { offers, roles, extended, gets }
     }
 
     /// What the requestor may be for a SOP class (PS3.7 §D.3.3.4): an SCU of any service; an SCP of storage, where it
@@ -169,8 +201,9 @@ impl Asked {
             _ => among(&proposed.transfer_syntaxes, PLAIN),
         };
         let transfer_syntax = chosen.ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)?;
-        let relational = self.relational.get(&abstract_syntax) == Some(&true) && is_query(service);
-        Ok(Context { service, abstract_syntax, transfer_syntax, to_peer: role.scp, relational })
+        let asked = self.extended.get(&abstract_syntax).map(Vec::as_slice).unwrap_or_default();
+        let extended = Extended::of(asked, service);
+        Ok(Context { service, abstract_syntax, transfer_syntax, to_peer: role.scp, extended })
     }
 
     /// The sub-items that answer role selection and extended negotiation, for the SOP classes that were accepted.
@@ -181,8 +214,8 @@ impl Asked {
             if let Some(role) = self.role(uid, context.service) {
                 items.push(UserVariableItem::ScuScpRoleSelectionSubItem(uid.to_owned(), role));
             }
-            if self.relational.contains_key(uid) && is_query(context.service) {
-                let information = vec![u8::from(context.relational)];
+            if let Some(asked) = self.extended.get(uid).filter(|_| is_query(context.service)) {
+                let information = context.extended.information(asked.len());
                 items.push(UserVariableItem::SopClassExtendedNegotiationSubItem(uid.to_owned(), information));
             }
         }
@@ -299,18 +332,24 @@ mod tests {
         check(&[IMPLICIT_VR_LITTLE_ENDIAN], Offers { query_retrieve: false, ..all() }, Err(reason));
     }
 
-    /// PS3.4 §C.5.1.1: relational queries are agreed to where they are asked for; the other options are not.
+    /// PS3.4 §C.5.1.1, §C.5.2.1: relational queries, combined date-time and fuzzy name matching are agreed to where they
+    /// are asked for; time zones and enhanced multi-frame conversion are not, nor is anything but relational for C-GET.
     #[test]
-    fn relational_queries_are_agreed_to() {
-        let asked = |information: &[u8]| {
-            let item = UserVariableItem::SopClassExtendedNegotiationSubItem(FIND.into(), information.to_vec());
-            let (accepted, contexts) =
-                accept(&request(&[(FIND, &[IMPLICIT_VR_LITTLE_ENDIAN])], vec![item]), all()).unwrap();
-            (accepted.user_variables.last().cloned(), contexts[&1].relational)
+    fn extended_negotiation_is_answered() {
+        let check = |uid: &str, information: &[u8], answer: &[u8], agreed: [bool; 3]| {
+            let item = |bytes: &[u8]| UserVariableItem::SopClassExtendedNegotiationSubItem(uid.into(), bytes.to_vec());
+            let asked = request(&[(uid, &[IMPLICIT_VR_LITTLE_ENDIAN])], vec![item(information)]);
+            let (accepted, contexts) = accept(&asked, all()).unwrap();
+            let [relational, combined, fuzzy] = agreed;
+            assert_eq!(accepted.user_variables.last(), Some(&item(answer)));
+            assert_eq!(contexts[&1].extended, Extended { relational, combined, fuzzy });
         };
-        let answer = |byte| UserVariableItem::SopClassExtendedNegotiationSubItem(FIND.into(), vec![byte]);
-        assert_eq!(asked(&[1, 1, 1]), (Some(answer(1)), true));
-        assert_eq!(asked(&[0]), (Some(answer(0)), false));
+        check(FIND, &[1, 1, 1, 1, 1], &[1, 1, 1, 0, 0], [true, true, true]);
+        check(FIND, &[1], &[1], [true, false, false]);
+        check(FIND, &[0, 0, 1], &[0, 0, 1], [false, false, true]);
+        check(FIND, &[2, 1], &[0, 1], [false, true, false]);
+        check(GET, &[1, 1], &[1, 0], [true, false, false]);
+        check(FIND, &[1; 9], &[1, 1, 1, 0, 0], [true, true, true]);
     }
 
     /// Asynchronous operations and user identity are not negotiated: no sub-item answers them (PS3.7 §D.3.3.3, §D.3.3.7).

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use dicom_ul::pdu::{MAXIMUM_PDU_SIZE, Pdu, read_pdu, write_pdu};
+use dicom_ul::pdu::{AbortRQServiceProviderReason, MAXIMUM_PDU_SIZE, Pdu, read_pdu, write_pdu};
 use futures::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
@@ -50,13 +50,16 @@ pub struct Connection {
     pdu_bytes_max: usize,
     /// For messages: the address, later the AE title.
     pub peer: String,
+    /// What an A-ABORT gives as its reason (PS3.8 Table 9-26).
+    pub abort_reason: AbortRQServiceProviderReason,
 }
 
 impl Connection {
     /// Takes over a stream to `peer`; every wait on it ends after `idle`.
     pub fn new(stream: Box<dyn Stream>, peer: String, idle: Duration, pdu_bytes_max: u32) -> Self {
         let socket = BufReader::with_capacity(64 << 10, stream);
-        Connection { socket, idle, pdu_bytes_max: pdu_bytes_max as usize, peer }
+        let abort_reason = AbortRQServiceProviderReason::ReasonNotSpecified;
+        Connection { socket, idle, pdu_bytes_max: pdu_bytes_max as usize, peer, abort_reason }
     }
 
     /// The stream itself, for a test that says what it likes.
@@ -86,6 +89,21 @@ impl Connection {
         Error::Association { peer: self.peer.clone(), detail: detail.to_string() }
     }
 
+    /// The error of a PDU that is not expected here, or not known at all (PS3.8 §9.2, action AA-8).
+    pub fn unexpected(&mut self, pdu: &Pdu) -> Error {
+        self.abort_reason = match pdu {
+            Pdu::Unknown { .. } => AbortRQServiceProviderReason::UnrecognizedPdu,
+            _ => AbortRQServiceProviderReason::UnexpectedPdu,
+        };
+        self.error("a PDU that does not belong here")
+    }
+
+    /// The error of a PDU with something in it that cannot be.
+    pub fn invalid(&mut self, detail: impl ToString) -> Error {
+        self.abort_reason = AbortRQServiceProviderReason::InvalidPduParameter;
+        self.error(detail)
+    }
+
     /// The next PDU.
     ///
     /// # Errors
@@ -97,12 +115,12 @@ impl Connection {
             Ok(Ok(None)) => Ok(Incoming::Closed),
             Ok(Ok(Some((P_DATA, body)))) => {
                 let values = values(body.slice(6..));
-                values.map(Incoming::Data).ok_or_else(|| self.error("a P-DATA-TF PDU is malformed"))
+                values.map(Incoming::Data).ok_or_else(|| self.invalid("a P-DATA-TF PDU is malformed"))
             }
             Ok(Ok(Some((_, whole)))) => match read_pdu(whole, MAXIMUM_PDU_SIZE, false) {
                 Ok(Some(pdu)) => Ok(Incoming::Control(pdu)),
-                Ok(None) => Err(self.error("a PDU ends inside one of its items")),
-                Err(error) => Err(self.error(error)),
+                Ok(None) => Err(self.invalid("a PDU ends inside one of its items")),
+                Err(error) => Err(self.invalid(error)),
             },
         }
     }

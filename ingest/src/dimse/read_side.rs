@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use super::Extended;
 use super::exchange::Outflow;
 use super::identifier::{Key, Level, Wanted};
 use super::peers::Peer;
@@ -59,11 +60,18 @@ pub trait ReadSide: Send + Sync {
     /// Whether matching on this key is supported at this level (PS3.4 §C.2.2.1.3).
     fn supports(&self, level: Level, key: &Key) -> bool;
 
-    /// The matches from number `offset` on (PS3.4 §C.2.2.2). The search is audited.
+    /// The matches from number `offset` on (PS3.4 §C.2.2.2), matched as was agreed on. The search is audited.
     ///
     /// # Errors
     /// [`Unanswered`].
-    async fn find(&self, peer: &Peer, level: Level, keys: &[Key], offset: u32) -> Result<Found, Unanswered>;
+    async fn find(
+        &self,
+        peer: &Peer,
+        level: Level,
+        keys: &[Key],
+        matching: Extended,
+        offset: u32,
+    ) -> Result<Found, Unanswered>;
 
     /// The instances a retrieval names, at most `limit` and one.
     ///

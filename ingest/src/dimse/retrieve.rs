@@ -183,7 +183,7 @@ impl<'a> Association<'a> {
 fn wanted(request: &Request, root: Root, bytes: &[u8]) -> Result<Wanted, Refused> {
     let identifier = Identifier::read(bytes, &request.context.transfer_syntax)?;
     let level = identifier.level(root)?;
-    if !request.context.relational {
+    if !request.context.extended.relational {
         identifier.check_above(root, level)?;
     }
     identifier.wanted(root, level)

@@ -97,7 +97,8 @@ async fn a_peer_finds_what_it_may_view_and_its_name_is_in_the_audit_but_no_text(
     let house = House::new().await;
     let keys =
         [Key { path: vec![0x0010_0010], value: "*=山田*".into() }, Key { path: vec![0x0020_1208], value: "".into() }];
-    let found = house.state.find_for_peer(&workstation(), Level::Study, &keys, 0).await.unwrap();
+    let found =
+        house.state.find_for_peer(&workstation(), Level::Study, keys.to_vec(), Matching::default(), 0).await.unwrap();
     assert_eq!((found.answers.len(), found.more), (1, false));
     assert_eq!(found.answers[0]["00201208"]["Value"][0], 4);
     assert_eq!(found.answers[0]["00080056"]["Value"][0], "ONLINE");
@@ -113,7 +114,7 @@ async fn a_peer_gets_nothing_it_may_not_have() {
     let instance = first(&house).await;
     let nobody = peer_principal("X", "a", false, false);
     let refused = |error: Error| assert!(matches!(error, Error::Forbidden { .. }), "{error}");
-    refused(house.state.find_for_peer(&nobody, Level::Study, &[], 0).await.unwrap_err());
+    refused(house.state.find_for_peer(&nobody, Level::Study, vec![], Matching::default(), 0).await.unwrap_err());
     refused(house.state.select_for_peer(&nobody, &PeerRequest::default(), 9).await.unwrap_err());
     refused(house.state.open_for_peer(&nobody, &instance, EXPLICIT).await.err().unwrap());
     assert!(house.log.of("accessed").is_empty());

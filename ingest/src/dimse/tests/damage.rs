@@ -1,8 +1,12 @@
 //! No bytes of a peer make a panic or hold an association: requests of every kind, damaged.
 
 use super::*;
-use crate::dimse::command::{C_CANCEL_RQ, C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, CommandSet, N_ACTION_RQ, N_EVENT_REPORT_RQ};
+use crate::dimse::command::{
+    C_CANCEL_RQ, C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, Command, CommandSet, N_ACTION_RQ, N_EVENT_REPORT_RQ,
+};
 use crate::dimse::elements::Elements;
+use crate::dimse::identifier::Identifier;
+use crate::dimse::service::Root;
 
 /// A query with a sequence in it, bit by bit damaged on its way: each is answered or aborted, and the next is heard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,4 +66,44 @@ fn pdus(command: &[u8], data_set: &[u8]) -> Vec<u8> {
         out
     };
     [pdu(command, 3), pdu(data_set, 2)].concat()
+}
+
+/// PS3.8 Table 9-26: an A-ABORT of ours says what was wrong.
+#[tokio::test]
+async fn an_abort_gives_its_reason() {
+    use dicom_ul::pdu::{AbortRQServiceProviderReason as Reason, AbortRQSource, Pdu, read_pdu};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = server(|_| ()).await;
+    let checks: [(&[u8], Reason); 4] = [
+        (&[9, 0, 0, 0, 0, 0], Reason::UnrecognizedPdu),
+        (&[6, 0, 0, 0, 0, 4, 0, 0, 0, 0], Reason::UnexpectedPdu),
+        (&[4, 0, 0, 0, 0, 5, 0, 0, 0, 9, 1], Reason::InvalidPduParameter),
+        (&[4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 0], Reason::InvalidPduParameter),
+    ];
+    for (bytes, expected) in checks {
+        let client = Client::open(&server, "CT1", &[(STUDY_FIND, &[IMPLICIT])], &[], 16_384).await;
+        let mut socket = client.exchange.connection.into_stream();
+        socket.write_all(bytes).await.unwrap();
+        socket.flush().await.unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await.unwrap();
+        let aborted = read_pdu(&answer[..], 1 << 16, false).unwrap().unwrap();
+        assert_eq!(aborted, Pdu::AbortRQ { source: AbortRQSource::ServiceProvider(expected) }, "{bytes:?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_a_command_or_an_error(bytes in proptest::collection::vec(proptest::arbitrary::any::<u8>(), 0..300)) {
+        // Proves that no bytes of a command set, an Identifier or a text make a panic.
+        let _ = Command::read(&bytes, "x");
+        for syntax in [IMPLICIT, EXPLICIT] {
+            let based = [&b"\x08\0\x52\0CS\x06\0STUDY "[..], &bytes].concat();
+            for bytes in [&bytes, &based] {
+                if let Ok(identifier) = Identifier::read(bytes, syntax) {
+                    let _ = (identifier.keys(), identifier.wanted(Root::Patient, Level::Image));
+                }
+            }
+        }
+    }
 }

@@ -39,7 +39,7 @@ impl ReadSide for FakeReadSide {
         key.path != [0x0008_0090]
     }
 
-    async fn find(&self, _: &Peer, level: Level, keys: &[Key], offset: u32) -> Result<Found, Unanswered> {
+    async fn find(&self, _: &Peer, level: Level, keys: &[Key], _: Extended, offset: u32) -> Result<Found, Unanswered> {
         self.asked.lock().unwrap().push((level, keys.to_vec(), offset));
         if keys.iter().any(|key| key.value == "bad") {
             return Err(Unanswered::Invalid("the value of StudyDate is not a date".into()));
