@@ -44,7 +44,7 @@ impl ReadSide for FakeReadSide {
         if keys.iter().any(|key| key.value == "bad") {
             return Err(Unanswered::Invalid("the value of StudyDate is not a date".into()));
         }
-        let answers = self.answers.lock().unwrap().clone();
+        let answers = self.answers.lock().unwrap();
         let page: Vec<_> = answers.iter().skip(offset as usize).take(PAGE).cloned().collect();
         Ok(Found { more: offset as usize + page.len() < answers.len(), answers: page })
     }
