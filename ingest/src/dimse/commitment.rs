@@ -5,35 +5,33 @@
 //! peer's address; a peer without an address is told when it associates again. Requests and reports are events of the
 //! log `commitments`, so that what is owed at the end of the program is owed at its next start.
 
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use archive::{EventLog, Reader};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
-use transcode::data_set::{Limits, VR};
+use transcode::data_set::Limits;
 
 use super::DimseLimits;
 use super::association::{Association, Request};
-use super::elements::Elements;
-use super::identifier::{Identifier, Refused};
+use super::identifier::Refused;
 use super::negotiate::PLAIN;
 use super::peers::{Peer, Peers};
 use super::scu::{Proposal, Scu};
-use super::service::{STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE};
+use super::service::STORAGE_COMMITMENT;
 use super::transport::Transport;
-use crate::admit::{self, is_key, tags};
+use crate::admit;
 use crate::door::Now;
 use crate::error::{
-    CLASS_INSTANCE_CONFLICT, DUPLICATE_TRANSACTION_UID, INVALID_ARGUMENT_VALUE, NO_SUCH_ACTION,
-    NO_SUCH_OBJECT_INSTANCE, PROCESSING_FAILURE, RESOURCE_LIMITATION, Result,
+    CLASS_INSTANCE_CONFLICT, DUPLICATE_TRANSACTION_UID, NO_SUCH_OBJECT_INSTANCE, PROCESSING_FAILURE,
+    RESOURCE_LIMITATION, Result,
 };
+use record::{Asked, Logged, Named, Outcome, asked, owed, refused};
 
-/// The only Action Type ID (PS3.4 Table J.3.2-1).
-const REQUEST_STORAGE_COMMITMENT: u16 = 1;
 /// Commitments that are owed at the same time at the most.
 const OWED_MAX: usize = 10_000;
 /// Commitments whose instances are read at the same time.
@@ -46,38 +44,6 @@ const RETRY_S_MIN: u64 = 5;
 const RETRY_S_MAX: u64 = 3600;
 /// Tries after which a report is given up: about four days.
 const TRIES_MAX: u32 = 100;
-
-/// An instance as the peer names it: SOP Class UID and SOP Instance UID.
-type Named = (String, String);
-
-/// What a peer asked to be committed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
-    ae_title: String,
-    transaction_uid: String,
-    instances: Vec<Named>,
-}
-
-/// A line of the log.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Logged {
-    /// Commitment was requested.
-    Requested(Asked),
-    /// Its outcome was taken by the peer.
-    Reported { ae_title: String, transaction_uid: String, committed: usize, failed: usize },
-    /// It was not, however often it was tried.
-    Abandoned { ae_title: String, transaction_uid: String },
-}
-
-/// What became of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    transaction_uid: String,
-    committed: Vec<Named>,
-    /// With the Failure Reason (0008,1197) of each.
-    failed: Vec<(Named, u16)>,
-}
 
 /// A report on its way to an association.
 pub struct Report {
@@ -122,39 +88,6 @@ struct Shared {
 struct Associated {
     ae_title: String,
     queue: mpsc::Sender<Report>,
-}
-
-impl Outcome {
-    /// Event Type ID: 1 all committed, 2 failures exist (PS3.4 Table J.3.3-1).
-    pub fn event_type(&self) -> u16 {
-        if self.failed.is_empty() { 1 } else { 2 }
-    }
-
-    /// The event information (PS3.4 Table J.3.3-1).
-    pub fn data_set(&self, transfer_syntax: &str, ae_title: &str) -> Vec<u8> {
-        let mut elements = Elements::new(transfer_syntax);
-        elements.text(tags::RETRIEVE_AE_TITLE, VR::AE, ae_title);
-        elements.text(tags::TRANSACTION_UID, VR::UI, &self.transaction_uid);
-        let empty = elements.item();
-        let item = |(class, instance): &Named| {
-            let mut item = empty.clone();
-            item.text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, class);
-            item.text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, instance);
-            item
-        };
-        if !self.failed.is_empty() {
-            let failed = self.failed.iter().map(|(named, reason)| {
-                let mut item = item(named);
-                item.number(tags::FAILURE_REASON, *reason);
-                item
-            });
-            elements.sequence(tags::FAILED_SOP_SEQUENCE, failed);
-        }
-        if !self.committed.is_empty() {
-            elements.sequence(tags::REFERENCED_SOP_SEQUENCE, self.committed.iter().map(item));
-        }
-        elements.into_bytes()
-    }
 }
 
 impl Reports {
@@ -444,60 +377,6 @@ impl Association<'_> {
             Err(refused) => self.refuse(request, &refused).await,
         }
     }
-}
-
-/// What is to be committed (PS3.4 Table J.3.2-1).
-fn asked(request: &Request, bytes: &[u8], ae_title: &str) -> Result<Asked, Refused> {
-    let command = &request.command;
-    if command.action_type != REQUEST_STORAGE_COMMITMENT {
-        return Err(refused(NO_SUCH_ACTION, "Action Type ID is not 1"));
-    }
-    if command.sop_instance_uid != STORAGE_COMMITMENT_INSTANCE {
-        return Err(refused(NO_SUCH_OBJECT_INSTANCE, "not the well-known SOP Instance UID"));
-    }
-    let identifier = Identifier::read(bytes, &request.context.transfer_syntax)
-        .map_err(|why| Refused { status: INVALID_ARGUMENT_VALUE, ..why })?;
-    let transaction_uid = identifier.text(tags::TRANSACTION_UID).filter(|uid| is_key(uid));
-    let transaction_uid = transaction_uid.ok_or_else(|| refused(INVALID_ARGUMENT_VALUE, "no Transaction UID"))?;
-    let items = identifier.data_set.items(tags::REFERENCED_SOP_SEQUENCE);
-    let instances: Option<Vec<Named>> = items
-        .iter()
-        .map(|item| {
-            let uid = |tag| item.data_set.uid(tag).filter(|uid| is_key(uid)).map(str::to_owned);
-            Some((uid(tags::REFERENCED_SOP_CLASS_UID)?, uid(tags::REFERENCED_SOP_INSTANCE_UID)?))
-        })
-        .collect();
-    let instances = instances.filter(|instances| !instances.is_empty());
-    let instances =
-        instances.ok_or_else(|| refused(INVALID_ARGUMENT_VALUE, "Referenced SOP Sequence names no instances"))?;
-    Ok(Asked { ae_title: ae_title.to_owned(), transaction_uid, instances })
-}
-
-fn refused(status: u16, comment: &str) -> Refused {
-    Refused { status, element: None, comment: comment.into() }
-}
-
-/// What was requested and neither reported nor given up.
-fn owed(log: &EventLog) -> archive::Result<BTreeMap<Named, Asked>> {
-    let mut owed = BTreeMap::new();
-    for logged in log.read_from(1) {
-        match read(logged?.event) {
-            Some(Logged::Requested(asked)) => {
-                owed.insert((asked.ae_title.clone(), asked.transaction_uid.clone()), asked);
-            }
-            Some(
-                Logged::Reported { ae_title, transaction_uid, .. } | Logged::Abandoned { ae_title, transaction_uid },
-            ) => {
-                owed.remove(&(ae_title, transaction_uid));
-            }
-            None => tracing::warn!("an event of the log of commitments was not understood"),
-        }
-    }
-    Ok(owed)
-}
-
-fn read(event: Value) -> Option<Logged> {
-    serde_json::from_value(event).ok()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
