@@ -10,6 +10,7 @@ mod amendment;
 mod batches;
 mod body;
 pub mod catalogue;
+mod changes;
 mod disk;
 mod error;
 mod event_log;
@@ -32,6 +33,7 @@ mod writer;
 
 pub use amendment::{Act, Amendment};
 pub use body::{Body, ReadSeek};
+pub use changes::{ChangeMarks, ChangesSince, PackedStudy, ReceivedStudy};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};

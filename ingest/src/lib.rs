@@ -5,6 +5,7 @@
 //! durable; only then does the door answer its sender.
 
 pub mod admit;
+pub mod changes;
 mod compare;
 mod door;
 mod error;
@@ -19,12 +20,14 @@ mod receipt_page;
 mod receive;
 pub mod renditions;
 pub mod repack;
+pub mod scu;
 mod storage_scp;
 mod stow;
 
 #[cfg(test)]
 mod fake;
 
+pub use changes::{Change, ChangeFeed};
 pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
 pub use error::{Error, Result};
 pub use intake::Intake;

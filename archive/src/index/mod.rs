@@ -4,6 +4,7 @@
 //! commit: what it forgets in a power cut is replayed from the intake segments, the packs and the event logs, which are
 //! (docs/decisions/0003-one-sync-a-group.md).
 
+mod changes;
 mod insert;
 mod packs;
 mod places;
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+pub(crate) use changes::{packed_since, received_since};
 pub(crate) use insert::insert;
 pub use packs::{PackRow, Repackable};
 pub(crate) use packs::{
