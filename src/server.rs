@@ -76,6 +76,7 @@ impl Server {
             }
         };
         let mut tasks = vec![tokio::spawn(serve)];
+        tasks.push(tokio::spawn(house.change_feed()?.run(stopped.clone())));
         if let Some(listen) = dimse.listen {
             let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
             tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
@@ -89,6 +90,7 @@ impl Server {
     /// Stops listening, finishes what is under way, and writes the audit's last counts.
     pub async fn stop(self) -> Result<()> {
         let _ = self.stop.send(true);
+        self.viewer.stop_streams();
         for task in self.tasks {
             // A client that never ends may not hold the program for ever.
             let _ = tokio::time::timeout(Duration::from_secs(30), task).await;
@@ -169,7 +171,7 @@ async fn remove_replaced(house: &House, replaced_keep_s: u64) {
 
 /// Copies the event logs, which no image could bring back, among the objects.
 async fn snapshot_logs(house: &House) {
-    for name in ["audit", "receipts", "tokens"] {
+    for name in crate::wiring::EVENT_LOGS {
         if let Err(error) = house.reader.snapshot_log(name).await {
             tracing::error!(%error, name, "the event log could not be copied; it is tried again");
         }

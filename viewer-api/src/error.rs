@@ -62,6 +62,12 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// As many streams are open as there may be.
+    #[error("{limit} streams of changes are open, which is as many as there may be")]
+    TooManyStreams {
+        /// The limit.
+        limit: usize,
+    },
     /// The audit record could not be made durable, so nothing is served.
     #[error("the access could not be recorded, so nothing was served: {0}")]
     Audit(String),
@@ -104,7 +110,9 @@ impl Error {
             Error::Forbidden { .. } | Error::CrossSite => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => StatusCode::NOT_FOUND,
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
-            Error::Audit(_) | Error::Tokens(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Error::TooManyStreams { .. } | Error::Audit(_) | Error::Tokens(_) | Error::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -124,6 +132,7 @@ impl Error {
             Error::TooBroad { .. } => "name the study, or search by SOPInstanceUID",
             Error::TooLarge { .. } => "retrieve the instance and decode it there",
             Error::Audit(_) | Error::Tokens(_) => "tell the administrator to look at the disk and at the server's log",
+            Error::TooManyStreams { .. } => "ask for pages of JSON instead, with wait=60",
             Error::Stopping => "try again in a moment",
             Error::Archive(_) => "run `tsunagu verify` to see what is damaged",
             Error::Pixels { .. } => "retrieve the instance as it is held; it is kept unchanged",

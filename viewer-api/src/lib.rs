@@ -9,6 +9,7 @@
 mod access;
 mod assets;
 mod audit;
+mod changes;
 mod clock;
 mod document;
 mod error;

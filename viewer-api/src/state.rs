@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::access::{Principal, Sessions, Tokens};
 use crate::audit::{Audit, AuditLog};
+use crate::changes::Streams;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::pool::Pool;
@@ -26,6 +27,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     pool: Pool,
     shown: ShownLast,
+    streams: Streams,
     public_url: Option<String>,
 }
 
@@ -64,6 +66,7 @@ impl ViewerState {
             clock,
             pool: Pool::new(options.decoders_max),
             shown: ShownLast::default(),
+            streams: Streams::default(),
             public_url: options.public_url,
         };
         ViewerState { shared: Arc::new(shared) }
@@ -82,6 +85,11 @@ impl ViewerState {
         self.shared.audit.close().await
     }
 
+    /// Ends the streams of changes that are open, so that the listener can stop; their readers open them again elsewhere.
+    pub fn stop_streams(&self) {
+        self.shared.streams.stop();
+    }
+
     /// Where accesses are recorded.
     pub fn audit(&self) -> &Audit {
         &self.shared.audit
@@ -97,6 +105,10 @@ impl ViewerState {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.shared.sessions
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.shared.streams
     }
 
     pub(crate) fn shown(&self) -> &ShownLast {

@@ -56,6 +56,8 @@ pub enum Service {
     ThumbnailOfInstance,
     /// A small picture of a frame.
     ThumbnailOfFrame,
+    /// What the archive did, in order.
+    Changes,
     /// Exchange a token for a session cookie, or end the session.
     Session,
     /// Exchange the code of a one-time link for a session cookie.
@@ -105,6 +107,7 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
         VIEW,
     ),
+    (Service::Changes, "/changes", VIEW),
     (Service::Session, "/session", Needs::Nothing),
     (Service::SignIn, "/sign-in", Needs::Nothing),
     (Service::Page, "/", Needs::Nothing),

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod changes;
 mod fixture;
 mod retrieve;
 mod search;
