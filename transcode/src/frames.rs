@@ -119,7 +119,7 @@ fn full_chrominance(d: &PixelDescription, bytes: &[u8]) -> Result<Frame> {
 }
 
 /// One deflated frame; what it inflates to is known, so a bomb is cut off there.
-fn inflate(d: &PixelDescription, bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn inflate(d: &PixelDescription, bytes: &[u8]) -> Result<Vec<u8>> {
     let wanted = frame_bytes(d)?;
     if wanted as u64 > 2 * SAMPLES_MAX {
         return Err(Error::TooLarge { what: "bytes of a frame", claimed: wanted as u64, limit: 2 * SAMPLES_MAX });

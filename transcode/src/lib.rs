@@ -15,6 +15,7 @@ mod instance;
 mod jpeg;
 mod jpeg_ls;
 mod layout;
+pub mod outgoing;
 pub mod policy;
 pub mod recipe;
 mod render;

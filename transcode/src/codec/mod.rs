@@ -59,6 +59,19 @@ pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
     (Coders::default().encode)(frame)
 }
 
+/// As [`encode`], for any transfer syntax of lossless codestreams: JPEG 2000 Part 1 under .90 and .91, else HTJ2K, which keeps
+/// the rules of .202 also under .201 and .203.
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_for(transfer_syntax_uid: &str, frame: &Samples, colour_transform: bool) -> Result<Vec<u8>> {
+    match transfer_syntax_uid {
+        JPEG_2000_LOSSLESS | "1.2.840.10008.1.2.4.91" => encode_part_1_as(frame, colour_transform),
+        _ if colour_transform => encode_htj2k(frame),
+        _ => encode_components(frame),
+    }
+}
+
 /// As [`encode`], but components are coded as they are: what they are is for the Data Set to say (YBR_FULL).
 ///
 /// # Errors
@@ -75,8 +88,13 @@ fn encode_htj2k(frame: &Samples) -> Result<Vec<u8>> {
 /// openjp2 refuses a codestream that outgrows the buffer it guesses (1.4 times the samples): noise of few bits, which the
 /// wavelet makes longer. Without decompositions it fits, but for colour noise of one or two bits.
 fn encode_part_1(frame: &Samples) -> Result<Vec<u8>> {
+    encode_part_1_as(frame, true)
+}
+
+fn encode_part_1_as(frame: &Samples, colour_transform: bool) -> Result<Vec<u8>> {
     let levels = levels(frame.width(), frame.height());
-    contained("openjp2", || openjp2::encode(frame, levels).or_else(|_| openjp2::encode(frame, 0)))
+    let encode = |levels| openjp2::encode(frame, levels, colour_transform);
+    contained("openjp2", || encode(levels).or_else(|_| encode(0)))
 }
 
 /// Decodes one codestream, JPEG 2000 Part 1 or HTJ2K, bare or in JP2 boxes, to samples with the colour transform undone.
