@@ -75,6 +75,14 @@ pub enum Error {
         /// What happened, and what to do.
         detail: String,
     },
+    /// A file of rules cannot be read, or says what cannot be meant.
+    #[error("{path}: {detail}")]
+    Rules {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// A blocking task was stopped because the program is ending.
     #[error("the program is shutting down")]
     Stopping,

@@ -10,6 +10,8 @@ mod compare;
 mod door;
 mod error;
 pub mod files;
+pub mod forward;
+pub mod gateway;
 pub mod import;
 mod intake;
 mod original;

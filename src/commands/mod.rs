@@ -3,6 +3,8 @@
 mod audit;
 mod demo;
 mod export;
+mod forward;
+mod gateway;
 mod generate;
 mod import;
 mod pack;
@@ -28,6 +30,8 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(cli, args).await,
         Command::Import(args) => import::run(cli, args).await,
         Command::Push(args) => push::run(cli, args).await,
+        Command::Forward(args) => forward::run(cli, args).await,
+        Command::Gateway(args) => gateway::run(cli, args).await,
         Command::Export(args) => export::run(cli, args).await,
         Command::Receipt(args) => receipt::run(cli, args).await,
         Command::Quarantine(args) => quarantine::run(cli, args).await,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::forward::Forwarding;
 use crate::cli::{Cli, Serve};
 use crate::output;
 use crate::server::{DICOM_WEB, Dimse, Packing, Server};
@@ -22,6 +23,7 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
     };
     let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
     let packing = Packing { pack_after_s, replaced_keep_s: args.replaced_keep_s };
+    let forwarding = args.forward.as_deref().map(|rules| Forwarding::open(&house.reader, rules)).transpose()?;
     let server = Server::start(Arc::clone(&house), args.listen, dimse, packing).await?;
     say!("Viewer    http://{}/", server.http);
     say!("DICOMweb  http://{}{DICOM_WEB}", server.http);
@@ -29,7 +31,11 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
         say!("DICOM     {}@{listen}", args.aet);
     }
     say!("Tokens    tsunagu --data {} token issue NAME --role reader", cli.data.display());
+    let forwarding = forwarding.map(Forwarding::start);
     until_stopped().await;
+    if let Some(forwarding) = forwarding {
+        forwarding.stop().await;
+    }
     server.stop().await?;
     let alarm = house.packer.stopped();
     let object = json!({ "stopped": true, "packing_stopped": alarm });

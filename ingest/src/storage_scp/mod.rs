@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::door::Doorway;
 use association::Association;
-pub(crate) use meta::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
+pub(crate) use meta::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Meta};
 use pdu::Connection;
 
 /// Bounds of the C-STORE door.

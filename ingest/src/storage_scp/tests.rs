@@ -98,7 +98,7 @@ async fn anything_is_stored_as_sent() {
     assert_eq!(store(&mut client, 5, PRIVATE, "1.2.4", &data[..9_999]).await, 0);
     client.release().await.unwrap();
     let handed = server.gate.handed.lock().unwrap().clone();
-    let meta = meta::Meta {
+    let meta = Meta {
         sop_class_uid: CT,
         sop_instance_uid: "1.2.3",
         transfer_syntax_uid: "1.2.840.10008.1.2.4.80",
