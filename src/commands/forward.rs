@@ -57,7 +57,10 @@ async fn send(cli: &Cli, rules: &Path, once: bool) -> Result<ExitCode> {
 /// Where no server runs, what was imported since is told now; where one runs, it does that.
 async fn bring_feed_up_to_date(cli: &Cli) -> Result<()> {
     match wiring::open(&cli.data).await {
-        Ok(house) => Ok(drop(house.change_feed()?.catch_up().await?)),
+        Ok(house) => {
+            house.change_feed()?.catch_up().await?;
+            Ok(())
+        }
         Err(error) if matches!(error.downcast_ref(), Some(archive::Error::Locked { .. })) => Ok(()),
         Err(error) => Err(error),
     }

@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod faults;
 mod faulty_disk;
+mod gateway;
 mod house;
 mod killed;
 mod large;
