@@ -76,7 +76,11 @@ impl Server {
             }
         };
         let mut tasks = vec![tokio::spawn(serve)];
-        tasks.push(tokio::spawn(house.change_feed()?.run(stopped.clone())));
+        match house.change_feed() {
+            Ok(feed) => tasks.push(tokio::spawn(feed.run(stopped.clone()))),
+            // Taking in and serving do not depend on it; whoever follows it has to be told.
+            Err(error) => tracing::error!(%error, "THE CHANGE FEED CANNOT BE WRITTEN; tsunagu audit verify says more"),
+        }
         if let Some(listen) = dimse.listen {
             let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
             tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));

@@ -138,7 +138,7 @@ async fn from_a_centre_to_a_hospital_each_image_arrives_once_whatever_is_killed(
 
     // A modality stores; the gateway is killed half way, and what was not answered is stored again.
     let kinds = [Kind::ChestCt, Kind::Chest, Kind::BrainMr];
-    let studies: Vec<Study> = kinds.iter().zip(1..).map(|(kind, at)| Study::new(*kind, 90, Scale::Small, at)).collect();
+    let studies: Vec<Study> = kinds.iter().zip(1..).map(|(kind, at)| Study::new(*kind, 90 + at as u64, Scale::Small, at)).collect();
     let files: Vec<File> = studies.iter().flat_map(|study| study.files().collect::<Vec<_>>()).collect();
     let sent: BTreeMap<String, Bytes> =
         files.iter().map(|file| (file.sop_instance_uid.clone(), data_set(&file.bytes))).collect();
@@ -209,7 +209,9 @@ async fn from_a_centre_to_a_hospital_each_image_arrives_once_whatever_is_killed(
     let told = client_changes(&exchange.url, &exchange_token).await;
     assert!(studies.iter().all(|study| told.contains(&study.study_instance_uid)), "each study is in the feed");
     drop((gateway, hospital_gateway));
-    [exchange, second, hospital].into_iter().for_each(|server| drop(server.kill()));
+    for server in [exchange, second, hospital] {
+        server.kill();
+    }
     for (data, count) in [(&exchange_data, files.len()), (&second_data, files.len()), (&hospital_data, expected)] {
         assert_eq!(verify(data)["instances"], count, "an instance is held twice, or not at all");
     }

@@ -9,7 +9,7 @@ use transcode::outgoing::can_become;
 use super::prepare::Prepared;
 use super::rules::Destination;
 use super::verdict::{Trouble, Verdict, verdict};
-use crate::scu::{Accepted, CONTEXTS_MAX, IMPLICIT_VR_LITTLE_ENDIAN, Peer, Proposal, Scu, StoreRequest};
+use crate::scu::{Accepted, CONTEXTS_MAX, IMPLICIT_VR_LITTLE_ENDIAN, Peer, Proposal, Scu, ScuError, StoreRequest};
 
 /// One association after another with one peer.
 pub struct CStore {
@@ -85,7 +85,10 @@ impl CStore {
                 self.proposed.clear();
                 // Whether it is stored is unknown. It may be this instance that the peer falls over, so it is the study's
                 // trouble; a peer that is gone shows at the next association.
-                Err(Trouble::study(error))
+                Err(match error {
+                    ScuError::Source { .. } => Trouble::source(error),
+                    error => Trouble::broken(error),
+                })
             }
         }
     }

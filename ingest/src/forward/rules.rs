@@ -259,7 +259,7 @@ impl Destination {
     ///
     /// # Errors
     /// A sentence, where the file of authorities cannot be read.
-    pub(super) fn peer(&self) -> std::result::Result<Option<Peer>, String> {
+    pub(crate) fn peer(&self) -> std::result::Result<Option<Peer>, String> {
         let Address::Dimse { ae_title, calling_ae_title, host, port, ca_file } = &self.address else {
             return Ok(None);
         };

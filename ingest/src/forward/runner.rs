@@ -296,20 +296,23 @@ impl Shared {
 
     fn halted(&self, to: &Destination, job: u64, halted: Halted, down: u32) -> (Vec<Act>, Turn) {
         let attempts = self.book.job(job).map_or(0, |job| job.attempts) + 1;
-        let (why, wait_ms, counted, is_down) = match halted {
-            Halted::Held(why) => (why, HELD_MS, false, false),
-            Halted::Trouble(Trouble { why, of_study, retry_after_s }) => {
+        let (why, wait_ms, counted, patience) = match halted {
+            Halted::Held(why) => (why, HELD_MS, false, None),
+            Halted::Trouble(Trouble { why, of_study, patience, retry_after_s }) => {
                 let wait_ms = self.world.back_off_ms(if of_study { attempts } else { down }, to.retry_s_max);
                 let asked_ms = retry_after_s.unwrap_or(0).min(to.retry_s_max).saturating_mul(1000);
-                (why, wait_ms.max(asked_ms), of_study, !of_study)
+                if !of_study {
+                    let due = self.world.after_ms(wait_ms.max(asked_ms));
+                    return (vec![Act::Failed { job, why, due, counted: false }], Turn::Down(wait_ms.max(asked_ms)));
+                }
+                (why, wait_ms.max(asked_ms), true, patience)
             }
         };
-        if counted && attempts >= to.attempts_max {
+        if patience.is_some_and(|times| attempts >= to.attempts_max.saturating_mul(times)) {
             return (vec![Act::GaveUp { job, why }], Turn::Worked);
         }
         let due = self.world.after_ms(wait_ms);
-        let turn = if is_down { Turn::Down(wait_ms) } else { Turn::Worked };
-        (vec![Act::Failed { job, why, due, counted }], turn)
+        (vec![Act::Failed { job, why, due, counted }], Turn::Worked)
     }
 
     /// Sends what is left of a study, and what comes for it meanwhile.
@@ -317,7 +320,7 @@ impl Shared {
         let mut sender = Sender::to(to, &self.spool)?;
         loop {
             let job = self.book.job(job.id).unwrap_or_else(|| job.clone());
-            let listed = self.source.instances(&job.study).await.map_err(Trouble::study)?;
+            let listed = self.source.instances(&job.study).await.map_err(Trouble::source)?;
             let waiting: Vec<Outgoing> = listed.into_iter().filter(|one| !job.has_settled(one)).collect();
             if waiting.is_empty() {
                 sender.close().await;
@@ -394,7 +397,7 @@ impl Shared {
         }
         match (trouble, later) {
             (Some(trouble), _) => Err(trouble.into()),
-            (None, Some(why)) => Err(Trouble::study(why).into()),
+            (None, Some(why)) => Err(Trouble::put_off(why).into()),
             (None, None) => Ok(()),
         }
     }
@@ -411,7 +414,7 @@ impl Shared {
     /// The file of an instance as it is to be sent, and whether its patient's ID was changed.
     async fn prepare(&self, to: &Destination, job: &Job, one: Outgoing) -> Result<(Prepared, bool), Unsent> {
         let file = self.source.file(&one).await.map_err(|unread| match unread {
-            Unread::Later(why) => Unsent::Halted(Trouble::study(why).into()),
+            Unread::Later(why) => Unsent::Halted(Trouble::source(why).into()),
             Unread::Never(why) => Unsent::Never(why),
         })?;
         let (file, coerced) = self.reconciled(to, job, file).await?;

@@ -68,10 +68,10 @@ impl Stow {
         }
         let sent = tokio::time::timeout(Duration::from_secs(ANSWER_S_MAX), request.send()).await;
         let response = match sent {
-            Err(_) => return Err(Failed::Trouble(Trouble::study(format!("no answer in {ANSWER_S_MAX} s")))),
+            Err(_) => return Err(Failed::Trouble(Trouble::broken(format!("no answer in {ANSWER_S_MAX} s")))),
             Ok(Err(error)) if error.is_connect() => return Err(Failed::Trouble(Trouble::down(said(&error)))),
             // The connection broke: whether they are stored is unknown, and sending them again is safe.
-            Ok(Err(error)) => return Err(Failed::Trouble(Trouble::study(said(&error)))),
+            Ok(Err(error)) => return Err(Failed::Trouble(Trouble::broken(said(&error)))),
             Ok(Ok(response)) => response,
         };
         self.read(response, instances).await
@@ -80,7 +80,7 @@ impl Stow {
     async fn read(&self, response: Response, instances: &[Prepared]) -> Result<Vec<Verdict>, Failed> {
         let (status, retry_after_s) = (response.status(), retry_after_s(&response));
         let answered = matches!(status, StatusCode::OK | StatusCode::ACCEPTED | StatusCode::CONFLICT);
-        let body = read_bounded(response).await.map_err(|why| Failed::Trouble(Trouble::study(why)))?;
+        let body = read_bounded(response).await.map_err(|why| Failed::Trouble(Trouble::broken(why)))?;
         let answer = serde_json::from_slice::<Value>(&body).ok();
         if let Some(answer) = answer.filter(|answer| answered && is_store_response(answer)) {
             return Ok(verdicts(&answer, instances));
@@ -90,7 +90,7 @@ impl Stow {
             _ if is_passing(status) => Failed::Trouble(Trouble { retry_after_s, ..Trouble::down(why) }),
             401 | 403 | 404 | 405 => Failed::Trouble(Trouble::down(format!("{why}; are address and token right?"))),
             400 | 409 | 413 | 415 | 422 => Failed::Body(why),
-            _ => Failed::Trouble(Trouble::study(format!("{why}, which is no Store Instances response"))),
+            _ => Failed::Trouble(Trouble::broken(format!("{why}, which is no Store Instances response"))),
         })
     }
 }

@@ -24,19 +24,35 @@ pub struct Trouble {
     pub why: String,
     /// Only this study is concerned: the destination is there.
     pub of_study: bool,
+    /// Given up after so many times the attempts that the destination's rule allows; never if `None`.
+    pub patience: Option<u32>,
     /// Not before so many seconds, if the peer said.
     pub retry_after_s: Option<u64>,
 }
 
+/// A connection that breaks off may be the network's fault as well as this instance's: far more attempts than for an
+/// answer, and yet an end, lest one instance brings a peer down for ever.
+const BROKEN_PATIENCE: u32 = 10;
+
 impl Trouble {
-    /// The destination is not there, or does not let us in.
+    /// The destination is not there, or does not let us in: it is waited for.
     pub fn down(why: impl ToString) -> Trouble {
-        Trouble { why: why.to_string(), of_study: false, retry_after_s: None }
+        Trouble { why: why.to_string(), of_study: false, patience: None, retry_after_s: None }
     }
 
-    /// The destination is there, and something went wrong with this study.
-    pub fn study(why: impl ToString) -> Trouble {
-        Trouble { why: why.to_string(), of_study: true, retry_after_s: None }
+    /// The destination is there, and the connection broke over this study.
+    pub fn broken(why: impl ToString) -> Trouble {
+        Trouble { of_study: true, patience: Some(BROKEN_PATIENCE), ..Trouble::down(why) }
+    }
+
+    /// The destination puts an instance of this study off.
+    pub fn put_off(why: impl ToString) -> Trouble {
+        Trouble { of_study: true, patience: Some(1), ..Trouble::down(why) }
+    }
+
+    /// The study cannot be had from where it comes: it is waited for.
+    pub fn source(why: impl ToString) -> Trouble {
+        Trouble { of_study: true, ..Trouble::down(why) }
     }
 }
 

@@ -155,6 +155,59 @@ async fn a_lost_answer_is_said_to_be_lost() {
     assert_eq!(door.gate.files(), ["1.2.3"], "it is stored all the same");
 }
 
+/// A certificate for 127.0.0.1, its key and itself as its authority; `None` where there is no openssl.
+fn certificate(dir: &std::path::Path) -> Option<[std::path::PathBuf; 2]> {
+    let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| dir.join(name));
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=peer"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"])
+        .args(["-keyout", key.to_str().unwrap(), "-out", certificate.to_str().unwrap()])
+        .output();
+    made.is_ok_and(|output| output.status.success()).then_some([key, certificate])
+}
+
+/// Over TLS an instance arrives, and a peer whose certificate no authority of ours vouches for is not spoken to.
+#[tokio::test]
+async fn c_store_goes_over_tls_to_a_peer_that_is_vouched_for() {
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::{ServerConfig, crypto};
+    let dir = tempfile::tempdir().unwrap();
+    let Some([key, certificate]) = certificate(dir.path()) else {
+        return println!("skipped: openssl is not installed");
+    };
+    let chain = vec![CertificateDer::from_pem_file(&certificate).unwrap()];
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config =
+        config.with_no_client_auth().with_single_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let door = door().await;
+    let (behind, listener) = (door.peer.port, TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let Ok(mut near) = acceptor.accept(socket).await else { continue };
+            let mut far = TcpStream::connect(("127.0.0.1", behind)).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        }
+    });
+    let rules = |ca: &std::path::Path| {
+        let text =
+            format!("[[to]]\nname = \"p\"\naet = \"TSUNAGU\"\nhost = \"127.0.0.1\"\nport = {port}\nca-file = {ca:?}");
+        crate::forward::Rules::parse(&text, dir.path()).unwrap().destinations[0].peer().unwrap().unwrap()
+    };
+    let peer = Peer { calling_ae_title: "SENDER".into(), ..rules(&certificate) };
+    let mut scu = Scu::open(&peer, &proposals()).await.unwrap();
+    let id = scu.context(CT, EXPLICIT).unwrap().id;
+    assert_eq!(scu.store(id, &request("1.2.3"), chunks(&[7; 300_000], 40_000)).await.unwrap().status, 0);
+    scu.release().await.unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let [_, stranger] = self::certificate(other.path()).unwrap();
+    let error = Scu::open(&rules(&stranger), &proposals()).await.err().unwrap();
+    assert!(matches!(&error, ScuError::Unreachable { detail, .. } if detail.starts_with("TLS")), "{error}");
+}
+
 /// DCMTK's storescp, which most PACS resemble, takes a real file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dcmtk_takes_what_we_store() {
