@@ -138,7 +138,8 @@ async fn from_a_centre_to_a_hospital_each_image_arrives_once_whatever_is_killed(
 
     // A modality stores; the gateway is killed half way, and what was not answered is stored again.
     let kinds = [Kind::ChestCt, Kind::Chest, Kind::BrainMr];
-    let studies: Vec<Study> = kinds.iter().zip(1..).map(|(kind, at)| Study::new(*kind, 90 + at as u64, Scale::Small, at)).collect();
+    let studies: Vec<Study> =
+        kinds.iter().zip(1..).map(|(kind, at)| Study::new(*kind, 90 + at as u64, Scale::Small, at)).collect();
     let files: Vec<File> = studies.iter().flat_map(|study| study.files().collect::<Vec<_>>()).collect();
     let sent: BTreeMap<String, Bytes> =
         files.iter().map(|file| (file.sop_instance_uid.clone(), data_set(&file.bytes))).collect();
@@ -206,7 +207,7 @@ async fn from_a_centre_to_a_hospital_each_image_arrives_once_whatever_is_killed(
         listed["summary"]["waiting"] == 0 && listed["summary"]["instances"] == files.len()
     })
     .await;
-    let told = client_changes(&exchange.url, &exchange_token).await;
+    let told = Dicomweb::new(&exchange.url, &exchange_token).told("packed").await;
     assert!(studies.iter().all(|study| told.contains(&study.study_instance_uid)), "each study is in the feed");
     drop((gateway, hospital_gateway));
     for server in [exchange, second, hospital] {
@@ -215,15 +216,4 @@ async fn from_a_centre_to_a_hospital_each_image_arrives_once_whatever_is_killed(
     for (data, count) in [(&exchange_data, files.len()), (&second_data, files.len()), (&hospital_data, expected)] {
         assert_eq!(verify(data)["instances"], count, "an instance is held twice, or not at all");
     }
-}
-
-/// The studies that the change feed tells of as packed.
-async fn client_changes(url: &str, token: &str) -> BTreeSet<String> {
-    let base = url.trim_end_matches("/dicom-web");
-    let request = reqwest::Client::new().get(format!("{base}/changes?limit=1000")).bearer_auth(token);
-    let page = request.send().await.unwrap().bytes().await.unwrap();
-    let page: serde_json::Value = serde_json::from_slice(&page).unwrap();
-    let changes = page["changes"].as_array().unwrap().iter();
-    let packed = changes.filter(|change| change["change"] == "packed");
-    packed.map(|change| change["study"].as_str().unwrap().to_owned()).collect()
 }

@@ -190,6 +190,7 @@ impl Shared {
         let (last, count) = (*last, changes.len() as u64);
         let (mut facts, mut acts) = (HashMap::new(), Vec::<Act>::new());
         for (seq, change) in changes {
+            let Some(change) = change else { continue };
             for to in &self.rules.destinations {
                 if self.book.position(&to.name).is_none_or(|position| position < seq)
                     && let Some(act) = self.queued(to, seq, &change, &mut facts).await?

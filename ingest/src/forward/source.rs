@@ -55,8 +55,9 @@ pub enum Unread {
 /// Where studies come from. Errors are sentences for logs and lists, without anything of the patient.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// The next changes after a number; waits a while where there are none.
-    async fn changes(&self, since: u64, wait: Duration) -> Result<Vec<(u64, Change)>, String>;
+    /// The next changes after a number; waits a while where there are none. `None`: what a later version says and this one
+    /// does not know.
+    async fn changes(&self, since: u64, wait: Duration) -> Result<Vec<(u64, Option<Change>)>, String>;
 
     /// The number of the last change.
     async fn end(&self) -> Result<u64, String>;
@@ -108,7 +109,7 @@ fn said(error: archive::Error) -> String {
 
 #[async_trait]
 impl Source for LocalSource {
-    async fn changes(&self, since: u64, wait: Duration) -> Result<Vec<(u64, Change)>, String> {
+    async fn changes(&self, since: u64, wait: Duration) -> Result<Vec<(u64, Option<Change>)>, String> {
         let until = tokio::time::Instant::now() + wait;
         let mut tail = self.reader.log_from(changes::LOG, since.saturating_add(1));
         loop {
@@ -119,9 +120,7 @@ impl Source for LocalSource {
             let (told, read_on) = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
             let told = told.map_err(said)?;
             if !told.is_empty() || tokio::time::Instant::now() >= until {
-                // What a later version says and this one does not know is passed over.
-                let known = told.into_iter().filter_map(|event| Some((event.seq, changes::change_of(&event.event)?)));
-                return Ok(known.collect());
+                return Ok(told.into_iter().map(|event| (event.seq, changes::change_of(&event.event))).collect());
             }
             tail = read_on;
             tokio::time::sleep(LOOK_EVERY.min(wait)).await;

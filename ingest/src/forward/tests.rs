@@ -47,8 +47,8 @@ impl Shelf {
 
 #[async_trait]
 impl Source for Shelf {
-    async fn changes(&self, since: u64, _: Duration) -> Result<Vec<(u64, Change)>, String> {
-        let changes = self.changes.lock().unwrap().clone();
+    async fn changes(&self, since: u64, _: Duration) -> Result<Vec<(u64, Option<Change>)>, String> {
+        let changes = self.changes.lock().unwrap().clone().into_iter().map(Some);
         Ok((1..).zip(changes).filter(|(seq, _)| *seq > since).collect())
     }
 

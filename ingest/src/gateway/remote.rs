@@ -56,7 +56,7 @@ struct Page {
     end: u64,
 }
 
-/// A change with its number; `None` where this version does not know what it is.
+/// A change with its number.
 #[derive(Deserialize)]
 struct Told {
     sequence: u64,
@@ -65,8 +65,8 @@ struct Told {
 }
 
 impl Told {
-    fn known(self) -> Option<(u64, Change)> {
-        Some((self.sequence, serde_json::from_value(self.change).ok()?))
+    fn read(self) -> (u64, Option<Change>) {
+        (self.sequence, serde_json::from_value(self.change).ok())
     }
 }
 
@@ -126,7 +126,7 @@ impl RemoteSource {
 
 impl Stream {
     /// The changes that have come; waits a while for the first.
-    async fn next(&mut self, wait: Duration) -> Result<Vec<(u64, Change)>, String> {
+    async fn next(&mut self, wait: Duration) -> Result<Vec<(u64, Option<Change>)>, String> {
         let until = tokio::time::Instant::now() + wait;
         loop {
             let told = self.take()?;
@@ -150,7 +150,7 @@ impl Stream {
     }
 
     /// Whole events of the buffer: lines up to an empty one (WHATWG HTML §9.2.6), as our exchange writes them.
-    fn take(&mut self) -> Result<Vec<(u64, Change)>, String> {
+    fn take(&mut self) -> Result<Vec<(u64, Option<Change>)>, String> {
         let mut told = Vec::new();
         while let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
             let event = self.buffer.split_to(end + 2);
@@ -158,7 +158,7 @@ impl Stream {
             let Some(data) = text.lines().find_map(|line| line.strip_prefix("data: ")) else { continue };
             let event: Told = serde_json::from_str(data).map_err(|error| format!("an event is no change: {error}"))?;
             self.at = event.sequence;
-            told.extend(event.known());
+            told.push(event.read());
         }
         Ok(told)
     }
@@ -169,7 +169,7 @@ const ENDED: &str = "the stream of changes ended";
 
 #[async_trait]
 impl Source for RemoteSource {
-    async fn changes(&self, since: u64, wait: Duration) -> Result<Vec<(u64, Change)>, String> {
+    async fn changes(&self, since: u64, wait: Duration) -> Result<Vec<(u64, Option<Change>)>, String> {
         let mut held = self.stream.lock().await;
         // One that stands elsewhere was opened for a position that is no more.
         let open = held.take().filter(|stream| stream.at >= since && wait > Duration::ZERO);
@@ -180,7 +180,7 @@ impl Source for RemoteSource {
         };
         let Some(mut stream) = stream else {
             let page = self.page(since, PAGE, wait.as_secs()).await?;
-            return Ok(page.changes.into_iter().filter_map(Told::known).collect());
+            return Ok(page.changes.into_iter().map(Told::read).collect());
         };
         match stream.next(wait).await {
             Ok(told) => {
