@@ -389,10 +389,9 @@ impl Inner {
         self.settled.push_back(id);
         while self.settled.len() > SETTLED_MAX {
             let Some(oldest) = self.settled.pop_front() else { return };
-            if self.jobs.get(&oldest).is_some_and(|job| !job.is_open()) && !self.settled.contains(&oldest) {
-                if let Some(job) = self.jobs.remove(&oldest) {
-                    self.by_study.remove(&(job.to, job.study));
-                }
+            let forgotten = self.jobs.get(&oldest).is_some_and(|job| !job.is_open()) && !self.settled.contains(&oldest);
+            if forgotten && let Some(job) = self.jobs.remove(&oldest) {
+                self.by_study.remove(&(job.to, job.study));
             }
         }
     }
