@@ -14,6 +14,17 @@ pub trait Coefficient: sealed::Sealed + Copy + Default + Send + Sync + std::fmt:
     fn from_i32(wide: i32) -> Self;
     /// Widens.
     fn to_i32(self) -> i32;
+    /// A plane of this type for what it is.
+    fn plane(plane: &mut [Self]) -> Plane<'_>;
+}
+
+/// A plane of coefficients of known width.
+#[derive(Debug)]
+pub enum Plane<'a> {
+    /// Of 16 bits.
+    Narrow(&'a mut [i16]),
+    /// Of 32 bits.
+    Wide(&'a mut [i32]),
 }
 
 impl Coefficient for i16 {
@@ -24,6 +35,10 @@ impl Coefficient for i16 {
     fn to_i32(self) -> i32 {
         i32::from(self)
     }
+
+    fn plane(plane: &mut [i16]) -> Plane<'_> {
+        Plane::Narrow(plane)
+    }
 }
 
 impl Coefficient for i32 {
@@ -33,5 +48,9 @@ impl Coefficient for i32 {
 
     fn to_i32(self) -> i32 {
         self
+    }
+
+    fn plane(plane: &mut [i32]) -> Plane<'_> {
+        Plane::Wide(plane)
     }
 }

@@ -120,14 +120,13 @@ impl<'a> Codestream<'a> {
             return Err(Error::NotHighThroughput { what: "CAP says that code-blocks are mixed" });
         }
         main.take_styles(bytes)?;
-        if main.header.cod.is_none() {
-            return Err(Error::damaged(at, "the main header has no COD"));
-        }
+        let cod = main.header.cod.clone().ok_or_else(|| Error::damaged(at, "the main header has no COD"))?;
         Header::check(&main.header, None, (siz.components.len() as u16).min(COMPONENTS_READ_MAX), at)?;
         let stream = Codestream {
             bytes,
             siz,
             cap,
+            cod,
             main: main.header,
             extensions: main.extensions,
             tile_headers: BTreeMap::new(),

@@ -38,6 +38,8 @@ pub struct Codestream<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) siz: Siz,
     pub(super) cap: Cap,
+    /// That of the main header, which has to have one.
+    pub(super) cod: Cod,
     pub(super) main: Header,
     pub(super) extensions: Extensions,
     pub(super) tile_headers: BTreeMap<u16, Header>,
@@ -71,8 +73,7 @@ impl<'a> Codestream<'a> {
 
     /// The coding style of a tile, apart from what COC says about its components.
     pub fn cod(&self, tile: u32) -> &Cod {
-        let own = self.tile_header(tile).and_then(|header| header.cod.as_ref());
-        own.or(self.main.cod.as_ref()).expect("parse() refuses a main header without COD")
+        self.tile_header(tile).and_then(|header| header.cod.as_ref()).unwrap_or(&self.cod)
     }
 
     /// How one component of one tile is coded.

@@ -23,8 +23,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod vlc;
+#[cfg(target_arch = "x86_64")]
+mod vlc_bmi2;
 
-use crate::Coefficient;
+use crate::coefficient::{Coefficient, Plane};
 use crate::simd::Level;
 use bits::Bits;
 use magsgn::Exponents;
@@ -135,9 +137,9 @@ impl BlockDecoder {
         out: &mut [T],
         stride: usize,
     ) -> Result<u8, DamagedBlock> {
-        match output::plane(out) {
-            output::Plane::Narrow(out) => self.batch(jobs, out, stride, |job| output::Integer::new(job.bit_plane)),
-            output::Plane::Wide(out) => self.batch(jobs, out, stride, |job| output::Integer::new(job.bit_plane)),
+        match T::plane(out) {
+            Plane::Narrow(out) => self.batch(jobs, out, stride, |job| output::Integer::new(job.bit_plane)),
+            Plane::Wide(out) => self.batch(jobs, out, stride, |job| output::Integer::new(job.bit_plane)),
         }
     }
 

@@ -1,5 +1,4 @@
 //! What becomes of a decoded magnitude: an integer of 16 or 32 bits, or a real number times the step size.
-#![allow(unsafe_code, reason = "a plane of a sealed generic type is taken for what it is")]
 
 use super::bits::Bits;
 use super::magsgn::{self, Exponents};
@@ -9,9 +8,7 @@ use super::vlc::Quads;
 use super::{BLOCK_EDGE_MAX, BLOCK_SAMPLES_MAX};
 #[cfg(target_arch = "x86_64")]
 use super::{magsgn_avx2, magsgn_avx512};
-use crate::Coefficient;
 use crate::simd::Level;
-use std::any::TypeId;
 
 /// A number that code-blocks decode to.
 pub(super) trait Output: Copy + Default + PartialEq + std::fmt::Debug + 'static {
@@ -167,24 +164,6 @@ impl Output for f32 {
     fn exponent_bound_max(_: Real) -> u32 {
         31
     }
-}
-
-/// A plane of coefficients of known width.
-pub(super) enum Plane<'a> {
-    Narrow(&'a mut [i16]),
-    Wide(&'a mut [i32]),
-}
-
-/// Takes a plane for what it is: [`Coefficient`] is sealed and only these two have it.
-pub(super) fn plane<T: Coefficient>(out: &mut [T]) -> Plane<'_> {
-    let (start, length) = (out.as_mut_ptr(), out.len());
-    if TypeId::of::<T>() == TypeId::of::<i16>() {
-        // SAFETY: T is i16, and the borrow of `out` goes over to the result.
-        return Plane::Narrow(unsafe { std::slice::from_raw_parts_mut(start.cast(), length) });
-    }
-    assert!(TypeId::of::<T>() == TypeId::of::<i32>(), "a coefficient is i16 or i32");
-    // SAFETY: T is i32, and the borrow of `out` goes over to the result.
-    Plane::Wide(unsafe { std::slice::from_raw_parts_mut(start.cast(), length) })
 }
 
 /// Where one code-block's samples go: `height` rows of `width`, `stride` apart, all of them inside `samples`.

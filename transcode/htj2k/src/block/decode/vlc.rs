@@ -3,7 +3,6 @@
 //!
 //! The way from one codeword to the next is a chain: look up, shift by the length found, look up again. One code-block
 //! leaves the machine idle most of the time, so that others are decoded in the gaps.
-#![allow(unsafe_code, reason = "the instructions that shift by any register are chosen at run time")]
 
 use super::bits::{Bits, Events};
 use super::tables::{
@@ -119,19 +118,41 @@ fn decode_lanes<const N: usize>(
 ) -> [bool; N] {
     #[cfg(target_arch = "x86_64")]
     if level >= Level::Avx2 {
-        #[target_feature(enable = "bmi1,bmi2,lzcnt,popcnt")]
-        fn bmi2<const N: usize>(blocks: &mut [Quads; N], suffixes: [&[u8]; N], size: (usize, usize)) -> [bool; N] {
-            rows::<N, true>(blocks, suffixes, size)
-        }
-        // SAFETY: a machine with AVX2 as `Level` means it has these too.
-        return unsafe { bmi2(blocks, suffixes, size) };
+        return super::vlc_bmi2::rows(blocks, suffixes, size);
     }
     let _ = level;
-    rows::<N, false>(blocks, suffixes, size)
+    rows::<N, Portable>(blocks, suffixes, size)
+}
+
+/// What a machine may have better ways to do.
+pub(super) trait Machine {
+    /// The lower samples of four quads, out of what is said of them: bits 1 and 3 of each 16, side by side.
+    fn lower_samples(quads: u64) -> u64;
+    /// Eight bytes from `at` on, which the caller has proven to be there.
+    fn eight_bytes(stream: &[u8], at: usize) -> u64;
+}
+
+/// Any machine.
+pub(super) struct Portable;
+
+impl Machine for Portable {
+    #[inline(always)]
+    fn eight_bytes(stream: &[u8], at: usize) -> u64 {
+        let bytes = stream.get(at..).and_then(<[u8]>::first_chunk);
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    #[inline(always)]
+    fn lower_samples(quads: u64) -> u64 {
+        let columns = quads >> 1 & 0x0001_0001_0001_0001 | quads >> 2 & 0x0002_0002_0002_0002;
+        // Four times two bits, each 14 places above where it goes.
+        let columns = columns | columns >> 14;
+        (columns | columns >> 28) & 0xFF
+    }
 }
 
 #[inline(always)]
-fn rows<const N: usize, const BMI2: bool>(
+pub(super) fn rows<const N: usize, M: Machine>(
     blocks: &mut [Quads; N],
     suffixes: [&[u8]; N],
     (width, height): (usize, usize),
@@ -156,11 +177,11 @@ fn rows<const N: usize, const BMI2: bool>(
             }
             let place = y * stride + first;
             if y == 0 {
-                chunk_pairs::<N, BMI2, FIRST_ROW>(blocks, &mut cursors, place, count);
+                chunk_pairs::<N, M, FIRST_ROW>(blocks, &mut cursors, place, count);
             } else if cursors.iter().all(|cursor| cursor.no_events) {
-                chunk_pairs::<N, BMI2, NO_EVENTS>(blocks, &mut cursors, place, count);
+                chunk_pairs::<N, M, NO_EVENTS>(blocks, &mut cursors, place, count);
             } else {
-                chunk_pairs::<N, BMI2, OTHER_ROW>(blocks, &mut cursors, place, count);
+                chunk_pairs::<N, M, OTHER_ROW>(blocks, &mut cursors, place, count);
             }
             for k in 0..N {
                 before[k] = std::mem::replace(&mut lower[k][chunk + 1], cursors[k].lower);
@@ -201,18 +222,18 @@ struct Chunk {
 
 /// `count` quads from place `first` on.
 #[inline(always)]
-fn chunk_pairs<const N: usize, const BMI2: bool, const KIND: u8>(
+fn chunk_pairs<const N: usize, M: Machine, const KIND: u8>(
     blocks: &mut [Quads; N],
     cursors: &mut [Cursor; N],
     first: usize,
     count: usize,
 ) {
     assert!(count <= CHUNK_QUADS, "a chunk has 32 quads");
-    let streams: [*const u8; N] = std::array::from_fn(|k| {
-        let bytes = blocks[k].vlc.bytes();
+    let streams: [&[u8]; N] = std::array::from_fn(|k| {
+        // A pair takes at most `PAIR_BITS_MAX` bits, so that all of the chunk are in the stream.
         let needed = cursors[k].place / 8 + CHUNK_PAIRS * PAIR_BITS_MAX.div_ceil(8) + 8;
-        assert!(needed <= bytes.len(), "VLC is padded");
-        bytes.as_ptr()
+        assert!(needed <= blocks[k].vlc.bytes().len(), "VLC is padded");
+        blocks[k].vlc.bytes()
     });
     let mut chunks = [Chunk { said: [0; CHUNK_PAIRS], residuals: [0; CHUNK_PAIRS] }; N];
     let mut cursor = *cursors;
@@ -221,8 +242,7 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const KIND: u8>(
         macro_rules! lane {
             ($($k:literal),+) => {$(
                 if $k < N {
-                    // SAFETY: a pair takes at most `PAIR_BITS_MAX` bits, so that all of the chunk are in the stream.
-                    let (said, residuals) = unsafe { one_pair::<KIND, true>(&mut cursor[$k], streams[$k]) };
+                    let (said, residuals) = one_pair::<M, KIND, true>(&mut cursor[$k], streams[$k]);
                     (chunks[$k].said[pair], chunks[$k].residuals[pair]) = (said, residuals);
                 }
             )+};
@@ -231,13 +251,12 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const KIND: u8>(
     }
     if count % 2 == 1 {
         for k in 0..N {
-            // SAFETY: as above.
-            let (said, residuals) = unsafe { one_pair::<KIND, false>(&mut cursor[k], streams[k]) };
+            let (said, residuals) = one_pair::<M, KIND, false>(&mut cursor[k], streams[k]);
             (chunks[k].said[count / 2], chunks[k].residuals[count / 2]) = (said, residuals);
         }
     }
     for k in 0..N {
-        cursor[k].lower = lower_samples::<BMI2>(&chunks[k].said);
+        cursor[k].lower = lower_samples::<M>(&chunks[k].said);
         let said = blocks[k].said[first..][..CHUNK_QUADS].as_chunks_mut::<2>().0;
         for (to, pair) in said.iter_mut().zip(chunks[k].said) {
             *to = [pair as u16, (pair >> 16) as u16];
@@ -248,16 +267,11 @@ fn chunk_pairs<const N: usize, const BMI2: bool, const KIND: u8>(
 }
 
 /// One pair of quads, or the last quad of a row alone: what is said of both, and u as [`Quads::residuals`] has it.
-///
-/// # Safety
-/// Eight bytes can be read at the cursor's place.
 #[inline(always)]
-unsafe fn one_pair<const KIND: u8, const BOTH: bool>(cursor: &mut Cursor, stream: *const u8) -> (u32, u32) {
+fn one_pair<M: Machine, const KIND: u8, const BOTH: bool>(cursor: &mut Cursor, stream: &[u8]) -> (u32, u32) {
     let table = if KIND == FIRST_ROW { &FIRST_QUADS } else { &OTHER_QUADS };
-    // SAFETY: as the caller promises.
-    let bytes = unsafe { stream.add(cursor.place >> 3).cast::<[u8; 8]>().read_unaligned() };
     // 57 bits at least, of which a pair takes 30 at most.
-    let bits = u64::from_le_bytes(bytes) >> (cursor.place & 7);
+    let bits = M::eight_bytes(stream, cursor.place >> 3) >> (cursor.place & 7);
     let first = quad::<KIND>(cursor, table, bits, cursor.above);
     let bits = bits >> (first & 63);
     let second = if BOTH { quad::<KIND>(cursor, table, bits, cursor.above >> 2) } else { 0 };
@@ -291,19 +305,8 @@ fn quad<const KIND: u8>(cursor: &mut Cursor, table: &QuadTable, bits: u64, above
 
 /// Samples 1 and 3 of all quads of a chunk: a bit a column.
 #[inline(always)]
-fn lower_samples<const BMI2: bool>(said: &[u32; CHUNK_PAIRS]) -> u64 {
-    let two_pairs = |pairs: &[u32; 2]| {
-        let quads = u64::from(pairs[0]) | u64::from(pairs[1]) << 32;
-        #[cfg(target_arch = "x86_64")]
-        if BMI2 {
-            // SAFETY: only `decode_lanes` sets BMI2, where the machine has it.
-            return unsafe { std::arch::x86_64::_pext_u64(quads, 0x000A_000A_000A_000A) };
-        }
-        let columns = quads >> 1 & 0x0001_0001_0001_0001 | quads >> 2 & 0x0002_0002_0002_0002;
-        // Four times two bits, each 14 places above where it goes.
-        let columns = columns | columns >> 14;
-        (columns | columns >> 28) & 0xFF
-    };
+fn lower_samples<M: Machine>(said: &[u32; CHUNK_PAIRS]) -> u64 {
+    let two_pairs = |pairs: &[u32; 2]| M::lower_samples(u64::from(pairs[0]) | u64::from(pairs[1]) << 32);
     let (fours, _) = said.as_chunks::<2>();
     fours.iter().enumerate().fold(0, |lower, (n, pairs)| lower | two_pairs(pairs) << (8 * n))
 }

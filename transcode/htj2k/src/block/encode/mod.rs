@@ -8,15 +8,11 @@
 //! samples has them or edges as high as the range, goes to a kernel that can widen its lanes.
 
 #[cfg(target_arch = "x86_64")]
-mod append;
-#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bits;
 mod mel;
-#[cfg(target_arch = "x86_64")]
-mod pending;
 mod scalar;
 mod segments;
 mod stuffing;

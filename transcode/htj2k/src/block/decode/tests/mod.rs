@@ -57,11 +57,11 @@ impl Decoder {
         stride: usize,
     ) -> Result<u8, DamagedBlock> {
         let scale = |job: &BlockJob<'_>| output::Integer::new(job.bit_plane);
-        match (&mut self.0, output::plane(out)) {
-            (None, output::Plane::Narrow(out)) => reference::batch(jobs, out, stride, scale),
-            (None, output::Plane::Wide(out)) => reference::batch(jobs, out, stride, scale),
-            (Some(decoder), output::Plane::Narrow(out)) => decoder.decode(jobs, out, stride),
-            (Some(decoder), output::Plane::Wide(out)) => decoder.decode(jobs, out, stride),
+        match (&mut self.0, T::plane(out)) {
+            (None, Plane::Narrow(out)) => reference::batch(jobs, out, stride, scale),
+            (None, Plane::Wide(out)) => reference::batch(jobs, out, stride, scale),
+            (Some(decoder), Plane::Narrow(out)) => decoder.decode(jobs, out, stride),
+            (Some(decoder), Plane::Wide(out)) => decoder.decode(jobs, out, stride),
         }
     }
 

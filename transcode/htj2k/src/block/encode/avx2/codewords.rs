@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::quads::Quads;
-use crate::block::encode::pending::Words;
+use crate::block::encode::avx2::pending::Words;
 
 /// Two codewords a 64-bit lane, that of the first quad in the low half, become one; answers their joint length, too.
 #[inline]

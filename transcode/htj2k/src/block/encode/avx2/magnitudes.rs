@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::quads::{Quads, Samples};
-use crate::block::encode::pending::Words;
+use crate::block::encode::avx2::pending::Words;
 
 /// A vector's even lanes of 32 bits, then its odd ones, as lanes of 64 bits.
 #[inline]

@@ -5,18 +5,20 @@
 //! 3 in the lower row's. In *quads*, such a lane holds one number of the quad.
 #![allow(unsafe_code, reason = "loads and stores of vectors, the call into the features")]
 
+mod append;
 mod codewords;
 mod magnitudes;
+pub(super) mod pending;
 mod quads;
 mod wide;
 
 use std::arch::x86_64::{_pdep_u64, _pext_u64};
 
 use super::mel::Mel;
-use super::pending::Pending;
 use super::segments::Segments;
 use crate::Coefficient;
 use crate::simd::Level;
+use pending::Pending;
 use quads::{Above, Quads, Samples};
 pub(super) use wide::rows as wide_rows;
 

@@ -7,7 +7,7 @@ use super::magnitudes::{halves, store};
 use super::quads::{Above, Quads, Samples};
 use super::{COLUMNS, codewords, send_events};
 use crate::Coefficient;
-use crate::block::encode::pending::{Pending, Words};
+use crate::block::encode::avx2::pending::{Pending, Words};
 use crate::block::encode::segments::Segments;
 use crate::simd::Level;
 

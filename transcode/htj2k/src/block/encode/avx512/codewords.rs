@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::quads::Quads;
-use crate::block::encode::pending::Words;
+use crate::block::encode::avx2::pending::Words;
 use crate::block::tables::UVLC;
 
 /// Two codewords a 32-bit lane, that of the first quad in the low half, become one; answers their joint length, too.

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::quads::{Quads, Samples};
-use crate::block::encode::pending::Words;
+use crate::block::encode::avx2::pending::Words;
 
 /// Makes words of the low m_n = U_q - k_n bits of each significant value (T.814 7.3.8) of the first `present` quads.
 #[inline]

@@ -10,7 +10,7 @@ mod quads;
 mod stuffing;
 mod wide;
 
-use super::pending::Pending;
+use super::avx2::pending::Pending;
 use super::segments::Segments;
 use crate::Coefficient;
 use crate::simd::Level;

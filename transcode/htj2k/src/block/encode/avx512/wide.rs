@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::quads::{Above, EVENS, Quads, Samples, exponents, vector};
 use super::{COLUMNS, codewords, magnitudes, send_events};
 use crate::Coefficient;
-use crate::block::encode::pending::{Pending, Words};
+use crate::block::encode::avx2::pending::{Pending, Words};
 use crate::block::encode::segments::Segments;
 use crate::simd::Level;
 

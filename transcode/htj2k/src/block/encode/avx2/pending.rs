@@ -2,15 +2,15 @@
 #![allow(unsafe_code, reason = "appends into room that the caller has proven")]
 
 use super::append::Appender;
-use super::segments::Segments;
+use crate::block::encode::segments::Segments;
 
 /// Up to `N` words of one kind in order, and their lengths.
 #[repr(C, align(64))]
-pub(super) struct Words<const N: usize> {
-    pub(super) words: [u64; N],
-    pub(super) bits: [u32; N],
+pub(in crate::block::encode) struct Words<const N: usize> {
+    pub(in crate::block::encode) words: [u64; N],
+    pub(in crate::block::encode) bits: [u32; N],
     /// From here on, words are stale. Those of quads beyond the block have no bits.
-    pub(super) count: usize,
+    pub(in crate::block::encode) count: usize,
 }
 
 impl<const N: usize> Words<N> {
@@ -37,15 +37,15 @@ impl<const N: usize> Words<N> {
 
 /// The words of the group before, `V` of VLC and up to `M` of MagSgn, which are appended while the next is computed: the
 /// two have nothing to do with each other, so neither waits.
-pub(super) struct Pending<const V: usize, const M: usize> {
-    pub(super) vlc: Words<V>,
-    pub(super) magsgn: Words<M>,
+pub(in crate::block::encode) struct Pending<const V: usize, const M: usize> {
+    pub(in crate::block::encode) vlc: Words<V>,
+    pub(in crate::block::encode) magsgn: Words<M>,
     to_vlc: Appender,
     to_magsgn: Appender,
 }
 
 impl<const V: usize, const M: usize> Pending<V, M> {
-    pub(super) fn of(segments: &mut Segments) -> Pending<V, M> {
+    pub(in crate::block::encode) fn of(segments: &mut Segments) -> Pending<V, M> {
         Pending {
             vlc: Words::none(),
             magsgn: Words::none(),
@@ -59,7 +59,7 @@ impl<const V: usize, const M: usize> Pending<V, M> {
     /// # Safety
     /// The segments have room for them, and 8 bytes more.
     #[inline(always)]
-    pub(super) unsafe fn append_magsgn<const QUARTER: usize>(&mut self, group: usize) {
+    pub(in crate::block::encode) unsafe fn append_magsgn<const QUARTER: usize>(&mut self, group: usize) {
         const { assert!(QUARTER * 4 == M) };
         // SAFETY: as the caller promises.
         unsafe { self.magsgn.append::<QUARTER>(group, &mut self.to_magsgn) }
@@ -70,12 +70,12 @@ impl<const V: usize, const M: usize> Pending<V, M> {
     /// # Safety
     /// As [`Pending::append_magsgn`].
     #[inline(always)]
-    pub(super) unsafe fn append_vlc(&mut self) {
+    pub(in crate::block::encode) unsafe fn append_vlc(&mut self) {
         // SAFETY: as the caller promises.
         unsafe { self.vlc.append::<V>(0, &mut self.to_vlc) }
     }
 
-    pub(super) fn put_back(self, segments: &mut Segments) {
+    pub(in crate::block::encode) fn put_back(self, segments: &mut Segments) {
         self.to_magsgn.put_back(&mut segments.magsgn);
         self.to_vlc.put_back(&mut segments.vlc);
     }
