@@ -1,13 +1,15 @@
-// node decode.mjs MODULE FOLDER: every case of FOLDER/cases.txt (tests/wasm/cases.rs says what they are) through the module;
-// then the rules of the wrapper, and that nothing leaks. Prints how many cases came out as they should, or what did not.
+// node decode.mjs MODULE FOLDER BYTES: every case of FOLDER/cases.txt (tests/wasm/cases.rs says what they are) through the module;
+// then the rules of the wrapper, that nothing leaks, and that it has no more than BYTES once compressed.
 
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {brotliCompressSync} from 'node:zlib';
 import {Code, Decoder, Htj2kError, compile} from '../../js/htj2k.mjs';
 
-const [, , modulePath, folder] = process.argv;
-const module = await compile(readFileSync(modulePath));
+const [, , modulePath, folder, compressedBytesMax] = process.argv;
+const bytes = readFileSync(modulePath);
+const module = await compile(bytes);
 const decoder = await Decoder.load(module);
 const files = new Map();
 
@@ -115,5 +117,9 @@ refused(Code.TOO_LARGE, () => small.decode());
 assert.equal(small.decode({reduce: decompositions, prefix: true}).samples.length > 0, true);
 small.reset();
 refused(Code.DAMAGED, () => small.decode());
+
+// What a viewer waits for before its first pixel.
+const compressed = brotliCompressSync(bytes).length;
+assert.ok(compressed <= Number(compressedBytesMax), `the module has ${compressed} bytes once compressed`);
 
 console.log(`${cases.length} cases`);
