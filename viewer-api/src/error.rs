@@ -38,6 +38,14 @@ pub enum Error {
     /// Nothing of that name is held.
     #[error("{0} is not held here")]
     NotFound(String),
+    /// A request that its standard has and this server has not.
+    #[error("{what} is not made here")]
+    NotImplemented {
+        /// What of it.
+        what: &'static str,
+        /// What to ask for instead.
+        next_step: &'static str,
+    },
     /// None of the forms asked for is to be had.
     #[error("{what} cannot be given as asked; to be had: {}", offered.join(", "))]
     NotAcceptable {
@@ -103,6 +111,7 @@ impl Error {
             Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } | Error::CrossSite => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => StatusCode::NOT_FOUND,
+            Error::NotImplemented { .. } => StatusCode::NOT_IMPLEMENTED,
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
             Error::Audit(_) | Error::Tokens(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -111,7 +120,7 @@ impl Error {
 
     fn next_step(&self) -> &str {
         match self {
-            Error::Invalid { next_step, .. } => next_step,
+            Error::Invalid { next_step, .. } | Error::NotImplemented { next_step, .. } => next_step,
             Error::Unauthenticated(_) => {
                 "send a token as `Authorization: Bearer …`, or sign in again; `tsunagu token issue` makes one"
             }
@@ -146,7 +155,7 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
             tracing::error!(error = %self, "a request failed");
         }
         let body = Json(json!({ "error": self.sentence(), "next_step": self.next_step() }));

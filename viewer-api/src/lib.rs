@@ -12,6 +12,7 @@ mod audit;
 mod clock;
 mod document;
 mod error;
+mod iiif;
 mod metadata;
 mod multipart;
 mod pool;

@@ -25,7 +25,7 @@ const FOUND_WINDOW: HeaderName = HeaderName::from_static("tsunagu-window");
 /// JPEG quality where none is asked for.
 const QUALITY_DEFAULT: u8 = 90;
 /// Bytes of one table of a palette: 65,536 entries of 16 bits.
-const PALETTE_BYTES_MAX: u64 = 1 << 17;
+pub(crate) const PALETTE_BYTES_MAX: u64 = 1 << 17;
 
 /// How a picture is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,7 +153,7 @@ async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Res
 }
 
 /// Palette Color Lookup Tables of a Data Set (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6).
-fn palette(data_set: &DataSet, signed: bool) -> Option<Palette> {
+pub(crate) fn palette(data_set: &DataSet, signed: bool) -> Option<Palette> {
     let descriptor = data_set.bytes(Tag(0x0028, 0x1101))?;
     let big_endian = data_set.get(Tag(0x0028, 0x1101))?.big_endian;
     let word = |at: usize| {
@@ -210,7 +210,7 @@ fn asked(caller: &Caller, address: &Address) -> Result<Asked> {
 }
 
 /// `center,width[,function]` (PS3.18 §8.3.5.1.4), in units after rescale.
-fn window(text: &str) -> Option<Window> {
+pub(crate) fn window(text: &str) -> Option<Window> {
     let mut parts = text.split(',').map(str::trim);
     let number = |part: Option<&str>| part?.parse::<f64>().ok().filter(|number| number.is_finite());
     let (center, width) = (number(parts.next())?, number(parts.next())?);

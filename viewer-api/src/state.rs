@@ -9,6 +9,7 @@ use crate::access::{Principal, Sessions, Tokens};
 use crate::audit::{Audit, AuditLog};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::iiif;
 use crate::pool::Pool;
 use crate::shown::ShownLast;
 
@@ -26,8 +27,12 @@ struct Shared {
     clock: Arc<dyn Clock>,
     pool: Pool,
     shown: ShownLast,
+    iiif: iiif::Cache,
     public_url: Option<String>,
 }
+
+/// Bytes of decoded parts of pictures that are kept, unless said otherwise.
+const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 
 /// What can be chosen.
 #[derive(Clone, Debug)]
@@ -37,12 +42,14 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Frames decoded, and files rebuilt, at the same time at the most.
     pub decoders_max: usize,
+    /// Bytes that decoded parts of pictures may take up, for the tiles that are asked for next.
+    pub cache_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let decoders_max = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { public_url: None, decoders_max }
+        Options { public_url: None, decoders_max, cache_bytes: CACHE_BYTES_DEFAULT }
     }
 }
 
@@ -64,6 +71,7 @@ impl ViewerState {
             clock,
             pool: Pool::new(options.decoders_max),
             shown: ShownLast::default(),
+            iiif: iiif::Cache::new(options.cache_bytes),
             public_url: options.public_url,
         };
         ViewerState { shared: Arc::new(shared) }
@@ -101,6 +109,10 @@ impl ViewerState {
 
     pub(crate) fn shown(&self) -> &ShownLast {
         &self.shared.shown
+    }
+
+    pub(crate) fn iiif(&self) -> &iiif::Cache {
+        &self.shared.iiif
     }
 
     pub(crate) fn pool(&self) -> &Pool {

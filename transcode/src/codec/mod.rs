@@ -105,6 +105,30 @@ pub fn resolution_ends(codestream: &[u8]) -> Vec<u64> {
     contained("htj2k", || Ok(htj2k::resolution_ends(codestream))).unwrap_or_default()
 }
 
+/// Decompositions of an HTJ2K codestream; 0 for anything else.
+pub(crate) fn reductions(head: &[u8]) -> u8 {
+    contained("htj2k", || Ok(htj2k::reductions(head))).unwrap_or_default()
+}
+
+/// A part of a codestream that [`Header`] says is of `said` columns, rows and components, at a lower resolution; `None` for
+/// what is not HTJ2K.
+pub(crate) fn decode_region(
+    codestream: &[u8],
+    said: (u32, u32, u16),
+    reduce: u8,
+    part: ::htj2k::geometry::Rect,
+) -> Result<Option<Samples>> {
+    let bare = header::codestream(codestream)?;
+    let header = Header::read(bare)?;
+    let found = (header.width, header.height, u16::from(header.components));
+    if found != said {
+        return damaged(format!(
+            "the codestream is of {found:?} columns, rows and samples, the Data Set says {said:?}"
+        ));
+    }
+    contained("htj2k", || htj2k::decode_region(bare, &header, reduce, part))
+}
+
 /// Photometric Interpretation (0028,0004) of a Data Set whose frames [`encode`] has written (PS3.5 §8.2.4).
 pub fn photometric_interpretation(received: &str) -> &str {
     if received == "RGB" { "YBR_RCT" } else { received }

@@ -47,8 +47,8 @@ async fn refuse(gate: &Gate, principal: Option<&Principal>, uri: &Uri, error: Er
 
 /// The Study Instance UID in a path of ours, if there is a well-formed one.
 pub(crate) fn study_in(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix("/dicom-web/studies/")?;
-    rest.split('/').next().filter(|uid| crate::wado::is_uid(uid))
+    let rest = path.strip_prefix("/dicom-web/studies/").or_else(|| path.strip_prefix("/iiif/"))?;
+    rest.split(['/', ':', '%']).next().filter(|uid| crate::wado::is_uid(uid))
 }
 
 /// Who a request is from: a bearer token (RFC 6750 §2.1), else a session cookie.
@@ -124,6 +124,7 @@ mod tests {
     #[test]
     fn the_study_of_a_path_is_a_uid_or_nothing() {
         assert_eq!(study_in("/dicom-web/studies/1.2.3/series"), Some("1.2.3"));
+        assert_eq!(study_in("/iiif/1.2.3:4.5/info.json"), Some("1.2.3"));
         assert_eq!(study_in("/dicom-web/studies/Yamada"), None);
         assert_eq!(study_in("/batches/1.2.3"), None);
     }

@@ -56,6 +56,12 @@ pub enum Service {
     ThumbnailOfInstance,
     /// A small picture of a frame.
     ThumbnailOfFrame,
+    /// The base URI of a IIIF image: the way to its information.
+    IiifBase,
+    /// What a IIIF image is.
+    IiifInfo,
+    /// A region of a IIIF image in a size.
+    IiifImage,
     /// Exchange a token for a session cookie, or end the session.
     Session,
     /// Exchange the code of a one-time link for a session cookie.
@@ -105,6 +111,9 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
         VIEW,
     ),
+    (Service::IiifBase, "/iiif/{id}", VIEW),
+    (Service::IiifInfo, "/iiif/{id}/info.json", VIEW),
+    (Service::IiifImage, "/iiif/{id}/{region}/{size}/{rotation}/{last}", VIEW),
     (Service::Session, "/session", Needs::Nothing),
     (Service::SignIn, "/sign-in", Needs::Nothing),
     (Service::Page, "/", Needs::Nothing),

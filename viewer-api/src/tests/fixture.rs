@@ -93,7 +93,7 @@ impl House {
         let (uploader, reader_token) = (issue("u", Role::Uploader, false), issue("r", Role::Reader, false));
         let (original, admin) = (issue("o", Role::Reader, true), issue("d", Role::Admin, false));
         let audit = Arc::clone(&log) as Arc<dyn AuditLog>;
-        let options = Options { public_url: None, decoders_max: 2 };
+        let options = Options { decoders_max: 2, ..Options::default() };
         let state = ViewerState::new(reader, audit, tokens, Arc::new(clock.clone()), options);
         let router = router(state.clone());
         House { router, state, log, clock, uploader, reader: reader_token, original, admin, writer, _dir: dir }
