@@ -15,6 +15,7 @@ mod error;
 mod iiif;
 mod metadata;
 mod multipart;
+mod openapi;
 mod pool;
 mod qido;
 mod rendered;
@@ -30,6 +31,7 @@ pub use access::{
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result};
+pub use openapi::openapi;
 pub use router::router;
 pub use state::{Options, ViewerState};
 

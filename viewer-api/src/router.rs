@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, get};
 
 use crate::access::{self, Gate, ROUTES, Service};
 use crate::state::ViewerState;
-use crate::{assets, iiif, metadata, qido, rendered, wado};
+use crate::{assets, iiif, metadata, openapi, qido, rendered, wado};
 
 /// Everything the read side serves, each behind its guard. Other crates' routers are merged beside it, behind
 /// [`require_upload`](crate::require_upload).
@@ -40,6 +40,7 @@ fn handler(service: Service) -> MethodRouter<ViewerState> {
         Service::IiifImage => get(iiif::image),
         Service::Session => get(access::session_of).delete(access::session_of).post(access::start_session),
         Service::SignIn => get(access::sign_in),
+        Service::Description => get(openapi::description),
         Service::Page => get(assets::page),
         Service::Asset => get(assets::asset),
     }

@@ -66,6 +66,8 @@ pub enum Service {
     Session,
     /// Exchange the code of a one-time link for a session cookie.
     SignIn,
+    /// The description of all of this.
+    Description,
     /// The page.
     Page,
     /// What the page loads.
@@ -116,6 +118,7 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::IiifImage, "/iiif/{id}/{region}/{size}/{rotation}/{last}", VIEW),
     (Service::Session, "/session", Needs::Nothing),
     (Service::SignIn, "/sign-in", Needs::Nothing),
+    (Service::Description, "/openapi.json", Needs::Nothing),
     (Service::Page, "/", Needs::Nothing),
     (Service::Asset, "/viewer/{*path}", Needs::Nothing),
 ];

@@ -134,9 +134,14 @@ pub(crate) struct ImagePath {
 }
 
 /// `GET /iiif/{id}`: the way to info.json (§2).
-pub(crate) async fn base(path: Result<Path<BasePath>, PathRejected>, caller: Caller) -> Result<Response> {
+pub(crate) async fn base(
+    State(state): State<ViewerState>,
+    path: Result<Path<BasePath>, PathRejected>,
+    caller: Caller,
+) -> Result<Response> {
     let Path(path) = path.map_err(unreadable)?;
     let identifier = identifier(&path.id)?;
+    open(&state, &identifier, &caller, Rendition::Metadata).await?;
     let place = format!("{}/info.json", uri(&caller, &identifier));
     let place = HeaderValue::try_from(place).map_err(|_| Error::NotFound(identifier.sentence()))?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response();

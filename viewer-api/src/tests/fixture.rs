@@ -104,6 +104,10 @@ impl House {
         assert_eq!(taken, TakenIn::Stored);
     }
 
+    pub(crate) async fn take(&self, take_in: TakeIn) {
+        assert_eq!(self.writer.take_in(take_in, Admission::Ordinary).await.unwrap(), TakenIn::Stored);
+    }
+
     /// Moves a study's instances from intake to a pack: codestreams and recipes.
     pub(crate) async fn pack(&self, study: u32, coders: &Coders) {
         let reader = self.state.reader();
@@ -296,6 +300,9 @@ fn description(study: String, series_uid: String, uid: String, series: u32, inst
 
 /// The path of a route of the table, for the first instance.
 pub(crate) fn filled(path: &str) -> String {
+    let image = format!("{STUDY}:{SERIES}:{INSTANCE}");
+    let path = path.replace("{id}", &image).replace("{region}", "full").replace("{size}", "max");
+    let path = path.replace("{rotation}", "0").replace("{last}", "default.jpg");
     let path = path.replace("{study}", STUDY).replace("{series}", SERIES).replace("{instance}", INSTANCE);
     path.replace("{frames}", "1").replace("{*path}", if path.contains("bulkdata") { "00420011" } else { "main.js" })
 }

@@ -3,5 +3,6 @@
 mod access;
 mod audit;
 mod fixture;
+mod iiif;
 mod retrieve;
 mod search;
