@@ -51,6 +51,8 @@ pub enum Command {
     Rebuild,
     /// Re-read and re-hash everything, and name what is wrong.
     Verify,
+    /// Print the OpenAPI description of what `serve` serves, as at /openapi.json.
+    Openapi,
     /// Write synthetic studies to a directory.
     Generate(Generate),
 }
@@ -99,6 +101,9 @@ pub struct Serve {
     /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
     #[arg(long, default_value_t = 86_400)]
     pub replaced_keep_s: u64,
+    /// Memory for decoded parts of pictures, for the tiles that are asked for next, in MiB; 0 keeps none.
+    #[arg(long, default_value_t = 64)]
+    pub cache_mib: usize,
     /// Renditions.
     #[command(flatten)]
     pub renditions: RenditionArgs,

@@ -59,11 +59,17 @@ pub struct Packing {
 
 impl Server {
     /// Starts listening.
-    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, packing: Packing) -> Result<Server> {
+    pub async fn start(
+        house: Arc<House>,
+        http: SocketAddr,
+        dimse: Dimse,
+        packing: Packing,
+        options: Options,
+    ) -> Result<Server> {
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
-        let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), Options::default());
+        let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), options);
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;

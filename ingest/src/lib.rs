@@ -36,4 +36,4 @@ pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
 pub use renditions::Renderer;
 pub use storage_scp::{CallingAe, CentresByAe, ScpLimits, StorageScp};
-pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};
+pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, ROUTES, Route, Stow, StowLimits, router};

@@ -8,7 +8,7 @@ use std::time::Instant;
 use ingest::PushOptions;
 use ingest::packing::Summary;
 use serde_json::json;
-use viewer_api::{NewToken, Permissions, Principal, Role, Tokens};
+use viewer_api::{NewToken, Options, Permissions, Principal, Role, Tokens};
 
 use super::{pack, receipt, serve};
 use crate::cli::{Cli, Demo};
@@ -25,7 +25,9 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     let (files, data) = (temporary.path().join("files"), temporary.path().join("archive"));
     let studies = generate(args, &files).await?;
     let house = Arc::new(wiring::open(&data).await?);
-    let server = Server::start(Arc::clone(&house), args.listen, Dimse::default(), Packing::default()).await?;
+    let server =
+        Server::start(Arc::clone(&house), args.listen, Dimse::default(), Packing::default(), Options::default())
+            .await?;
 
     let started = Instant::now();
     let receipt = push(&server, &house, &files).await?;

@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod generate;
 mod import;
+mod openapi;
 mod pack;
 mod push;
 mod quarantine;
@@ -38,6 +39,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Repack(args) => repack::run(cli, args).await,
         Command::Rebuild => rebuild::run(cli).await,
         Command::Verify => verify::run(cli).await,
+        Command::Openapi => openapi::run(),
         Command::Generate(args) => generate::run(cli, args).await,
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
+use viewer_api::Options;
 
 use crate::cli::{Cli, Serve};
 use crate::output;
@@ -22,7 +23,8 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
     };
     let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
     let packing = Packing { pack_after_s, replaced_keep_s: args.replaced_keep_s };
-    let server = Server::start(Arc::clone(&house), args.listen, dimse, packing).await?;
+    let options = Options { cache_bytes: args.cache_mib.saturating_mul(1 << 20), ..Options::default() };
+    let server = Server::start(Arc::clone(&house), args.listen, dimse, packing, options).await?;
     say!("Viewer    http://{}/", server.http);
     say!("DICOMweb  http://{}{DICOM_WEB}", server.http);
     if let Some(listen) = args.dimse {

@@ -9,28 +9,28 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use datasets::Profile;
 use serde_json::Value;
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The folder npm put playwright-core under: `PLAYWRIGHT_DIR`, or `.node` here.
-fn playwright_dir() -> Option<PathBuf> {
+pub fn playwright_dir() -> Option<PathBuf> {
     let named = env::var_os("PLAYWRIGHT_DIR").map(PathBuf::from);
     let dir = named.unwrap_or_else(|| root().join(".node"));
     dir.join("node_modules/playwright-core/package.json").is_file().then_some(dir)
 }
 
-fn chromium() -> Option<PathBuf> {
+pub fn chromium() -> Option<PathBuf> {
     let path = env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
     path.is_file().then_some(path)
 }
 
-fn has_node() -> bool {
+pub fn has_node() -> bool {
     Command::new("node").arg("--version").output().is_ok_and(|out| out.status.success())
 }
 
 /// Runs a sub-command to its end and answers what it printed.
-fn tsunagu(data: &Path, args: &[&str]) -> String {
+pub fn tsunagu(data: &Path, args: &[&str]) -> String {
     let out = Command::new(env!("CARGO_BIN_EXE_tsunagu")).arg("--data").arg(data).args(args).output().unwrap();
     assert!(out.status.success(), "tsunagu {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
@@ -43,15 +43,16 @@ fn import(data: &Path, files: &Path, seed: u64, more: &[&str]) {
     tsunagu(data, &[&["import", files.to_str().unwrap()], more].concat());
 }
 
-struct Server {
+/// A server child.
+pub struct Server {
     child: Child,
-    url: String,
+    pub url: String,
     /// Held open: the server says more than its first line.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
-    fn start(data: &Path) -> Server {
+    pub fn start(data: &Path) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
         command.arg("--data").arg(data).args(["serve", "--no-pack", "--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();

@@ -69,14 +69,49 @@ pub struct Stow {
     pub public_url: Option<String>,
 }
 
-/// `POST /studies`, `POST /studies/{study}`, `POST /batches`, `GET /batches/{id}/receipt`.
+/// A route of [`router`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Store instances of any study.
+    Store,
+    /// Store instances of one study.
+    StoreInStudy,
+    /// Open a batch.
+    OpenBatch,
+    /// The receipt of a batch.
+    Receipt,
+}
+
+impl Route {
+    /// The verb it is asked with, lower case.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Route::Store | Route::StoreInStudy | Route::OpenBatch => "post",
+            Route::Receipt => "get",
+        }
+    }
+}
+
+/// Every route of [`router`] with its path, below the one it is nested under.
+pub const ROUTES: &[(Route, &str)] = &[
+    (Route::Store, "/studies"),
+    (Route::StoreInStudy, "/studies/{study}"),
+    (Route::OpenBatch, "/batches"),
+    (Route::Receipt, "/batches/{id}/receipt"),
+];
+
+/// Serves [`ROUTES`].
 pub fn router(stow: Stow) -> Router {
-    Router::new()
-        .route("/studies", post(store_any))
-        .route("/studies/{study}", post(store_study))
-        .route("/batches", post(open_batch))
-        .route("/batches/{id}/receipt", get(receipt))
-        .with_state(Arc::new(stow))
+    let routes = ROUTES.iter().fold(Router::new(), |router, (route, path)| {
+        let handler = match route {
+            Route::Store => post(store_any),
+            Route::StoreInStudy => post(store_study),
+            Route::OpenBatch => post(open_batch),
+            Route::Receipt => get(receipt),
+        };
+        router.route(path, handler)
+    });
+    routes.with_state(Arc::new(stow))
 }
 
 async fn store_any(State(stow): State<Arc<Stow>>, request: Request) -> Response {

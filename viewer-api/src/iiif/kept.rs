@@ -64,6 +64,15 @@ impl<K: Clone + Eq + Hash, V: Clone> Kept<K, V> {
         }
     }
 
+    /// Lets go of a value.
+    pub(crate) fn remove(&self, key: &K) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = inner.by_key.remove(key) {
+            inner.by_use.remove(&entry.used);
+            inner.bytes -= entry.bytes;
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).bytes
@@ -86,6 +95,8 @@ mod tests {
         assert_eq!((kept.get(&1), kept.get(&3), kept.bytes()), (Some("one"), Some("again"), 100));
         kept.insert(4, "too large", 101);
         assert_eq!((kept.get(&4), kept.bytes()), (None, 100));
+        kept.remove(&1);
+        assert_eq!((kept.get(&1), kept.bytes()), (None, 60));
         let none: Kept<u32, &str> = Kept::new(0);
         none.insert(1, "one", 1);
         assert_eq!(none.get(&1), None);

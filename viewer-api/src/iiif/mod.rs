@@ -31,7 +31,7 @@ use transcode::{Frame, Palette};
 use self::draw::{CellKey, Job};
 use self::identifier::Identifier;
 use self::kept::Kept;
-use self::picture::{Picture, Subject, View};
+use self::picture::{Picture, Subject, View, digest_of};
 use self::request::Request;
 use self::slide::SLIDE_CLASS;
 use crate::audit::{Access, Counts, Rendition};
@@ -106,6 +106,9 @@ impl Desk<'_> {
 
     /// What an identifier names, opened; kept for the next request.
     fn picture(&self, identifier: &Identifier, subject: &Subject) -> Result<Arc<Picture>> {
+        if let Subject::Known(picture) = subject {
+            return Ok(Arc::clone(picture));
+        }
         let pictures = &self.state.iiif().pictures;
         let key = subject.digest();
         if let Some(picture) = pictures.get(&key) {
@@ -204,20 +207,18 @@ pub(crate) async fn image(
     let (view, window) = (view(&caller)?, window(&caller)?);
     let media_type = request.format.media_type();
     let (subject, access) = open(&state, &identifier, &caller, Rendition::View).await?;
-    let (base, has) = (uri(&caller, &identifier), caller.clone());
-    let work = move |desk: &Desk<'_>| {
-        let picture = desk.picture(&identifier, &subject)?;
-        let resolved = request.resolve(picture.width, picture.height)?;
-        let canonical = resolved.canonical(&request, (picture.width, picture.height), picture.is_grey());
-        // The same answer has the same tag however it is asked for.
-        let asked = format!("{canonical} {view:?} {window:?}");
-        let tag = format!("\"{}\"", short_digest(&[&picture.digest, asked.as_bytes()]));
-        let link = format!("<{base}/{canonical}>;rel=\"canonical\"");
-        let job = Job { resolved, view, window };
-        let bytes = if has.has(&tag) { None } else { Some(draw::answer(desk, &picture, &request, &job)?) };
-        Ok((tag, link, bytes))
+    let asked = Asked { identifier, request, view, window };
+    let key = subject.digest();
+    let answer = match answered(&state, &asked, subject, &caller).await {
+        Err(Error::Archive(archive::Error::NotFound(_))) => {
+            // What it was read from was deleted meanwhile: a viewing copy. There is still what was received.
+            state.iiif().pictures.remove(&key);
+            let subject = find(&state, &asked.identifier).await?;
+            answered(&state, &asked, subject, &caller).await?
+        }
+        other => other?,
     };
-    let (tag, canonical, bytes) = at_desk(&state, work).await?;
+    let (tag, canonical, bytes) = answer;
     let length = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
     access.serve(Counts { instances: 0, frames: 1, bytes: length }).await?;
     let mut response = match bytes {
@@ -226,6 +227,39 @@ pub(crate) async fn image(
     };
     link(response.headers_mut(), &[&canonical, &format!("<{}>;rel=\"profile\"", info::LEVEL)]);
     Ok(response)
+}
+
+/// An image as it is asked for.
+#[derive(Clone)]
+struct Asked {
+    identifier: Identifier,
+    request: Request,
+    view: View,
+    window: Option<transcode::Window>,
+}
+
+/// The tag of an answer, its canonical link, and its bytes unless the client has them.
+async fn answered(
+    state: &ViewerState,
+    asked: &Asked,
+    subject: Subject,
+    caller: &Caller,
+) -> Result<(String, String, Option<Bytes>)> {
+    let (asked, caller) = (asked.clone(), caller.clone());
+    let work = move |desk: &Desk<'_>| {
+        let Asked { identifier, request, view, window } = asked;
+        let picture = desk.picture(&identifier, &subject)?;
+        let resolved = request.resolve(picture.width, picture.height)?;
+        let canonical = resolved.canonical(&request, (picture.width, picture.height), picture.is_grey());
+        // The same answer has the same tag however it is asked for.
+        let said = format!("{canonical} {view:?} {window:?}");
+        let tag = format!("\"{}\"", short_digest(&[&picture.digest, said.as_bytes()]));
+        let link = format!("<{}/{canonical}>;rel=\"canonical\"", uri(&caller, &identifier));
+        let job = Job { resolved, view, window };
+        let bytes = if caller.has(&tag) { None } else { Some(draw::answer(desk, &picture, &request, &job)?) };
+        Ok((tag, link, bytes))
+    };
+    at_desk(state, work).await
 }
 
 fn identifier(text: &str) -> Result<Identifier> {
@@ -244,12 +278,12 @@ async fn open(
     caller: &Caller,
     rendition: Rendition,
 ) -> Result<(Subject, Access)> {
-    let subject = subject(state, identifier).await?;
+    let subject = find(state, identifier).await?;
     let access = state.audit().access(&caller.principal, &identifier.study, rendition, caller.purpose).await?;
     Ok((subject, access))
 }
 
-async fn subject(state: &ViewerState, identifier: &Identifier) -> Result<Subject> {
+async fn find(state: &ViewerState, identifier: &Identifier) -> Result<Subject> {
     let missing = || Error::NotFound(identifier.sentence());
     let is_slide = |held: &Held| held.record.description.instance.sop_class_uid == SLIDE_CLASS;
     let Identifier { study, series, instance, frame } = identifier;
@@ -265,8 +299,11 @@ async fn subject(state: &ViewerState, identifier: &Identifier) -> Result<Subject
     if is_slide(&held) && frame.is_none() {
         return Ok(Subject::Slide(vec![held]));
     }
-    let shown = state.shown().get(state, held).await?;
-    Ok(Subject::Frame(shown, frame.unwrap_or(1)))
+    let frame = frame.unwrap_or(1);
+    if let Some(picture) = state.iiif().pictures.get(&digest_of(std::slice::from_ref(&held), frame)) {
+        return Ok(Subject::Known(picture));
+    }
+    Ok(Subject::Frame(state.shown().get(state, held).await?, frame))
 }
 
 /// Works on a blocking thread of the pool.

@@ -104,6 +104,8 @@ pub(crate) struct View {
 
 /// What an identifier was found to be.
 pub(crate) enum Subject {
+    /// A picture that is open already.
+    Known(Arc<Picture>),
     /// A frame of an instance.
     Frame(Arc<Shown>, u32),
     /// Instances that may be levels of a slide.
@@ -113,25 +115,24 @@ pub(crate) enum Subject {
 impl Subject {
     /// Digest of what a picture of it is made of: another form, pack or instance is another picture.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        let mut add = |held: &Held| {
-            digest.update(held.record.digests.file);
-            digest.update(held.pack().unwrap_or_default().to_le_bytes());
-            digest.update(held.transfer_syntax_uid.as_bytes());
-        };
-        let number = match self {
-            Subject::Frame(shown, number) => {
-                add(&shown.source.held);
-                *number
-            }
-            Subject::Slide(levels) => {
-                levels.iter().for_each(add);
-                0
-            }
-        };
-        digest.update(number.to_le_bytes());
-        digest.finalize().into()
+        match self {
+            Subject::Known(picture) => picture.digest,
+            Subject::Frame(shown, number) => digest_of(std::slice::from_ref(&shown.source.held), *number),
+            Subject::Slide(levels) => digest_of(levels, 0),
+        }
     }
+}
+
+/// Digest of instances as they are held, and of which frame is meant.
+pub(crate) fn digest_of(instances: &[Held], frame: u32) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for held in instances {
+        digest.update(held.record.digests.file);
+        digest.update(held.pack().unwrap_or_default().to_le_bytes());
+        digest.update(held.transfer_syntax_uid.as_bytes());
+    }
+    digest.update(frame.to_le_bytes());
+    digest.finalize().into()
 }
 
 impl Picture {
@@ -139,6 +140,7 @@ impl Picture {
     pub(crate) fn open(desk: &Desk<'_>, identifier: &Identifier, subject: &Subject) -> Result<Picture> {
         let digest = subject.digest();
         let matrices = match subject {
+            Subject::Known(_) => Vec::new(),
             Subject::Frame(shown, number) => vec![frame_matrix(desk, identifier, shown, *number, &digest)?],
             Subject::Slide(levels) => slide_matrices(desk, identifier, levels)?,
         };
@@ -169,7 +171,8 @@ impl Picture {
     pub(crate) fn level_for(&self, region: Region, width: u32, height: u32) -> Result<Level> {
         let enough = |level: &&Level| {
             let part = level.part(region);
-            part.width >= width.min(region.width) && part.height >= height.min(region.height)
+            enough(part.width, width, region.width, level.factor.0)
+                && enough(part.height, height, region.height, level.factor.1)
         };
         let level = self.levels.iter().rev().find(enough).or(self.levels.first());
         level.copied().ok_or_else(|| Error::NotFound("a level of this picture".into()))
@@ -220,6 +223,14 @@ impl Picture {
         let part = level.part(region);
         area(&part) <= SOURCE_AREA_MAX && matrix.cells_at_most(&part, level.reduce) <= CELLS_MAX
     }
+}
+
+/// Whether an edge of the level is at least as long as the answer's, and no coarser: at the end of a picture an answer is
+/// rounded up, and of an edge of one pixel every level has one.
+fn enough(own: u32, wanted: u32, region: u32, factor: f64) -> bool {
+    let (shown, region) = (f64::from(wanted.min(region)), f64::from(region));
+    let no_coarser = if shown < 2.0 { factor <= region } else { (shown - 1.0) * factor < region };
+    own >= wanted.min(region as u32) && no_coarser
 }
 
 fn fits(width: u32, height: u32) -> bool {
@@ -490,12 +501,8 @@ fn slide_matrix(desk: &Desk<'_>, held: &Held, slide: Slide) -> Result<Matrix> {
     if is_palette {
         rendering.palette = desk.palette(held, slide.pixels.pixel_representation == 1)?;
     }
-    let mut digest = Sha256::new();
-    digest.update(held.record.digests.file);
-    digest.update(held.pack().unwrap_or_default().to_le_bytes());
-    digest.update(held.transfer_syntax_uid.as_bytes());
     Ok(Matrix {
-        key: key(&digest.finalize().into()),
+        key: key(&digest_of(std::slice::from_ref(held), 0)),
         width: slide.width,
         height: slide.height,
         kind: Kind::Slide(shifted(slide.tiles, before)),
@@ -580,6 +587,13 @@ mod tests {
         check(level(3, 3, 4.0), [9, 9, 1, 1], [2, 2, 1, 1]);
         check(level(2, 2, 4.0), [9, 9, 1, 1], [1, 1, 1, 1]);
         assert_eq!((snapped(2.002), snapped(2.4), snapped(15.9)), (2.0, 2.4, 16.0));
+    }
+
+    #[test]
+    fn a_level_is_enough_when_it_is_no_coarser_than_the_answer() {
+        assert!(enough(283, 283, 565, 2.0) && enough(223, 223, 445, 2.0));
+        assert!(!enough(1, 1, 1, 2.0) && enough(1, 1, 4, 4.0) && !enough(2, 2, 3, 2.0));
+        assert!(!enough(75, 100, 150, 2.0) && enough(150, 100, 150, 1.0) && enough(10, 50, 10, 1.0));
     }
 
     #[test]
