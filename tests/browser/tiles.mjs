@@ -114,7 +114,7 @@ for (const { name, id, parts } of JSON.parse(given)) {
     await page.screenshot({ path: join(out, `${name}-close.png`) });
     const close = await difference(parts);
     console.error(name, JSON.stringify({ whole, close }));
-    const good = ({ mean, count, levels }) => mean <= DIFFERENCE_MAX && count > 50 && levels > 8;
+    const good = ({ mean, count, levels }) => mean <= DIFFERENCE_MAX && count > 25 && levels > 8;
     checks[name] = good(whole) && good(close) ? true : JSON.stringify({ whole, close });
   } catch (error) {
     checks[name] = String(error.message ?? error);

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use archive::{FrameTable, Held};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -344,10 +344,9 @@ fn short_digest(parts: &[&[u8]]) -> String {
     digest.get(..32).unwrap_or(&digest).to_owned()
 }
 
-/// `Link` headers (RFC 8288).
+/// One `Link` header (RFC 8288 §3) of all links: some clients read the first only.
 fn link(headers: &mut HeaderMap, links: &[&str]) {
-    const LINK: HeaderName = header::LINK;
-    for value in links.iter().filter_map(|link| HeaderValue::from_str(link).ok()) {
-        headers.append(LINK, value);
+    if let Ok(value) = HeaderValue::from_str(&links.join(", ")) {
+        headers.insert(header::LINK, value);
     }
 }

@@ -592,7 +592,7 @@ mod tests {
     #[test]
     fn a_level_is_enough_when_it_is_no_coarser_than_the_answer() {
         assert!(enough(283, 283, 565, 2.0) && enough(223, 223, 445, 2.0));
-        assert!(!enough(1, 1, 1, 2.0) && enough(1, 1, 4, 4.0) && !enough(2, 2, 3, 2.0));
+        assert!(!enough(1, 1, 1, 2.0) && enough(1, 1, 4, 4.0) && enough(2, 2, 3, 2.0) && !enough(2, 2, 2, 2.0));
         assert!(!enough(75, 100, 150, 2.0) && enough(150, 100, 150, 1.0) && enough(10, 50, 10, 1.0));
     }
 

@@ -295,7 +295,7 @@ async fn iiif_answers_name_their_canonical_uri_and_are_tagged_and_recorded() {
     let answer = house.get(&path, &house.reader, "*/*").await;
     let links: Vec<&str> = answer.headers.get_all("link").iter().map(|link| link.to_str().unwrap()).collect();
     let canonical = format!("<http://here:8080/iiif/{id}/0,0,4,2/2,1/0/default.png>;rel=\"canonical\"");
-    assert_eq!(links, [canonical.as_str(), "<http://iiif.io/api/image/3/level2.json>;rel=\"profile\""]);
+    assert_eq!(links, [format!("{canonical}, <http://iiif.io/api/image/3/level2.json>;rel=\"profile\"")]);
     assert_eq!(answer.header("cache-control"), "private, no-cache");
     let authorization = format!("Bearer {}", house.reader);
     let again = Request::get(format!("/iiif/{id}/0,0,4,2/2,1/0/default.png")).header("authorization", &authorization);
