@@ -17,4 +17,5 @@ mod renditions;
 mod repack;
 mod second_opinion;
 mod sqlite_vfs;
+mod viewers;
 mod whole_corpus;
