@@ -160,9 +160,9 @@ fn requirements(page: &str) -> Vec<Vec<&str>> {
     let mut in_table = false;
     for line in page.lines() {
         let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
-        let is_row = line.starts_with('|') && cells.len() == 3;
-        in_table = is_row && (in_table || cells[2] == "test");
-        if in_table && cells[2] != "test" && !cells[2].starts_with('-') {
+        in_table = line.starts_with('|') && (in_table || cells.last() == Some(&"test"));
+        if in_table && cells.last() != Some(&"test") && !cells[0].starts_with("--") {
+            assert_eq!(cells.len(), 3, "a row has not three cells: {line}");
             rows.push(cells);
         }
     }

@@ -50,7 +50,7 @@ def levels(site):
 @case("§8.7.3", "without a transfer-syntax parameter: Explicit VR Little Endian, but what is held lossy as it is; never Implicit VR or Big Endian")
 def default_transfer_syntax(site):
     for one in (site.files.ct, site.files.implicit, site.files.jpeg, site.files.report, site.files.mammogram, site.files.ecg):
-        for accept in (DICOM, "*/*", None):
+        for accept in (DICOM, "*/*"):
             got = instances(site, site.get(instance_of(one), accept))[one.SOPInstanceUID]
             same(syntax(got), JPEG_BASELINE if lossy(one) else EXPLICIT, f"transfer syntax of a file held as {syntax(one)}, Accept {accept}")
             if "PixelData" in one:
@@ -123,10 +123,10 @@ def spelling(site):
 @case("§8.7.8.1", "q-values: the best supported range; q=0 refuses")
 def quality_values(site):
     path = instance_of(site.files.ct)
-    instances(site, site.get(path, f"text/html;q=1.0, {DICOM};q=0.1"))
+    instances(site, site.get(path, f"application/x-none;q=1.0, {DICOM};q=0.1"))
     site.get(path, f"application/dicom;q=0.9, {DICOM};q=0.5").is_(200).typed("application/dicom")
     instances(site, site.get(path, f"application/dicom;q=0.1, {DICOM};q=0.5"))
-    instances(site, site.get(path, ["text/html", DICOM]))
+    instances(site, site.get(path, ["application/x-none", DICOM]))
     site.get(path, f"{DICOM};q=0").is_(406)
     site.get(path, f"{DICOM};q=0.000, application/dicom;q=0").is_(406)
 
@@ -138,12 +138,24 @@ def not_acceptable(site):
         site.get(study_of(site.files.ct), accept).is_(406)
 
 
+@case("§8.7.7", "a request for something without an Accept header: 406")
+def without_accept(site):
+    one = site.files.ct
+    for path in ("/studies", study_of(one), instance_of(one), f"{series_of(one)}/metadata", f"{instance_of(one)}/frames/1", f"{instance_of(one)}/rendered", f"{study_of(one)}/thumbnail"):
+        site.get(path).is_(406)
+
+
+@case("§8.7.5", "DICOM and rendered media types side by side: refused")
+def both_kinds(site):
+    site.get(instance_of(site.files.ct), f"{DICOM}, image/jpeg").is_(400, 409)
+
+
 @case("§8.3.3.1", "the accept query parameter, coded or plain, comes before the header")
 def accept_parameter(site):
     path = instance_of(site.files.ct)
-    site.get(f"{path}?accept=application/dicom").is_(200).typed("application/dicom")
+    site.get(f"{path}?accept=application/dicom", "*/*").is_(200).typed("application/dicom")
     site.get(f"{path}?accept=application%2Fdicom", DICOM).is_(200).typed("application/dicom")
-    instances(site, site.get(f"{path}?accept={quote(DICOM)}", "text/html"))
+    instances(site, site.get(f"{path}?accept={quote(DICOM)}", "application/x-none"))
     site.get(f"{path}?accept={quote('application/dicom; transfer-syntax=' + J2K)}", "*/*").is_(200).typed("application/dicom")
 
 
@@ -220,7 +232,7 @@ def metadata(site):
 @case("§8.7.3.2; Table 10.4.4-1", "metadata: application/dicom+json is the default")
 def metadata_default(site):
     path = f"{instance_of(site.files.ct)}/metadata"
-    for accept in (None, "*/*", "application/*"):
+    for accept in ("*/*", "application/*"):
         site.get(path, accept).is_(200).json()
 
 
