@@ -4,6 +4,7 @@ mod browser;
 mod client;
 mod crash;
 mod damage;
+mod every_accept;
 mod faults;
 mod faulty_disk;
 mod house;

@@ -13,9 +13,14 @@ from wire import media_type
 WADL = "{http://wadl.dev.java.net/2009/02}"
 
 
+def wado(site, query, accept="*/*"):
+    """The URI service stands beside the others, at /wado."""
+    return site.get(f"/wado?{query}", accept, prefix=False)
+
+
 def ask(site, one, more="", accept="*/*"):
     uids = f"studyUID={one.StudyInstanceUID}&seriesUID={one.SeriesInstanceUID}&objectUID={one.SOPInstanceUID}"
-    return site.get(f"/wado?requestType=WADO&{uids}{more}", accept)
+    return wado(site, f"requestType=WADO&{uids}{more}", accept)
 
 
 def picture(answer, kind="image/jpeg"):
@@ -69,17 +74,17 @@ def mandatory(site):
     uids = {"studyUID": one.StudyInstanceUID, "seriesUID": one.SeriesInstanceUID, "objectUID": one.SOPInstanceUID}
     for missing in uids:
         query = "&".join(f"{name}={value}" for name, value in uids.items() if name != missing)
-        site.get(f"/wado?requestType=WADO&{query}", "*/*").is_(400)
+        wado(site, f"requestType=WADO&{query}").is_(400)
     whole = "&".join(f"{name}={value}" for name, value in uids.items())
-    site.get(f"/wado?{whole}", "*/*").is_(400)
-    site.get(f"/wado?requestType=OTHER&{whole}", "*/*").is_(400)
-    site.get(f"/wado?requestType=WADO&{whole.replace(one.SOPInstanceUID, 'abc')}", "*/*").is_(400, 404)
+    wado(site, f"{whole}").is_(400)
+    wado(site, f"requestType=OTHER&{whole}").is_(400)
+    wado(site, f"requestType=WADO&{whole.replace(one.SOPInstanceUID, 'abc')}").is_(400, 404)
 
 
 @case("§9.4.3", "what is not held: 404; what cannot be had: 406")
 def not_found(site):
     one = site.files.ct
-    site.get(f"/wado?requestType=WADO&studyUID={one.StudyInstanceUID}&seriesUID={one.SeriesInstanceUID}&objectUID=1.2.3", "*/*").is_(404)
+    wado(site, f"requestType=WADO&studyUID={one.StudyInstanceUID}&seriesUID={one.SeriesInstanceUID}&objectUID=1.2.3").is_(404)
     ask(site, one, "&contentType=text/html").is_(406)
 
 
