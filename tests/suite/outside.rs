@@ -21,7 +21,10 @@ const CENTRE: &str = "outside-centre";
 fn python() -> Command {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     let fallback = || if venv.exists() { venv.into_os_string() } else { "python3".into() };
-    Command::new(std::env::var_os("TSUNAGU_PYTHON").unwrap_or_else(fallback))
+    let mut command = Command::new(std::env::var_os("TSUNAGU_PYTHON").unwrap_or_else(fallback));
+    // Nothing is to be left in the tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// Runs one of the scripts in tests/outside; `false` when what it needs is not installed.
