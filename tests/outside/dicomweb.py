@@ -53,6 +53,74 @@ def search(client, files):
         check([uid(item, "00080018") for item in found] == [sop], f"instance {sop} is found {len(found)} times")
 
 
+def search_every_way(client, files):
+    """Each kind of search that the client can spell."""
+    file = next(file for file in files if "=" in str(file.PatientName))
+    study, series = file.StudyInstanceUID, file.SeriesInstanceUID
+    described = client.search_for_studies(search_filters={"StudyInstanceUID": study}, fields=["StudyDescription", "00080090"])
+    check(uid(described[0], "00081030") == file.StudyDescription, f"the description of study {study}")
+    check(len(client.search_for_studies(limit=1)) == 1, "limit=1 finds another number")
+    first, second = client.search_for_studies(limit=1, offset=0), client.search_for_studies(limit=1, offset=1)
+    check(uid(first[0], "0020000D") != uid(second[0], "0020000D"), "offset=1 finds the first again")
+    day = {"StudyDate": f"{file.StudyDate}-{file.StudyDate}"}
+    check(study in {uid(item, "0020000D") for item in client.search_for_studies(search_filters=day)}, "a range of dates")
+    for family in {group.split("^")[0] for group in str(file.PatientName).split("=") if group}:
+        found = client.search_for_studies(fuzzymatching=True, search_filters={"PatientName": f"{family}*"})
+        check(study in {uid(item, "0020000D") for item in found}, f"{family}* does not find {study}, fuzzily")
+    both = client.search_for_studies(search_filters={"ModalitiesInStudy": file.Modality, "PatientID": file.PatientID})
+    check(study in {uid(item, "0020000D") for item in both}, "two filters")
+    check(client.search_for_studies(search_filters={"PatientID": "nobody"}) == [], "nobody is found")
+    everywhere = {uid(item, "0020000E") for item in client.search_for_series(get_remaining=True, limit=5)}
+    check(everywhere == {file.SeriesInstanceUID for file in files}, "the series of all studies")
+    everywhere = {uid(item, "00080018") for item in client.search_for_instances(get_remaining=True, limit=7)}
+    check(everywhere == {file.SOPInstanceUID for file in files}, "the instances of all studies")
+    in_study = {uid(item, "00080018") for item in client.search_for_instances(study)}
+    check(in_study == {one.SOPInstanceUID for one in files if one.StudyInstanceUID == study}, "the instances of a study")
+    listed = client.search_for_instances(study, series, fields=["Rows", "InstanceNumber"])
+    check(all("00200013" in item for item in listed), "InstanceNumber is asked for and not returned")
+
+
+def fetch_every_way(client, files):
+    """Streams, transfer syntaxes, several frames, bulk data and parts of it; what is refused is refused as such."""
+    from requests import HTTPError
+
+    native = next(file for file in files if "PixelData" in file and not file.file_meta.TransferSyntaxUID.is_compressed)
+    names = (native.StudyInstanceUID, native.SeriesInstanceUID, native.SOPInstanceUID)
+    check(len(list(client.iter_study(names[0]))) == sum(file.StudyInstanceUID == names[0] for file in files), "iter_study")
+    check(len(list(client.iter_series(*names[:2]))) == sum(file.SeriesInstanceUID == names[1] for file in files), "iter_series")
+    for wanted in ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90", "*"):
+        got = client.retrieve_instance(*names, media_types=(("application/dicom", wanted),))
+        check(wanted in ("*", got.file_meta.TransferSyntaxUID), f"transfer syntax {wanted}: {got.file_meta.TransferSyntaxUID}")
+    jpeg_2000 = client.retrieve_instance_frames(*names, frame_numbers=[1], media_types=(("image/jp2", "1.2.840.10008.1.2.4.90"),))
+    check(jpeg_2000[0][:2] == b"\xff\x4f" or jpeg_2000[0][4:8] == b"jP  ", "a frame as JPEG 2000 is none")
+
+    cine = next(file for file in files if int(file.get("NumberOfFrames", 1) or 1) > 2)
+    names = (cine.StudyInstanceUID, cine.SeriesInstanceUID, cine.SOPInstanceUID)
+    together = client.retrieve_instance_frames(*names, frame_numbers=[1, 3, 2])
+    check(together == [client.retrieve_instance_frames(*names, frame_numbers=[number])[0] for number in (1, 3, 2)], "frames 1, 3, 2")
+    check(list(client.iter_instance_frames(*names, frame_numbers=[1, 3, 2])) == together, "frames as a stream")
+    for media_type, begin in (("image/jpeg", b"\xff\xd8"), ("image/png", b"\x89PNG"), ("image/gif", b"GIF8")):
+        picture = client.retrieve_instance_frames_rendered(*names, frame_numbers=[2], media_types=(media_type,))
+        check(picture.startswith(begin), f"frame 2 as {media_type} is none")
+    small = client.retrieve_instance_frames_rendered(*names, frame_numbers=[1], media_types=("image/jpeg",), params={"quality": 10, "viewport": "32,32"})
+    check(small[:2] == b"\xff\xd8", "a small picture is no JPEG")
+
+    bulk = next(file for file in files if "EncapsulatedDocument" in file or "PixelData" in file)
+    names = (bulk.StudyInstanceUID, bulk.SeriesInstanceUID, bulk.SOPInstanceUID)
+    metadata = client.retrieve_instance_metadata(*names)
+    for item in metadata.values():
+        if "BulkDataURI" in item:
+            whole = client.retrieve_bulkdata(item["BulkDataURI"])[0]
+            check(list(client.iter_bulkdata(item["BulkDataURI"])) == [whole] and len(whole) > 0, "bulk data as a stream")
+    for refused in (lambda: client.delete_instance(*names), lambda: client.retrieve_study("1.2.3.4"), lambda: client.retrieve_instance_frames(*names, frame_numbers=[9999])):
+        try:
+            refused()
+        except HTTPError as error:
+            check(error.response.status_code in (400, 403, 404, 405), f"refused with {error.response.status_code}")
+        else:
+            check(False, "what cannot be done succeeds")
+
+
 def same_pixels(one, other):
     import numpy
     from pydicom.pixels import pixel_array
@@ -119,7 +187,9 @@ def main():
     if "--stored" not in sys.argv:
         store(client, files)
     search(client, files)
+    search_every_way(client, files)
     fetch(client, files)
+    fetch_every_way(client, files)
     print(f"{len(files)} instances found and fetched")
     return 0
 

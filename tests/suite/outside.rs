@@ -1,14 +1,16 @@
-//! Tools that know nothing of this program: unzip, pydicom, DCMTK, dicomweb-client, Delta Lake readers.
+//! Tools that know nothing of this program: unzip, pydicom, DCMTK, dicomweb-client, Schemathesis, Delta Lake readers, and a
+//! judge of the DICOMweb services written from the text of PS3.18.
 //!
-//! Proves: a pack opens with them and its samples are those of the files sent; they store, search and fetch; the
-//! catalogue has the rows it should have. What is not installed is named as skipped; `.ci/run` installs all of it.
+//! Proves: a pack opens with them and its samples are those of the files sent; they store, search and fetch; what the services
+//! answer is what the standard asks for; the catalogue has the rows it should have. What is not installed is named as skipped;
+//! `.ci/run` installs all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use datasets::{File, Kind, Scale, Study};
+use datasets::{File, Kind, Profile, Scale, Study};
 
 use crate::client::{Dicomweb, text};
 use crate::program::{Server, files_below, run_clean, token, verify};
@@ -19,11 +21,14 @@ const CENTRE: &str = "outside-centre";
 fn python() -> Command {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     let fallback = || if venv.exists() { venv.into_os_string() } else { "python3".into() };
-    Command::new(std::env::var_os("TSUNAGU_PYTHON").unwrap_or_else(fallback))
+    let mut command = Command::new(std::env::var_os("TSUNAGU_PYTHON").unwrap_or_else(fallback));
+    // Nothing is to be left in the tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// Runs one of the scripts in tests/outside; `false` when what it needs is not installed.
-fn script(name: &str, arguments: &[&str]) -> bool {
+pub fn script(name: &str, arguments: &[&str]) -> bool {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outside").join(name);
     let Ok(output) = python().arg(path).args(arguments).stdin(Stdio::null()).output() else {
         println!("skipped: there is no Python to run {name}");
@@ -39,7 +44,7 @@ fn script(name: &str, arguments: &[&str]) -> bool {
 }
 
 /// Whether a tool is installed; says so where it is not.
-fn installed(tool: &str) -> bool {
+pub fn installed(tool: &str) -> bool {
     let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
         println!("skipped: {tool} is not installed");
@@ -48,20 +53,20 @@ fn installed(tool: &str) -> bool {
 }
 
 /// Runs a tool that has to succeed.
-fn tool(name: &str, arguments: &[&str]) {
+pub fn tool(name: &str, arguments: &[&str]) {
     let output = Command::new(name).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} {arguments:?} ended with {}:\n{said}", output.status);
 }
 
 /// The first files of one small study of each kind.
-fn small_studies(kinds: &[Kind], files_max: usize) -> Vec<File> {
+pub fn small_studies(kinds: &[Kind], files_max: usize) -> Vec<File> {
     let study = |(kind, index): (&Kind, usize)| Study::new(*kind, 40 + *kind as u64, Scale::Small, index);
     let studies = kinds.iter().zip(1..).map(study);
     studies.flat_map(|study| study.files().take(files_max).collect::<Vec<_>>()).collect()
 }
 
-fn write(dir: &Path, files: &[File]) {
+pub fn write(dir: &Path, files: &[File]) {
     for file in files {
         let path = dir.join(&file.path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -69,7 +74,7 @@ fn write(dir: &Path, files: &[File]) {
     }
 }
 
-fn path_str(path: &Path) -> &str {
+pub fn path_str(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -162,9 +167,16 @@ fn last(path: &str) -> String {
 fn dicomweb_client_stores_searches_and_fetches_before_and_after_packing() {
     let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let admin = token(dir.path(), "admin", CENTRE);
-    let kinds =
-        [Kind::Chest, Kind::Mammography, Kind::ChestCt, Kind::BrainMr, Kind::AbdominalUltrasound, Kind::Endoscopy];
-    let files = small_studies(&kinds, 2);
+    let kinds = [
+        Kind::Chest,
+        Kind::Mammography,
+        Kind::ChestCt,
+        Kind::BrainMr,
+        Kind::AbdominalUltrasound,
+        Kind::Endoscopy,
+        Kind::CineUltrasound,
+    ];
+    let files = small_studies(&kinds, 4);
     write(work.path(), &files);
     let server = Server::start(dir.path(), &["--no-pack"]);
     if !script("dicomweb.py", &[&server.url, &admin, path_str(work.path())]) {
@@ -177,4 +189,48 @@ fn dicomweb_client_stores_searches_and_fetches_before_and_after_packing() {
     assert!(verified["rebuilt"].as_u64().is_some_and(|rebuilt| rebuilt > 5), "{verified}");
     let server = Server::start(dir.path(), &["--no-pack"]);
     assert!(script("dicomweb.py", &[&server.url, &admin, path_str(work.path()), "--stored"]));
+}
+
+/// A demonstration of generated files in a folder.
+fn demonstration(dir: &Path, seed: u64) {
+    datasets::write_night(dir, Profile::DemoSmall, 0, seed, &mut |_| {}).unwrap();
+    std::fs::remove_file(dir.join("manifest.json")).unwrap();
+}
+
+/// The judge against a server that holds a demonstration, taken in with `more` arguments.
+fn judged(more: &[&str]) {
+    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let files = path_str(work.path());
+    demonstration(work.path(), 1);
+    if !script("ps318", &["enrich", files]) {
+        return;
+    }
+    run_clean(dir.path(), &[&["import", "--centre", CENTRE], more, &[files]].concat());
+    let admin = token(dir.path(), "admin", CENTRE);
+    let server = Server::start(dir.path(), &["--no-pack"]);
+    assert!(script("ps318", &[&server.url, &admin, files]));
+    server.kill();
+    verify(dir.path());
+}
+
+#[test]
+fn the_dicomweb_services_are_judged_by_the_text_of_the_standard_with_files_as_received() {
+    judged(&["--no-pack"]);
+}
+
+#[test]
+fn the_dicomweb_services_are_judged_by_the_text_of_the_standard_with_files_packed() {
+    judged(&[]);
+}
+
+#[test]
+fn schemathesis_finds_nothing_wrong_with_the_openapi_description() {
+    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    demonstration(work.path(), 3);
+    run_clean(dir.path(), &["import", "--centre", CENTRE, path_str(work.path())]);
+    let admin = token(dir.path(), "admin", CENTRE);
+    let server = Server::start(dir.path(), &["--no-pack"]);
+    script("openapi.py", &[server.url.trim_end_matches("/dicom-web"), &admin]);
+    server.kill();
+    verify(dir.path());
 }

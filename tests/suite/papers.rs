@@ -135,3 +135,72 @@ fn commands_to_be_typed_exist() {
     }
     assert!(seen > 8, "only {seen} commands were found: does the search still work?");
 }
+
+/// Every Rust source below the crates.
+fn sources() -> String {
+    let crates = ["archive", "benches", "datasets", "ingest", "src", "tests", "transcode", "viewer-api"];
+    let mut folders: Vec<PathBuf> = crates.iter().map(|name| root().join(name)).collect();
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    text
+}
+
+/// The cells of each row of those tables on a page whose last column is `test`.
+fn requirements(page: &str) -> Vec<Vec<&str>> {
+    let mut rows = Vec::new();
+    let mut in_table = false;
+    for line in page.lines() {
+        let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
+        in_table = line.starts_with('|') && (in_table || cells.last() == Some(&"test"));
+        if in_table && cells.last() != Some(&"test") && !cells[0].starts_with("--") {
+            assert_eq!(cells.len(), 3, "a row has not three cells: {line}");
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+#[test]
+fn each_requirement_of_the_conformance_statement_has_a_test_that_exists() {
+    // Proves that every row of docs/conformance/ names tests, and that each is a function of the sources.
+    let sources = sources();
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("docs/conformance")).unwrap() {
+        let path = entry.unwrap().path();
+        let page = fs::read_to_string(&path).unwrap();
+        let rows = requirements(&page);
+        assert!(!rows.is_empty(), "{} has no table of requirements", path.display());
+        for row in rows {
+            let words = row[2].split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ':'));
+            let names: Vec<&str> = words.filter(|word| word.contains('_')).collect();
+            assert!(!names.is_empty(), "{}: no test for {:?}", path.display(), row[0]);
+            for name in names {
+                let function = format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+                assert!(sources.contains(&function), "{}: there is no test {name}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 5, "only {seen} tests are named: does the search still work?");
+}
+
+#[test]
+fn the_conformance_statement_leads_to_each_of_its_pages() {
+    // Proves that no page of docs/conformance/ is left out of docs/conformance.md.
+    let statement = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
+    let linked = links(&statement);
+    for entry in fs::read_dir(root().join("docs/conformance")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let link = format!("conformance/{name}");
+        assert!(linked.contains(&link.as_str()), "docs/conformance.md has no link to {link}");
+    }
+}

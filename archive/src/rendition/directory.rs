@@ -26,8 +26,8 @@ pub struct Rendition {
     pub part10_bytes: u64,
     /// SHA-256 of it, in hexadecimal.
     pub sha256: String,
-    pub(super) key: String,
-    pub(super) dcm: ZipEntry,
+    pub(crate) key: String,
+    pub(crate) dcm: ZipEntry,
     pub(super) frames: ZipEntry,
 }
 
