@@ -96,8 +96,8 @@ pub(crate) async fn manifest(State(state): State<ViewerState>, address: Address,
     let access = state.audit().access(&caller.principal, study, Rendition::Metadata, caller.purpose).await?;
     let patient = &first.record.description.study.patient;
     let (row, priors) = person(&state, &caller.principal, study, patient).await?;
-    let made = renditions(&state, study).await?;
-    let of = identity(&state, &held, &made)?;
+    let renditions = state.reader().renditions_of_study(study).await?;
+    let of = identity(&state, &held, &renditions)?;
     let head = head(&caller.principal, row.as_ref().map_or(&first.record.description.study, |row| &row.attributes));
     let priors = Value::Array(priors.iter().map(prior).collect()).to_string();
     let tag = format!("\"{}\"", digits(&[&of, head.as_bytes(), priors.as_bytes()]));
@@ -108,6 +108,7 @@ pub(crate) async fn manifest(State(state): State<ViewerState>, address: Address,
     let series = match state.manifests().find(study, &of) {
         Some(series) => series,
         None => {
+            let made = made(&state, renditions).await;
             let series: Arc<str> = study::series(&state, study, &held, &made).await?.into();
             state.manifests().keep(study, of, &series);
             series
@@ -153,19 +154,19 @@ async fn person(
     Ok((own.into_iter().next(), others))
 }
 
-async fn renditions(state: &ViewerState, study: &str) -> Result<Vec<Made>> {
+async fn made(state: &ViewerState, renditions: Vec<archive::Rendition>) -> Vec<Made> {
     let mut made = Vec::new();
-    for rendition in state.reader().renditions_of_study(study).await? {
+    for rendition in renditions {
         // One that was deleted meanwhile, or is damaged, is not offered: it is never needed.
         if let Ok(frames) = state.reader().rendition_frames(&rendition).await {
             made.push(Made { rendition, frames });
         }
     }
-    Ok(made)
+    made
 }
 
 /// What the series array is written of: the same digest, the same array.
-fn identity(state: &ViewerState, held: &[Held], made: &[Made]) -> Result<[u8; 32]> {
+fn identity(state: &ViewerState, held: &[Held], renditions: &[archive::Rendition]) -> Result<[u8; 32]> {
     let mut digest = Sha256::new();
     digest.update(VERSION.to_le_bytes());
     for one in held {
@@ -173,7 +174,7 @@ fn identity(state: &ViewerState, held: &[Held], made: &[Made]) -> Result<[u8; 32
         digest.update(state.reader().representation(one)?);
         digest.update(one.part10_bytes.to_le_bytes());
     }
-    made.iter().for_each(|one| digest.update(&one.rendition.sha256));
+    renditions.iter().for_each(|one| digest.update(&one.sha256));
     Ok(digest.finalize().into())
 }
 
