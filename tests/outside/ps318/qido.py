@@ -438,7 +438,7 @@ def offset_behind(site):
 def invalid_values(site):
     for query in (
         "limit=abc", "limit=-1", "limit=1.5", "limit=", "offset=-1", "offset=x", "fuzzymatching=maybe", "StudyDate=yesterday", "StudyDate=20261301",
-        "StudyDate=20260101-20260199", "StudyTime=25", "StudyTime=99-", "limit=99999999999999999999999", "StudyInstanceUID=not-a-uid",
+        "StudyDate=20260101-20260199", "StudyTime=25", "StudyTime=99-", "StudyInstanceUID=not-a-uid",
     ):
         site.get(f"/studies?{query}", JSON).is_(400)
 
