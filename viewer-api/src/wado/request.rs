@@ -114,7 +114,7 @@ impl FromRequestParts<ViewerState> for Caller {
             None => Purpose::default(),
         };
         let head = parts.method == Method::HEAD;
-        let accept = accepted(&parts.headers, &query, head)?;
+        let accept = accepted(&parts.headers, &query, head || is_own_addition(parts.uri.path(), &query))?;
         let takes_utf8 = takes_utf8(&parts.headers, &query)?;
         Ok(Caller {
             principal,
@@ -129,15 +129,22 @@ impl FromRequestParts<ViewerState> for Caller {
     }
 }
 
+/// Whether a request is for something that PS3.18 does not have: the manifest and its addresses, images of IIIF, changes.
+fn is_own_addition(path: &str, query: &str) -> bool {
+    let by_digest = || url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "rep");
+    let of_the_standard = path.starts_with("/dicom-web") || path.starts_with("/wado");
+    !of_the_standard || path.ends_with("/manifest") || by_digest()
+}
+
 /// What is accepted, best first.
 ///
 /// # Errors
-/// PS3.18 §8.7.5: without an Accept header an answer with a payload is refused by 406, whatever a parameter says; DICOM and
-/// rendered media types side by side by 400.
-fn accepted(headers: &HeaderMap, query: &str, head: bool) -> Result<Vec<MediaRange>> {
+/// PS3.18 §8.7.5: without an Accept header an answer with a payload is refused by 406, whatever a parameter says, unless
+/// `lenient`; DICOM and rendered media types side by side by 400.
+fn accepted(headers: &HeaderMap, query: &str, lenient: bool) -> Result<Vec<MediaRange>> {
     let header = accept::parse(headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()));
     if !headers.contains_key(header::ACCEPT) {
-        if head {
+        if lenient {
             return Ok(accept::parse(["*/*"]));
         }
         return Err(Error::NotAcceptable { what: "an answer".into(), offered: vec!["*/* in an Accept header".into()] });
