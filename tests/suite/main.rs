@@ -4,7 +4,6 @@ mod browser;
 mod client;
 mod crash;
 mod damage;
-mod every_accept;
 mod faults;
 mod faulty_disk;
 mod house;
