@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::tls::TlsFiles;
+
 /// Medical image pipeline and archive: takes DICOM in, keeps it once and bit-exactly, shows it anywhere.
 #[derive(Debug, Parser)]
 #[command(name = "tsunagu", version, propagate_version = true)]
@@ -31,6 +33,10 @@ pub enum Command {
     Import(Import),
     /// Send folders, files, ZIPs and DICOMDIR media to an archive that runs elsewhere.
     Push(Push),
+    /// Send studies on to other archives, by rules: STOW-RS or C-STORE, in order, until they are acknowledged.
+    Forward(Forward),
+    /// Run a gateway at a centre or a hospital: C-STORE with what stands there, outbound HTTPS alone with the exchange.
+    Gateway(Gateway),
     /// Write files out: as held, or as they were received.
     Export(Export),
     /// Print the receipt of a batch.
@@ -51,6 +57,8 @@ pub enum Command {
     Rebuild,
     /// Re-read and re-hash everything, and name what is wrong.
     Verify,
+    /// Print the OpenAPI description of what `serve` serves, as at /openapi.json.
+    Openapi,
     /// Write synthetic studies to a directory.
     Generate(Generate),
 }
@@ -84,7 +92,20 @@ pub struct Serve {
     /// Our AE title.
     #[arg(long, default_value = "TSUNAGU")]
     pub aet: String,
-    /// A calling AE title that may store, and the centre it is: `AET=centre`. May be given several times.
+    /// Where to listen for DICOM associations over TLS; none if absent. Needs --tls-cert and --tls-key.
+    #[arg(long)]
+    pub dimse_tls_listen: Option<SocketAddr>,
+    /// Certificate, key, authorities.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// The DICOM peers (TOML): a table `[[peer]]` for each Application Entity with `ae_title`, `centre`, `roles` (of
+    /// `store`, `query`, `retrieve`, `commit`), `address` (`HOST:PORT`, where C-MOVE and commitment reports go), `tls` (it
+    /// is called over TLS), `transfer_syntaxes` (it is sent these only; all that can be made if absent), `calling_from`
+    /// (addresses it may call from; any if absent) and `certificate_sha256` (of the certificate it has to show).
+    #[arg(long = "peers", value_name = "FILE")]
+    pub peers_file: Option<PathBuf>,
+    /// A calling AE title that may store and ask for storage commitment, and the centre it is: `AET=centre`. May be given
+    /// several times; the same title in the peers file counts instead.
     #[arg(long = "peer", value_name = "AET=CENTRE")]
     pub peers: Vec<String>,
     /// Take stores from any calling AE title, as this centre. For a closed network only.
@@ -99,9 +120,143 @@ pub struct Serve {
     /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
     #[arg(long, default_value_t = 86_400)]
     pub replaced_keep_s: u64,
+    /// An origin whose pages may call DICOMweb, credentials and all, as `https://viewer.example`. May be given several times;
+    /// without it only the viewer at / may.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub cors_origins: Vec<String>,
+    /// Send studies on by these rules (TOML; docs/gateway.md has the keys), as `tsunagu forward` does by itself.
+    #[arg(long, value_name = "RULES")]
+    pub forward: Option<PathBuf>,
+    /// Memory for decoded parts of pictures, for the tiles that are asked for next, in MiB; 0 keeps none.
+    #[arg(long, default_value_t = 64)]
+    pub cache_mib: usize,
     /// Renditions.
     #[command(flatten)]
     pub renditions: RenditionArgs,
+}
+
+/// What TLS is made of.
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// Our certificate, and those between it and its authority (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Authorities (PEM): a DICOM peer must show a certificate of theirs, and those we call are trusted by them. Without,
+    /// peers need no certificate, and the authorities of the operating system are trusted.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// The files, where TLS is wanted.
+    pub fn files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key, authorities: self.tls_client_ca.clone() })
+    }
+}
+
+/// Arguments of `forward`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Forward {
+    /// What to do; without, follow the change feed and send.
+    #[command(subcommand)]
+    pub act: Option<ForwardAct>,
+    /// The rules (TOML): destinations, which studies go there, and when; docs/gateway.md has the keys.
+    #[arg(long, value_name = "RULES")]
+    pub rules: Option<PathBuf>,
+    /// Read the feed to its end, send what is due, and end: exit code 2 if anything is left.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Sub-commands of `forward`.
+#[derive(Debug, Subcommand)]
+pub enum ForwardAct {
+    /// List studies that wait, were refused or given up, with the reason.
+    List {
+        /// Those that are done, lately, and those cancelled too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Try a study anew, from its first instance; a peer answers what it has as held.
+    Retry {
+        /// Its number, as listed.
+        job: u64,
+    },
+    /// Do not send a study (what was sent stays sent).
+    Cancel {
+        /// Its number, as listed.
+        job: u64,
+    },
+}
+
+/// Arguments of `gateway`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Gateway {
+    /// What to do; without, run.
+    #[command(subcommand)]
+    pub act: Option<GatewayAct>,
+    /// Where the exchange is: https://exchange.example.
+    #[arg(long, value_name = "URL")]
+    pub exchange: Option<String>,
+    /// A file that holds the bearer token; read for each request, so that a new one counts at once.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Where to listen for DICOM associations; none if absent: then nothing is taken over to be sent.
+    #[arg(long, value_name = "ADDRESS")]
+    pub dimse: Option<SocketAddr>,
+    /// Our AE title.
+    #[arg(long, default_value = "TSUNAGU")]
+    pub aet: String,
+    /// A calling AE title that may store. May be given several times; the exchange knows the centre by the token.
+    #[arg(long = "peer", value_name = "AET")]
+    pub peers: Vec<String>,
+    /// Take stores from any calling AE title. For a closed network only.
+    #[arg(long)]
+    pub any_peer: bool,
+    /// Programme of the batches that are sent.
+    #[arg(long, value_enum, default_value_t = Programme::Dock)]
+    pub programme: Programme,
+    /// A batch is closed, and sent, once nothing came for so many seconds.
+    #[arg(long, default_value_t = 5)]
+    pub quiet_s: u64,
+    /// Or once it is so many seconds old.
+    #[arg(long, default_value_t = 60)]
+    pub age_s: u64,
+    /// Follow the exchange's change feed and deliver by these rules (TOML; docs/gateway.md has the keys).
+    #[arg(long, value_name = "RULES")]
+    pub rules: Option<PathBuf>,
+    /// How this gateway is called in objects it changes: Modifying System (0400,0563).
+    #[arg(long, default_value = "Tsunagu gateway")]
+    pub system: String,
+}
+
+/// Sub-commands of `gateway`.
+#[derive(Debug, Subcommand)]
+pub enum GatewayAct {
+    /// Say what is still to be sent and to be delivered; exit code 2 if something waits for a person.
+    Status,
+    /// List studies that are to be delivered, held back, refused or given up, with the reason.
+    List {
+        /// Those that are done, lately, and those cancelled too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Try a study anew, from its first instance.
+    Retry {
+        /// Its number, as listed.
+        job: u64,
+    },
+    /// Do not deliver a study.
+    Cancel {
+        /// Its number, as listed.
+        job: u64,
+    },
 }
 
 /// Which renditions are made of what is packed.

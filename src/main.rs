@@ -6,8 +6,12 @@ mod output;
 mod cli;
 mod clock;
 mod commands;
+mod dimse;
+mod listener;
+mod peers;
 mod progress;
 mod server;
+mod tls;
 mod wiring;
 
 use std::process::ExitCode;

@@ -1,17 +1,18 @@
 //! The running archive: HTTP and DICOM listeners, and packing behind them.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::EventLog;
-use ingest::{CentresByAe, ScpLimits, StorageScp, Stow, StowLimits};
+use ingest::{Stow, StowLimits, Uploads};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
 
+use crate::dimse::DimseOptions;
+use crate::listener::{HttpLimits, HttpListener};
 use crate::wiring::{House, Result};
 
 /// Where DICOMweb lies.
@@ -35,19 +36,6 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Which DICOM peers may store, and where we listen for them.
-#[derive(Clone, Debug, Default)]
-pub struct Dimse {
-    /// Where to listen.
-    pub listen: Option<SocketAddr>,
-    /// Our AE title.
-    pub ae_title: String,
-    /// Centre by calling AE title.
-    pub centres: BTreeMap<String, String>,
-    /// Centre of any other AE title; refused if `None`.
-    pub any: Option<String>,
-}
-
 /// What is done with packs behind the listeners.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Packing {
@@ -57,31 +45,53 @@ pub struct Packing {
     pub replaced_keep_s: u64,
 }
 
+/// What is listened for, and what is done behind it.
+#[derive(Clone)]
+pub struct Serving {
+    /// Where to listen for HTTP.
+    pub http: SocketAddr,
+    /// Where to listen for DICOM peers.
+    pub dimse: DimseOptions,
+    /// What is done with packs.
+    pub packing: Packing,
+    /// Origins whose pages may call DICOMweb.
+    pub cors_origins: Vec<String>,
+    /// Bounds of the read side.
+    pub viewer: Options,
+}
+
+impl Serving {
+    /// At this address, for HTTP alone; packs are left alone.
+    pub fn at(http: SocketAddr) -> Serving {
+        let (dimse, packing) = (DimseOptions::default(), Packing::default());
+        Serving { http, dimse, packing, cors_origins: Vec::new(), viewer: Options::default() }
+    }
+}
+
 impl Server {
     /// Starts listening.
-    pub async fn start(house: Arc<House>, http: SocketAddr, dimse: Dimse, packing: Packing) -> Result<Server> {
+    pub async fn start(house: Arc<House>, serving: Serving) -> Result<Server> {
+        let Serving { http, dimse, packing, cors_origins, viewer } = serving;
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
-        let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), Options::default());
+        let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), viewer);
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;
-        let router = router(&house, &viewer);
-        let mut until = stopped.clone();
-        let serve = async move {
-            let until = async move { drop(until.wait_for(|stop| *stop).await) };
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
-                tracing::error!(%error, "the HTTP listener ended");
-            }
-        };
-        let mut tasks = vec![tokio::spawn(serve)];
-        if let Some(listen) = dimse.listen {
-            let listener = TcpListener::bind(listen).await.map_err(|e| format!("{listen}: {e}"))?;
-            tasks.push(tokio::spawn(storage_scp(&house, dimse).serve(listener, stopped.clone())));
+        let router = viewer_api::cors(router(&house, &viewer), &cors_origins);
+        let serving = HttpListener::new(router, HttpLimits::default()).serve(listener, stopped.clone());
+        let mut tasks = vec![tokio::spawn(serving)];
+        match house.change_feed() {
+            Ok(feed) => tasks.push(tokio::spawn(feed.run(stopped.clone()))),
+            // Taking in and serving do not depend on it; whoever follows it has to be told.
+            Err(error) => tracing::error!(%error, "THE CHANGE FEED CANNOT BE WRITTEN; tsunagu audit verify says more"),
         }
+        tasks.extend(crate::dimse::start(&house, &viewer, dimse, stopped.clone()).await?);
         if let Some(seconds) = packing.pack_after_s {
-            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, packing.replaced_keep_s, stopped)));
+            let (packed, to_render) = mpsc::unbounded_channel();
+            tasks.push(tokio::spawn(render_packed_studies(Arc::clone(&house), to_render, stopped.clone())));
+            tasks.push(tokio::spawn(pack_quiet_studies(house, seconds, packing.replaced_keep_s, packed, stopped)));
         }
         Ok(Server { http, viewer, stop, tasks })
     }
@@ -89,6 +99,7 @@ impl Server {
     /// Stops listening, finishes what is under way, and writes the audit's last counts.
     pub async fn stop(self) -> Result<()> {
         let _ = self.stop.send(true);
+        self.viewer.stop_streams();
         for task in self.tasks {
             // A client that never ends may not hold the program for ever.
             let _ = tokio::time::timeout(Duration::from_secs(30), task).await;
@@ -104,6 +115,7 @@ fn router(house: &House, viewer: &ViewerState) -> axum::Router {
         limits: StowLimits::default(),
         base: DICOM_WEB.into(),
         public_url: None,
+        uploads: Uploads::default(),
     };
     let admitted = |principal: &Principal, extensions: &mut axum::http::Extensions| {
         let principal = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };
@@ -113,28 +125,25 @@ fn router(house: &House, viewer: &ViewerState) -> axum::Router {
     viewer_api::router(viewer.clone()).merge(axum::Router::new().nest(DICOM_WEB, upload))
 }
 
-fn storage_scp(house: &House, dimse: Dimse) -> StorageScp {
-    StorageScp {
-        door: house.doorway(),
-        calling: Arc::new(CentresByAe { centres: dimse.centres, promiscuous: dimse.any }),
-        ae_title: Some(dimse.ae_title),
-        limits: ScpLimits::default(),
-    }
-}
-
 async fn pack_quiet_studies(
     house: Arc<House>,
     pack_after_s: u64,
     replaced_keep_s: u64,
+    packed: mpsc::UnboundedSender<String>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let (mut catalogued, mut snapshot) = (Instant::now(), Instant::now());
     let every = Duration::from_secs(pack_after_s).clamp(PACK_EVERY_MIN, PACK_EVERY);
     while tokio::time::timeout(every, stopped.wait_for(|stop| *stop)).await.is_err() {
         let since = crate::clock::seconds_ago(pack_after_s);
-        match house.pack(Some(&since), &|_| {}).await {
-            Ok(summary) if summary.packs > 0 => tracing::info!(packs = summary.packs, "packed"),
-            Ok(_) => {}
+        match house.packer.pack_ready(Some(&since), &crate::clock::now, &|_| {}).await {
+            Ok(summary) => {
+                if summary.packs > 0 {
+                    tracing::info!(packs = summary.packs, "packed");
+                }
+                // Nobody listens where there are to be no renditions.
+                summary.studies.into_iter().for_each(|study| drop(packed.send(study)));
+            }
             Err(error) => tracing::error!(%error, "packing failed; it is tried again"),
         }
         if catalogued.elapsed() >= CATALOGUE_EVERY {
@@ -150,6 +159,26 @@ async fn pack_quiet_studies(
     }
     fill_catalogue(&house).await;
     snapshot_logs(&house).await;
+}
+
+/// Makes renditions study by study, while nothing waits to be packed.
+async fn render_packed_studies(
+    house: Arc<House>,
+    mut packed: mpsc::UnboundedReceiver<String>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let Some(renderer) = house.packer.renderer() else { return };
+    let work = async {
+        while let Some(study) = packed.recv().await {
+            let mut made = ingest::renditions::Made::default();
+            made.merge(&study, renderer.make(&study, &crate::clock::now(), false).await);
+        }
+    };
+    // What is not made now can be made at any time: `tsunagu renditions make`.
+    tokio::select! {
+        () = work => {}
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
 }
 
 /// An alarm is no alarm if it is said once and scrolls away.
@@ -169,7 +198,7 @@ async fn remove_replaced(house: &House, replaced_keep_s: u64) {
 
 /// Copies the event logs, which no image could bring back, among the objects.
 async fn snapshot_logs(house: &House) {
-    for name in ["audit", "receipts", "tokens"] {
+    for name in crate::wiring::EVENT_LOGS {
         if let Err(error) = house.reader.snapshot_log(name).await {
             tracing::error!(%error, name, "the event log could not be copied; it is tried again");
         }

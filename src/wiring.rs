@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use archive::catalogue::Catalogue;
 use archive::{Reader, Writer};
-use ingest::{Doorway, Intake, Packer, ReceiveLimits, Receiver, Renderer, packing};
+use ingest::{ChangeFeed, Doorway, Intake, Packer, ReceiveLimits, Receiver, Renderer, packing};
 use transcode::data_set::Limits;
 use transcode::policy::Policy;
 
 use crate::cli::RenditionArgs;
 
+/// The event logs, the audit log first: what no image could bring back.
+pub const EVENT_LOGS: &[&str] = &["audit", "receipts", "tokens", "changes", "commitments", "forward", "gateway"];
+
 /// What every sub-command answers.
-pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// An archive open for writing, with the gate and the packer in front of it.
 pub struct House {
@@ -60,6 +63,11 @@ impl House {
     pub fn doorway(&self) -> Doorway {
         let receiver = Receiver::new(ReceiveLimits::default(), self.reader.layout().spool());
         Doorway { gate: Arc::new(self.intake.clone()), receiver, now: crate::clock::shared() }
+    }
+
+    /// The one that writes the change feed.
+    pub fn change_feed(&self) -> Result<ChangeFeed> {
+        Ok(ChangeFeed::open(self.reader.clone(), crate::clock::shared())?)
     }
 
     /// Packs what has been quiet since then; all if `None`.

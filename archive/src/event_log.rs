@@ -214,6 +214,11 @@ impl fmt::Debug for EventLog {
     }
 }
 
+/// The number of the last event of the log at `path`, as it is in the file now; 0 where there is none.
+pub(crate) fn end_of(disk: &dyn Disk, path: &Path) -> Result<u64> {
+    events::end_of(disk, path)
+}
+
 /// How a log is called in messages.
 fn log_name(path: &Path) -> String {
     format!("event log {}", path.display())

@@ -10,6 +10,7 @@ mod amendment;
 mod batches;
 mod body;
 pub mod catalogue;
+mod changes;
 mod disk;
 mod error;
 mod event_log;
@@ -18,9 +19,11 @@ mod frames;
 mod index;
 mod intake;
 mod layout;
+mod located;
 mod objects;
 pub mod pack;
 mod pack_builder;
+mod positioned;
 mod quarantine;
 mod reader;
 mod record;
@@ -32,20 +35,25 @@ mod writer;
 
 pub use amendment::{Act, Amendment};
 pub use body::{Body, ReadSeek};
+pub use changes::{ChangeMarks, ChangesSince, PackedStudy, ReceivedStudy};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
-pub use index::{Match, Order, PackRow, Range, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+#[doc(hidden)]
+pub use index::fill_index;
+pub use index::{Column, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, StudyRow, Test};
 pub use layout::Layout;
+pub use located::{HeldBytes, Located};
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};
 pub use pack::{HeldForm, InstanceRecord, PackDirectory};
 pub use pack_builder::{Form, PackBuilder, compress};
+pub use positioned::POSITIONED_BYTES_MAX;
 pub use quarantine::{QuarantineState, Quarantined};
 pub use reader::{BacklogStudy, Held, Reader};
 pub use record::{
     Batch, Description, Digests, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
-    SeriesAttributes, StudyAttributes, TakeIn,
+    RequestAttributes, SeriesAttributes, StudyAttributes, TakeIn,
 };
 pub use recovery::{delete_index, open, open_on};
 pub use rendition::{Loss, NewRendition, Rendition, RenditionBuilder, RenditionKind, RenditionRecord, RenditionSet};
@@ -54,11 +62,13 @@ pub use writer::{Admission, Settings, TakenIn, Writer};
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+    out
 }
 
 /// A SHA-256 digest from its 64 hexadecimal digits.

@@ -3,8 +3,10 @@
 //! Object names carry no patient data. Objects are created once and never changed.
 
 mod faulty;
+mod local;
 mod writer;
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -16,13 +18,21 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 pub use self::faulty::{Fault, Faulty};
+use self::local::LocalFiles;
 pub use self::writer::ObjectWriter;
 
+use crate::positioned::Buffers;
 use crate::{Disk, Error, LocalDisk, Result};
+
+/// A longer range is not read where the caller stands, even if it is in memory.
+const IN_PLACE_BYTES_MAX: u64 = 1 << 20;
 
 /// The object store of an archive. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Objects(Arc<dyn ObjectStore>);
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    local: Option<Arc<LocalFiles>>,
+}
 
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,17 +52,17 @@ impl Objects {
     pub fn local(dir: &FilePath) -> Result<Objects> {
         LocalDisk.create_dir_all(dir).map_err(Error::io("creating the directory of the objects", dir))?;
         let store = LocalFileSystem::new_with_prefix(dir).map_err(Error::object(dir.display()))?;
-        Ok(Objects(Arc::new(store.with_fsync(true))))
+        Ok(Objects { store: Arc::new(store.with_fsync(true)), local: Some(Arc::new(LocalFiles::new(dir))) })
     }
 
     /// The objects in a store made elsewhere: S3, memory, [`Faulty`]. For a local directory use [`Objects::local`].
     pub fn over(store: Arc<dyn ObjectStore>) -> Objects {
-        Objects(store)
+        Objects { store, local: None }
     }
 
     /// The store itself, for libraries that ask for one.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
-        &self.0
+        &self.store
     }
 
     /// Creates an object. That there is one of that name with the same bytes is no error: the act can be repeated.
@@ -65,7 +75,7 @@ impl Objects {
 
     async fn put_payload(&self, key: &str, payload: PutPayload) -> Result<()> {
         let path = path_of(key)?;
-        match self.0.put_opts(&path, payload.clone(), PutOptions::from(PutMode::Create)).await {
+        match self.store.put_opts(&path, payload.clone(), PutOptions::from(PutMode::Create)).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) if self.holds(key, &payload).await? => Ok(()),
             Err(object_store::Error::AlreadyExists { .. }) => Err(taken(key)),
@@ -87,7 +97,7 @@ impl Objects {
     /// # Errors
     /// [`Error::NotFound`], or what the store answers.
     pub async fn get(&self, key: &str) -> Result<Bytes> {
-        let found = self.0.get(&path_of(key)?).await.map_err(at(key))?;
+        let found = self.store.get(&path_of(key)?).await.map_err(at(key))?;
         found.bytes().await.map_err(at(key))
     }
 
@@ -96,7 +106,7 @@ impl Objects {
     /// # Errors
     /// [`Error::NotFound`], or what the store answers, at once or in the stream.
     pub async fn stream(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let found = self.0.get(&path_of(key)?).await.map_err(at(key))?;
+        let found = self.store.get(&path_of(key)?).await.map_err(at(key))?;
         let key = key.to_owned();
         Ok(found.into_stream().map_err(move |error| at(&key)(error)).boxed())
     }
@@ -110,11 +120,27 @@ impl Objects {
             return Ok(Bytes::new());
         }
         let wanted = range.end - range.start;
-        let bytes = self.0.get_range(&path_of(key)?, range).await.map_err(at(key))?;
+        if let Some(local) = self.local.as_ref().filter(|_| wanted <= IN_PLACE_BYTES_MAX) {
+            return local.read(key, range).await;
+        }
+        let bytes = self.store.get_range(&path_of(key)?, range).await.map_err(at(key))?;
         if bytes.len() as u64 != wanted {
             return Err(Error::damaged(format!("object {key}"), "it ends before the range asked for"));
         }
         Ok(bytes)
+    }
+
+    /// The object as an open file, where the store is a local directory: for many small reads of a large object.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Io`] when it cannot be opened.
+    pub(crate) fn open_file(&self, key: &str) -> Result<Option<Arc<File>>> {
+        self.local.as_ref().map(|local| local.open(key)).transpose()
+    }
+
+    /// Where buffers for reading local files come from.
+    pub(crate) fn buffers(&self) -> Buffers {
+        self.local.as_ref().map(|local| local.buffers.clone()).unwrap_or_default()
     }
 
     /// Bytes of the object.
@@ -122,7 +148,7 @@ impl Objects {
     /// # Errors
     /// [`Error::NotFound`], or what the store answers.
     pub async fn len(&self, key: &str) -> Result<u64> {
-        Ok(self.0.head(&path_of(key)?).await.map_err(at(key))?.size)
+        Ok(self.store.head(&path_of(key)?).await.map_err(at(key))?.size)
     }
 
     /// Whether there is such an object.
@@ -144,7 +170,7 @@ impl Objects {
             Ok(path) => path,
             Err(error) => return futures::stream::once(async { Err(error) }).boxed(),
         };
-        let listed = self.0.list(Some(&path)).map_ok(|meta| Listed { key: meta.location.into(), len: meta.size });
+        let listed = self.store.list(Some(&path)).map_ok(|meta| Listed { key: meta.location.into(), len: meta.size });
         listed.map_err(move |error| at(&prefix)(error)).boxed()
     }
 
@@ -164,7 +190,10 @@ impl Objects {
     /// # Errors
     /// What the store answers.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        match self.0.delete(&path_of(key)?).await {
+        if let Some(local) = &self.local {
+            local.forget(key);
+        }
+        match self.store.delete(&path_of(key)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Error::object(key)(error)),
         }

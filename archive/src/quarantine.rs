@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::{Origin, Reason};
+use crate::{Origin, Reason, index};
 
 /// A file that was set aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,10 +72,31 @@ pub(crate) fn record_key(digest: &str) -> String {
 /// Adds a record. One that is there already stays as it is.
 pub(crate) fn insert(connection: &Connection, record: &Quarantined) -> Result<()> {
     let json = serde_json::to_string(record).map_err(|e| Error::damaged("quarantine record", e.to_string()))?;
-    connection
+    let added = connection
         .prepare_cached("INSERT OR IGNORE INTO quarantine (digest, state, record) VALUES (?1, 'held', ?2)")?
         .execute(params![record.digest, json])?;
+    if added > 0 {
+        // Counted as they come, so that nobody has to go through all of them to see that none is new.
+        let before = index::mark(connection, COUNT)?;
+        let count = if before == 0 { count_rows(connection)? } else { before + 1 };
+        index::set_mark(connection, COUNT, count)?;
+    }
     Ok(())
+}
+
+/// Name of the mark that says how many records there are.
+const COUNT: &str = "quarantined";
+
+/// How many records there are, decided about or not.
+pub(crate) fn count(connection: &Connection) -> Result<u64> {
+    match index::mark(connection, COUNT)? {
+        0 => count_rows(connection),
+        count => Ok(count),
+    }
+}
+
+fn count_rows(connection: &Connection) -> Result<u64> {
+    Ok(connection.query_row("SELECT count(*) FROM quarantine", [], |row| row.get::<_, i64>(0))? as u64)
 }
 
 /// Sets what was decided.

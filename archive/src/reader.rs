@@ -12,16 +12,21 @@ use rusqlite::Connection;
 use crate::batches;
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
-use crate::index::{self, InstanceRow, PackRow, Place, Repackable, SeriesQuery, SeriesRow, StudyQuery, StudyRow};
+use crate::index::{self, InstanceRow, PackRow, PatientRow, Place, Query, Repackable, SeriesRow, StudyRow};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
+use crate::located::{Changes, Commits, Places};
 use crate::objects::Objects;
 use crate::pack::{self, HeldForm, InstanceRecord, PackDirectory};
+use crate::positioned::Buffers;
 use crate::quarantine::{self, QuarantineState, Quarantined};
 use crate::{FrameTable, Receipt};
 
 /// Instances whose pack directories are kept in memory at the most (one pack may have more): about 1.5 kB each.
 const DIRECTORY_INSTANCES_MAX: usize = 50_000;
+
+/// Bytes of DICOM JSON that are kept once decompressed: of a series that is looked at, it is asked for again and again.
+const DOCUMENT_BYTES_MAX: usize = 32 << 20;
 
 /// Finds and reads. Clones share their caches.
 #[derive(Clone, Debug)]
@@ -35,6 +40,10 @@ struct Shared {
     objects: Objects,
     connections: Mutex<Vec<Connection>>,
     directories: Mutex<Directories>,
+    documents: Mutex<Documents>,
+    changes: Changes,
+    places: Places,
+    buffers: Buffers,
 }
 
 /// Pack directories by number, the oldest forgotten first. Packs are immutable, so an entry is never wrong.
@@ -58,6 +67,42 @@ impl Directories {
     }
 }
 
+/// The DICOM JSON objects of a series in a pack: pack, series document.
+type SeriesKey = (u64, u32);
+
+/// Decompressed series documents, the longest unused forgotten first. Packs are immutable, so an entry is never wrong.
+#[derive(Debug, Default)]
+struct Documents {
+    kept: VecDeque<(SeriesKey, Arc<[Bytes]>)>,
+    bytes: usize,
+}
+
+impl Documents {
+    fn find(&mut self, key: SeriesKey) -> Option<Arc<[Bytes]>> {
+        let at = self.kept.iter().position(|(of, _)| *of == key)?;
+        let found = self.kept.remove(at)?;
+        let documents = Arc::clone(&found.1);
+        self.kept.push_front(found);
+        Some(documents)
+    }
+
+    fn keep(&mut self, key: SeriesKey, documents: &Arc<[Bytes]>) {
+        if size(documents) > DOCUMENT_BYTES_MAX || self.kept.iter().any(|(of, _)| *of == key) {
+            return;
+        }
+        self.bytes += size(documents);
+        self.kept.push_front((key, Arc::clone(documents)));
+        while self.bytes > DOCUMENT_BYTES_MAX {
+            let Some((_, oldest)) = self.kept.pop_back() else { break };
+            self.bytes -= size(&oldest);
+        }
+    }
+}
+
+fn size(documents: &[Bytes]) -> usize {
+    documents.iter().map(Bytes::len).sum()
+}
+
 /// One instance as it is held now, with what is needed to read it. Stays readable while it is held, even if the
 /// instance moves to a pack meanwhile.
 #[derive(Clone, Debug)]
@@ -72,7 +117,7 @@ pub struct Held {
     pub part10_bytes: u64,
     /// Bytes it takes up: the file as held, its recipe and frame table.
     pub held_bytes: u64,
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl Held {
@@ -86,7 +131,7 @@ impl Held {
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+pub(crate) enum Source {
     Segment { segment: Arc<SegmentReader>, offset: u64 },
     Pack { directory: Arc<PackDirectory>, entry: u32 },
 }
@@ -105,8 +150,19 @@ pub struct BacklogStudy {
 }
 
 impl Reader {
-    pub(crate) fn new(layout: Layout, objects: Objects) -> Reader {
-        let shared = Shared { layout, objects, connections: Mutex::default(), directories: Mutex::default() };
+    /// `commits`: the count of the writer in this process; `None` where another process may write.
+    pub(crate) fn new(layout: Layout, objects: Objects, commits: Option<Commits>) -> Reader {
+        let buffers = objects.buffers();
+        let shared = Shared {
+            layout,
+            objects,
+            connections: Mutex::default(),
+            directories: Mutex::default(),
+            documents: Mutex::default(),
+            changes: commits.map_or_else(|| Changes::Asked(Mutex::default()), Changes::Counted),
+            places: Places::default(),
+            buffers,
+        };
         Reader { shared: Arc::new(shared) }
     }
 
@@ -120,7 +176,7 @@ impl Reader {
             return Err(Error::NotFound(format!("an archive with an index in {}", dir.display())));
         }
         let objects = Objects::local(&layout.objects())?;
-        Ok(Reader::new(layout, objects))
+        Ok(Reader::new(layout, objects, None))
     }
 
     /// Where the archive's things are.
@@ -130,6 +186,18 @@ impl Reader {
 
     pub(crate) fn objects(&self) -> &Objects {
         &self.shared.objects
+    }
+
+    pub(crate) fn changes_of_index(&self) -> &Changes {
+        &self.shared.changes
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.shared.places
+    }
+
+    pub(crate) fn buffers(&self) -> &Buffers {
+        &self.shared.buffers
     }
 
     /// Runs a query on a connection of its own, off the async threads.
@@ -151,11 +219,19 @@ impl Reader {
         tokio::task::spawn_blocking(run).await.map_err(|e| Error::Poisoned(e.to_string()))?
     }
 
+    /// Patients of the studies that match, by (issuer, Patient ID), in the order of these; counts are of those studies.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn search_patients(&self, query: Query) -> Result<Vec<PatientRow>> {
+        self.with_index(move |index| index::search_patients(index, &query)).await
+    }
+
     /// Studies that match, in the query's order.
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn search_studies(&self, query: StudyQuery) -> Result<Vec<StudyRow>> {
+    pub async fn search_studies(&self, query: Query) -> Result<Vec<StudyRow>> {
         self.with_index(move |index| index::search_studies(index, &query)).await
     }
 
@@ -163,8 +239,42 @@ impl Reader {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn search_series(&self, query: SeriesQuery) -> Result<Vec<SeriesRow>> {
+    pub async fn search_series(&self, query: Query) -> Result<Vec<SeriesRow>> {
         self.with_index(move |index| index::search_series(index, &query)).await
+    }
+
+    /// Studies that match, in the query's order, and how many more do after these, counted up to `count_max`.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn study_page(&self, query: Query, count_max: u32) -> Result<(Vec<StudyRow>, u32)> {
+        self.with_index(move |index| index::study_page(index, &query, count_max)).await
+    }
+
+    /// How many series match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_series(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_series(index, &query)).await
+    }
+
+    /// How many patients have studies that match after the query's offset, counted up to its limit.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn count_patients(&self, query: Query) -> Result<u32> {
+        self.with_index(move |index| index::count_patients(index, &query)).await
+    }
+
+    /// The listed instance of a study, or of one of its series, that was taken in first.
+    ///
+    /// # Errors
+    /// When the index, a segment or a pack cannot be read.
+    pub async fn first_instance(&self, study_uid: &str, series_uid: Option<&str>) -> Result<Option<Held>> {
+        let (study, series) = (study_uid.to_owned(), series_uid.map(str::to_owned));
+        let row = self.with_index(move |index| index::first_of(index, &study, series.as_deref())).await?;
+        Ok(self.resolve_all(row.into_iter().collect()).await?.pop())
     }
 
     /// The instances of a study, or of one of its series: by series, then Instance Number, then as taken in. Variants
@@ -357,19 +467,16 @@ impl Reader {
     /// # Errors
     /// When one cannot be read.
     pub async fn dicom_json(&self, held: &[Held]) -> Result<Vec<Bytes>> {
-        let mut series: HashMap<(u64, u32), Vec<Bytes>> = HashMap::new();
+        let mut series: HashMap<SeriesKey, Arc<[Bytes]>> = HashMap::new();
         let mut out = Vec::with_capacity(held.len());
         for one in held {
             match &one.source {
                 Source::Segment { segment, offset } => out.push(segment.front(*offset)?.dicom_json),
                 Source::Pack { directory, entry } => {
                     let (document, place) = directory.document_of(*entry)?;
-                    let key = (directory.number, document);
-                    let documents = match series.entry(key) {
+                    let documents = match series.entry((directory.number, document)) {
                         Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(vacant) => {
-                            vacant.insert(directory.read_documents(&self.shared.objects, document).await?)
-                        }
+                        Entry::Vacant(vacant) => vacant.insert(self.series_documents(directory, document).await?),
                     };
                     let found = documents.get(place).cloned();
                     out.push(found.ok_or_else(|| {
@@ -382,6 +489,16 @@ impl Reader {
             }
         }
         Ok(out)
+    }
+
+    async fn series_documents(&self, directory: &PackDirectory, document: u32) -> Result<Arc<[Bytes]>> {
+        let key = (directory.number, document);
+        if let Some(found) = lock(&self.shared.documents).find(key) {
+            return Ok(found);
+        }
+        let documents: Arc<[Bytes]> = directory.read_documents(&self.shared.objects, document).await?.into();
+        lock(&self.shared.documents).keep(key, &documents);
+        Ok(documents)
     }
 
     /// Totals over everything held: studies, series, instances (variants included), bytes received.
@@ -546,4 +663,25 @@ fn held_in_pack(directory: Arc<PackDirectory>, entry: u32) -> Result<Held> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_kept_up_to_so_many_bytes_the_last_used_longest() {
+        // Proves the bound of the cache, and that what is asked for again stays.
+        let series = |bytes: usize| -> Arc<[Bytes]> { vec![Bytes::from(vec![0; bytes])].into() };
+        let mut cache = Documents::default();
+        let third = DOCUMENT_BYTES_MAX / 3;
+        for number in 0..3 {
+            cache.keep((number, 0), &series(third));
+        }
+        assert!(cache.find((0, 0)).is_some());
+        cache.keep((3, 0), &series(third));
+        assert_eq!((cache.find((1, 0)).is_some(), cache.find((0, 0)).is_some(), cache.kept.len()), (false, true, 3));
+        cache.keep((4, 0), &series(DOCUMENT_BYTES_MAX + 1));
+        assert!(cache.find((4, 0)).is_none() && cache.bytes <= DOCUMENT_BYTES_MAX);
+    }
 }

@@ -49,6 +49,9 @@ pub struct StudyAttributes {
     pub study_description: String,
     /// Referring Physician's Name (0008,0090).
     pub referring_physician_name: String,
+    /// Timezone Offset From UTC (0008,0201); not in records of the first versions.
+    #[serde(rename = "TimezoneOffsetFromUTC", default, skip_serializing_if = "String::is_empty")]
+    pub timezone_offset_from_utc: String,
 }
 
 /// What is said once a series (PS3.3 C.7.3).
@@ -76,6 +79,21 @@ pub struct SeriesAttributes {
     pub manufacturer: String,
     /// Manufacturer's Model Name (0008,1090).
     pub manufacturer_model_name: String,
+    /// Request Attributes Sequence (0040,0275); not in records of the first versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_attributes: Vec<RequestAttributes>,
+}
+
+/// One item of the Request Attributes Sequence (0040,0275).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RequestAttributes {
+    /// Scheduled Procedure Step ID (0040,0009).
+    #[serde(rename = "ScheduledProcedureStepID")]
+    pub scheduled_procedure_step_id: String,
+    /// Requested Procedure ID (0040,1001).
+    #[serde(rename = "RequestedProcedureID")]
+    pub requested_procedure_id: String,
 }
 
 /// What is said of each instance.

@@ -18,6 +18,7 @@ use crate::event_log::EventLog;
 use crate::index::{self, Place};
 use crate::intake::{self, Found, Front, SegmentReader, Segments};
 use crate::layout::Layout;
+use crate::located::Commits;
 use crate::objects::{Listed, Objects};
 use crate::pack;
 use crate::quarantine::{self, Quarantined};
@@ -56,6 +57,7 @@ pub async fn open_on(
     let caught_up = catch_up(&mut connection, &layout, disk.as_ref(), &objects, &receipts).await?;
     remove_staged(&layout, &pack::key(caught_up.next_pack));
     let segments = Segments::new(disk, layout.intake(), settings.segment_bytes_max, caught_up.next_segment);
+    let commits = Commits::default();
     let start = Start {
         next_sequence: index::last_sequence(&connection)? + 1,
         index: connection,
@@ -65,9 +67,10 @@ pub async fn open_on(
         next_amendment: caught_up.next_amendment,
         settings,
         lock,
+        commits: commits.clone(),
     };
     let writer = Writer::start(start, objects.clone())?;
-    Ok((writer, Reader::new(layout, objects)))
+    Ok((writer, Reader::new(layout, objects, Some(commits))))
 }
 
 /// Deletes the index of an archive, so that the next [`open`] makes it anew from the objects alone.

@@ -1,13 +1,14 @@
 //! How fast does the archive take studies in, at what cost of CPU, and how does Orthanc do on the same machine?
 //!
-//! `cargo bench --bench ingest -- [--runs 3] [--mb 400] [--clients 1,2,4,8] [--what stow,cstore,pack] [--seed 1]
+//! `cargo bench --bench ingest -- [--runs 3] [--mb 400] [--clients 1,2,4,8] [--what stow,cstore,sustained,pack] [--seed 1]
 //! [--dir DIR] [--program FILE] [--no-orthanc] [--json]`
 //! (`--program`: another build of tsunagu than this one, for before and after)
 //!
 //! Each measurement has a fresh server on a fresh archive, takes the whole corpus, and counts only what was
 //! acknowledged; one instance that is not ends the bench. Ours and Orthanc (Debian packages `orthanc` and
 //! `orthanc-dicomweb`) take turns, so that what else the machine does meets both. Packing, which Orthanc has no
-//! counterpart of, is measured by itself at the end.
+//! counterpart of, is measured by itself at the end. `sustained` is both: everything sent by STOW-RS and by C-STORE to a server
+//! that packs meanwhile, and waited for until nothing is left to be packed, beside what Orthanc acknowledged.
 
 mod corpus;
 mod packing;
@@ -34,10 +35,12 @@ enum Door {
 }
 
 impl Door {
-    fn name(self) -> &'static str {
-        match self {
-            Door::Stow => "STOW-RS",
-            Door::CStore => "C-STORE",
+    fn name(self, drained: bool) -> &'static str {
+        match (self, drained) {
+            (Door::Stow, false) => "STOW-RS",
+            (Door::CStore, false) => "C-STORE",
+            (Door::Stow, true) => "STOW-RS, packed",
+            (Door::CStore, true) => "C-STORE, packed",
         }
     }
 }
@@ -47,6 +50,8 @@ struct Options {
     corpus_mb: u64,
     clients: Vec<usize>,
     doors: Vec<Door>,
+    /// As `doors`, with the backlog drained.
+    sustained: Vec<Door>,
     pack: bool,
     seed: u64,
     dir: PathBuf,
@@ -74,9 +79,11 @@ fn main() -> Result<()> {
     println!("Load of the machine before: {}\n", process::load());
     report::head(options.runs);
     let mut rows = Vec::new();
-    for door in &options.doors {
+    let doors =
+        options.doors.iter().map(|door| (*door, false)).chain(options.sustained.iter().map(|door| (*door, true)));
+    for (door, drained) in doors {
         for clients in &options.clients {
-            let row = measure_row(&options, &products, &corpus, *door, *clients)?;
+            let row = measure_row(&options, &products, &corpus, (door, drained), *clients)?;
             row.print();
             rows.push(row);
         }
@@ -90,12 +97,18 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure_row(options: &Options, products: &[Product], corpus: &Corpus, door: Door, clients: usize) -> Result<Row> {
-    let mut row = Row { door: door.name(), clients, ours: Vec::new(), orthanc: Vec::new() };
+fn measure_row(
+    options: &Options,
+    products: &[Product],
+    corpus: &Corpus,
+    (door, drained): (Door, bool),
+    clients: usize,
+) -> Result<Row> {
+    let mut row = Row { door: door.name(drained), clients, ours: Vec::new(), orthanc: Vec::new() };
     for _ in 0..options.runs {
         for product in products {
-            let measured = measure(*product, &options.dir, corpus, door, clients)
-                .map_err(|error| format!("{product:?}, {}, {clients} clients: {error}", door.name()))?;
+            let measured = measure(*product, &options.dir, corpus, (door, drained), clients)
+                .map_err(|error| format!("{product:?}, {}, {clients} clients: {error}", door.name(drained)))?;
             match product {
                 Product::Tsunagu => row.ours.push(measured),
                 Product::Orthanc => row.orthanc.push(measured),
@@ -105,13 +118,22 @@ fn measure_row(options: &Options, products: &[Product], corpus: &Corpus, door: D
     Ok(row)
 }
 
-fn measure(product: Product, dir: &std::path::Path, corpus: &Corpus, door: Door, clients: usize) -> Result<Measure> {
-    let server = Running::start(product, dir)?;
+fn measure(
+    product: Product,
+    dir: &std::path::Path,
+    corpus: &Corpus,
+    (door, drained): (Door, bool),
+    clients: usize,
+) -> Result<Measure> {
+    let server = Running::start(product, dir, drained)?;
     let (cpu_before, started) = (process::cpu_s(server.pid())?, Instant::now());
     let bytes = match door {
         Door::Stow => stow::send(&server, corpus, clients)?,
         Door::CStore => scu::send(&server, corpus, clients)?,
     };
+    if drained && product == Product::Tsunagu {
+        server.wait_until_packed(corpus.instances())?;
+    }
     let seconds = started.elapsed().as_secs_f64();
     let measured = Measure {
         mb_s: bytes as f64 / 1e6 / seconds,
@@ -129,6 +151,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
         corpus_mb: 400,
         clients: vec![1, 2, 4, 8],
         doors: vec![Door::Stow, Door::CStore],
+        sustained: vec![Door::Stow, Door::CStore],
         pack: true,
         seed: 1,
         dir: std::env::temp_dir(),
@@ -157,13 +180,14 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
 }
 
 fn what(names: &str, options: &mut Options) -> Result<()> {
-    (options.doors, options.pack) = (Vec::new(), false);
+    (options.doors, options.sustained, options.pack) = (Vec::new(), Vec::new(), false);
     for name in names.split(',') {
         match name {
             "stow" => options.doors.push(Door::Stow),
             "cstore" => options.doors.push(Door::CStore),
+            "sustained" => options.sustained = vec![Door::Stow, Door::CStore],
             "pack" => options.pack = true,
-            other => return Err(format!("{other} is not measured here: stow, cstore, pack").into()),
+            other => return Err(format!("{other} is not measured here: stow, cstore, sustained, pack").into()),
         }
     }
     Ok(())

@@ -31,7 +31,7 @@ struct Counts {
 pub fn measure(dir: &Path, corpus: &Corpus, runs: usize) -> Result<Packed> {
     let mut packed = Packed { runs: Vec::new(), counts: Counts::default() };
     for _ in 0..runs {
-        let server = Running::start(Product::Tsunagu, dir)?;
+        let server = Running::start(Product::Tsunagu, dir, false)?;
         stow::send(&server, corpus, 2)?;
         let archive = server.stop()?;
         let (measure, counts) = pack(archive.path(), corpus)?;

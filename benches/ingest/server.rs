@@ -15,6 +15,7 @@ use crate::Result;
 const ORTHANC_PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
 const START_S_MAX: u64 = 60;
 const STOP_S_MAX: u64 = 60;
+const PACKED_S_MAX: u64 = 600;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +63,12 @@ fn orthanc_program() -> Option<PathBuf> {
 
 impl Running {
     /// Starts a server on a fresh directory below `dir` and waits until both doors are open.
-    pub fn start(product: Product, dir: &Path) -> Result<Running> {
+    /// With `packing`, ours packs what has been quiet for a second; renditions are made of nothing.
+    pub fn start(product: Product, dir: &Path, packing: bool) -> Result<Running> {
         let dir = TempDir::with_prefix_in("tsunagu-bench-", dir)?;
         let (http, dimse) = (free_address()?, free_address()?);
         let (mut command, token) = match product {
-            Product::Tsunagu => ours(dir.path(), http, dimse)?,
+            Product::Tsunagu => ours(dir.path(), http, dimse, packing)?,
             Product::Orthanc => (orthanc(dir.path(), http, dimse)?, None),
         };
         let log = std::fs::File::create(dir.path().join("server.log"))?;
@@ -79,6 +81,24 @@ impl Running {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until so many instances are in packs, and none in intake.
+    pub fn wait_until_packed(&self, instances: usize) -> Result<()> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let index = rusqlite::Connection::open_with_flags(archive_of(self.dir.path()).join("index.sqlite"), flags)?;
+        let asked = Instant::now();
+        let count = "SELECT count(*) FILTER (WHERE container > 0), count(*) FILTER (WHERE container < 0) FROM instance";
+        loop {
+            let counted = index.query_row(count, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+            if counted == (instances as i64, 0) {
+                return Ok(());
+            }
+            if asked.elapsed() > Duration::from_secs(PACKED_S_MAX) {
+                return Err(format!("{counted:?} instances are packed and not packed, of {instances}").into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Ends it and answers its directory, which is removed when that is dropped.
@@ -126,7 +146,7 @@ pub fn archive_of(dir: &Path) -> PathBuf {
     dir.join("archive")
 }
 
-fn ours(dir: &Path, http: SocketAddr, dimse: SocketAddr) -> Result<(Command, Option<String>)> {
+fn ours(dir: &Path, http: SocketAddr, dimse: SocketAddr, packing: bool) -> Result<(Command, Option<String>)> {
     let data = archive_of(dir);
     let issue = ["token", "issue", "bench", "--role", "uploader", "--centre", "bench"];
     let output = tsunagu().arg("--data").arg(&data).args(issue).output()?;
@@ -134,7 +154,8 @@ fn ours(dir: &Path, http: SocketAddr, dimse: SocketAddr) -> Result<(Command, Opt
     let token = text.lines().next().ok_or("tsunagu token issue printed no token")?.to_owned();
     let mut command = tsunagu();
     command.arg("--data").arg(data).arg("serve").arg("--listen").arg(http.to_string());
-    command.arg("--dimse").arg(dimse.to_string()).args(["--any-peer", "bench", "--no-pack"]);
+    command.arg("--dimse").arg(dimse.to_string()).args(["--any-peer", "bench", "--no-renditions"]);
+    command.args(if packing { &["--pack-after-s", "1"][..] } else { &["--no-pack"] });
     Ok((command, Some(token)))
 }
 

@@ -43,6 +43,12 @@ pub enum Error {
         /// How long it was waited for.
         idle_s: u64,
     },
+    /// A sender sends, but too slowly to be waited for.
+    #[error("the body came {detail}; send again over a faster line, or fewer files at a time")]
+    Slow {
+        /// How slowly.
+        detail: String,
+    },
     /// A file of the sender could not be read.
     #[error("cannot read {name}: {source}")]
     Read {
@@ -73,6 +79,14 @@ pub enum Error {
         /// The address asked.
         url: String,
         /// What happened, and what to do.
+        detail: String,
+    },
+    /// A file of rules cannot be read, or says what cannot be meant.
+    #[error("{path}: {detail}")]
+    Rules {
+        /// The file.
+        path: String,
+        /// What is wrong.
         detail: String,
     },
     /// A blocking task was stopped because the program is ending.
@@ -107,10 +121,45 @@ pub const OUT_OF_RESOURCES: u16 = 0xA700;
 pub const DATA_SET_DOES_NOT_MATCH: u16 = 0xA900;
 /// Cannot understand.
 pub const CANNOT_UNDERSTAND: u16 = 0xC000;
+/// Referenced Transfer Syntax not supported (PS3.18 Table I.2-2).
+pub const TRANSFER_SYNTAX_NOT_SUPPORTED: u16 = 0xC122;
 /// Processing failure (PS3.7 Annex C.5).
 pub const PROCESSING_FAILURE: u16 = 0x0110;
 /// Unrecognized operation (PS3.7 Annex C.5).
 pub const UNRECOGNIZED_OPERATION: u16 = 0x0211;
+
+/// Identifier does not match SOP Class (PS3.4 Tables C.4-1 to C.4-3): the number of [`DATA_SET_DOES_NOT_MATCH`].
+pub const IDENTIFIER_DOES_NOT_MATCH: u16 = DATA_SET_DOES_NOT_MATCH;
+/// Out of resources: unable to calculate number of matches (PS3.4 Tables C.4-2, C.4-3).
+pub const TOO_MANY_MATCHES: u16 = 0xA701;
+/// Out of resources: unable to perform sub-operations.
+pub const SUB_OPERATIONS_FAILED: u16 = 0xA702;
+/// Move Destination unknown (PS3.4 Table C.4-2).
+pub const MOVE_DESTINATION_UNKNOWN: u16 = 0xA801;
+/// Sub-operations complete, one or more failures.
+pub const SOME_SUB_OPERATIONS_FAILED: u16 = 0xB000;
+/// Matching or sub-operations ended by C-CANCEL.
+pub const CANCELLED: u16 = 0xFE00;
+/// There is more to come.
+pub const PENDING: u16 = 0xFF00;
+/// There is more to come, and some keys were not matched on (PS3.4 Table C.4-1).
+pub const PENDING_KEYS_UNSUPPORTED: u16 = 0xFF01;
+/// No such object instance (PS3.7 Annex C.5.11).
+pub const NO_SUCH_OBJECT_INSTANCE: u16 = 0x0112;
+/// Invalid argument value (PS3.7 Annex C.5.3).
+pub const INVALID_ARGUMENT_VALUE: u16 = 0x0115;
+/// Class-instance conflict (PS3.7 Annex C.5.1).
+pub const CLASS_INSTANCE_CONFLICT: u16 = 0x0119;
+/// SOP class not supported (PS3.7 Annex C.5.6).
+pub const SOP_CLASS_NOT_SUPPORTED: u16 = 0x0122;
+/// No such action type (PS3.7 Annex C.5.9).
+pub const NO_SUCH_ACTION: u16 = 0x0123;
+/// Not authorized (PS3.7 Annex C.5.7).
+pub const NOT_AUTHORIZED: u16 = 0x0124;
+/// Duplicate transaction UID, a Failure Reason of storage commitment (PS3.3 C.14.1.1).
+pub const DUPLICATE_TRANSACTION_UID: u16 = 0x0131;
+/// Resource limitation (PS3.7 Annex C.5.20).
+pub const RESOURCE_LIMITATION: u16 = 0x0213;
 
 /// The code for a quarantined file, in STOW and DIMSE alike: readable but contradicting, or not understood.
 pub fn quarantine_code(reason: &Reason) -> u16 {

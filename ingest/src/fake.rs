@@ -25,6 +25,23 @@ pub struct FakeGate {
     receipts: Mutex<BTreeMap<String, (Receipt, Vec<String>)>>,
     /// How many files are answered Busy before the first is taken.
     pub busy_first: AtomicUsize,
+    /// Files whose names begin so are set aside.
+    pub conflicts: Mutex<Vec<String>>,
+    /// Files whose names begin so are never taken.
+    pub busy: Mutex<Vec<String>>,
+}
+
+/// The UIDs of a file, if it is a DICOM file.
+fn uids_in(bytes: &[u8]) -> Option<InstanceUids> {
+    use transcode::data_set::{Tag, scan};
+    let found = scan(&mut std::io::Cursor::new(bytes), &Default::default()).ok()?;
+    let uid = |group, element| found.data_set.uid(Tag(group, element)).map(str::to_owned);
+    Some(InstanceUids {
+        sop_class_uid: uid(8, 0x16)?,
+        sop_instance_uid: uid(8, 0x18)?,
+        study_instance_uid: uid(0x20, 0xD)?,
+        series_instance_uid: uid(0x20, 0xE)?,
+    })
 }
 
 impl FakeGate {
@@ -41,7 +58,7 @@ impl FakeGate {
         files
     }
 
-    fn answer(&self, bytes: &[u8], digest: [u8; 32]) -> Result<Taken, Refusal> {
+    fn answer(&self, file: &str, bytes: &[u8], digest: [u8; 32]) -> Result<Taken, Refusal> {
         let busy = self.busy_first.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if busy.is_ok() || bytes.starts_with(b"busy") {
             return Err(Refusal::Busy { retry_after_s: 1 });
@@ -49,13 +66,20 @@ impl FakeGate {
         if bytes.starts_with(b"full") {
             return Err(Refusal::StorageFull);
         }
+        if self.conflicts.lock().unwrap().iter().any(|name| file.starts_with(name)) {
+            let reason = Reason { code: "conflict".into(), text: "as told".into(), next_step: "look at it".into() };
+            return Ok(Taken::Quarantined { uids: uids_in(bytes).unwrap_or_default(), reason });
+        }
+        if self.busy.lock().unwrap().iter().any(|name| file.starts_with(name)) {
+            return Err(Refusal::Busy { retry_after_s: 1 });
+        }
         let serial = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
-        let mut uids = InstanceUids {
+        let mut uids = uids_in(bytes).unwrap_or_else(|| InstanceUids {
             sop_class_uid: "1.2.840.10008.5.1.4.1.1.7".into(),
             sop_instance_uid: format!("1.2.3.{serial}"),
             study_instance_uid: "1.2.1".into(),
             series_instance_uid: "1.2.2".into(),
-        };
+        });
         if bytes.starts_with(b"bad") || bytes.starts_with(b"conflict") {
             let code = if bytes.starts_with(b"bad") { "not-dicom" } else { "conflict" };
             if code == "not-dicom" {
@@ -95,7 +119,7 @@ impl FakeGate {
 impl Gate for FakeGate {
     async fn take_in(&self, origin: Origin, received: Received) -> Result<Taken, Refusal> {
         let bytes = received.body.bytes(u64::MAX).unwrap().unwrap();
-        let taken = self.answer(&bytes, received.file_digest)?;
+        let taken = self.answer(&origin.file, &bytes, received.file_digest)?;
         self.count(&origin, &taken);
         let expected_study = received.expected_study;
         self.handed.lock().unwrap().push(Handed { origin, bytes: bytes.to_vec(), expected_study });

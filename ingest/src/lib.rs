@@ -5,10 +5,16 @@
 //! durable; only then does the door answer its sender.
 
 pub mod admit;
+pub mod changes;
 mod compare;
+pub mod dimse;
 mod door;
 mod error;
 pub mod files;
+pub mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod gateway;
 pub mod import;
 mod intake;
 mod original;
@@ -19,12 +25,13 @@ mod receipt_page;
 mod receive;
 pub mod renditions;
 pub mod repack;
-mod storage_scp;
+pub mod scu;
 mod stow;
 
 #[cfg(test)]
 mod fake;
 
+pub use changes::{Change, ChangeFeed};
 pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
 pub use error::{Error, Result};
 pub use intake::Intake;
@@ -35,5 +42,4 @@ pub use push::{PushOptions, PushResult, push};
 pub use receipt_page::receipt_page;
 pub use receive::{ReceiveLimits, Receiver, Receiving};
 pub use renditions::Renderer;
-pub use storage_scp::{CallingAe, CentresByAe, ScpLimits, StorageScp};
-pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, Stow, StowLimits, router};
+pub use stow::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse, ROUTES, Route, Stow, StowLimits, Uploads, router};

@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use archive::{Form, FrameSpan, FrameTable, Held};
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
 use sha2::{Digest, Sha256};
 use transcode::codec::{self, Coders};
 use transcode::data_set::rewrite::{self, Changes};
@@ -20,6 +22,8 @@ use crate::renditions::{self, Renderer};
 
 /// Studies looked at before the backlog is asked again.
 const STUDIES_AHEAD: u32 = 256;
+/// Received bytes of files that are made into forms at once (one file may be larger); each is in memory about three times.
+const AT_ONCE_BYTES_MAX: u64 = 20 << 20;
 /// Bytes hashed at a time.
 const READ_BYTES: u64 = 4 << 20;
 
@@ -58,6 +62,8 @@ pub struct Summary {
     pub exceptions: Vec<Exception>,
     /// What could not be packed and stays in intake, each with its reason. It is tried again by the next run.
     pub failures: Vec<Failure>,
+    /// Studies of which something was packed.
+    pub studies: BTreeSet<String>,
     /// Renditions of what was packed.
     pub renditions: renditions::Made,
     /// Why packing has stopped until the program is started again: an independent decoder saw another picture.
@@ -107,6 +113,17 @@ pub struct Packer {
     pub(crate) settings: Settings,
     bench: Arc<Bench>,
     renderer: Option<Renderer>,
+    /// Held while there is anything to be packed: renditions wait for it between instances.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What became of an instance that is being packed.
+enum One {
+    Made(Made),
+    /// Its bytes are not those received.
+    Damaged(String),
+    /// Packing has stopped: what is under way is given up, and stays where it is.
+    Stopped,
 }
 
 /// What forms are made with, off the async threads.
@@ -124,14 +141,20 @@ impl Packer {
         let Settings { coders, zstd_saves_percent_min: saves_percent_min, .. } = settings;
         let (witness, stopped) = (Witness::new(&coders), OnceLock::new());
         let bench = Arc::new(Bench { limits, coders, saves_percent_min, witness, stopped });
-        Packer { writer, reader, settings, bench, renderer: None }
+        Packer { writer, reader, settings, bench, renderer: None, turn: Arc::default() }
     }
 
     /// The same, which makes renditions too, once nothing is left to be packed.
     #[must_use]
     pub fn with_renditions(self, policy: Policy) -> Packer {
         let (writer, reader, limits) = (self.writer.clone(), self.reader.clone(), self.bench.limits.clone());
-        Packer { renderer: Some(Renderer::new(writer, reader, limits, policy)), ..self }
+        let renderer = Renderer::new(writer, reader, limits, policy).behind(Arc::clone(&self.turn));
+        Packer { renderer: Some(renderer), ..self }
+    }
+
+    /// What makes renditions of what is packed, if anything does.
+    pub fn renderer(&self) -> Option<&Renderer> {
+        self.renderer.as_ref()
     }
 
     /// Why nothing more is packed until the program is started again.
@@ -140,7 +163,8 @@ impl Packer {
     }
 
     /// Packs every study for which nothing came since `quiet_since` (RFC 3339; all if `None`). `each` hears of every
-    /// file packed. A study that fails is named in the summary and keeps no other from being packed.
+    /// file packed. A study that fails is named in the summary and keeps no other from being packed. Renditions of what was
+    /// packed are made last, so that no instance waits in intake for a rendition of another.
     ///
     /// # Errors
     /// When the backlog itself cannot be read.
@@ -150,7 +174,26 @@ impl Packer {
         now: &(dyn Fn() -> String + Send + Sync),
         each: &(dyn Fn(&Held) + Send + Sync),
     ) -> archive::Result<Summary> {
-        let (mut summary, mut stuck, mut packed_studies) = (Summary::default(), HashSet::new(), BTreeSet::new());
+        let mut summary = self.pack_ready(quiet_since, now, each).await?;
+        if summary.stopped.is_none() {
+            let studies = summary.studies.clone();
+            self.render(studies, now, &mut summary.renditions).await;
+        }
+        Ok(summary)
+    }
+
+    /// As [`Packer::pack_quiet`], without renditions: those of [`Summary::studies`] are for whoever has time.
+    ///
+    /// # Errors
+    /// When the backlog itself cannot be read.
+    pub async fn pack_ready(
+        &self,
+        quiet_since: Option<&str>,
+        now: &(dyn Fn() -> String + Send + Sync),
+        each: &(dyn Fn(&Held) + Send + Sync),
+    ) -> archive::Result<Summary> {
+        let (mut summary, mut stuck) = (Summary::default(), HashSet::new());
+        let mut turn = None;
         loop {
             summary.stopped = self.stopped().map(str::to_owned);
             if summary.stopped.is_some() {
@@ -163,15 +206,17 @@ impl Packer {
             let quiet: Vec<String> =
                 quiet.map(|study| study.study_instance_uid).filter(|study| !stuck.contains(study)).collect();
             if quiet.is_empty() {
-                self.render(packed_studies, now, &mut summary.renditions).await;
                 return Ok(summary);
+            }
+            if turn.is_none() {
+                turn = Some(self.turn.lock().await);
             }
             for study in quiet {
                 if self.stopped().is_some() {
                     break;
                 }
                 match self.pack_study(&study, &now(), each, &mut summary).await {
-                    Ok(packed) if packed > 0 => drop(packed_studies.insert(study)),
+                    Ok(packed) if packed > 0 => drop(summary.studies.insert(study)),
                     Ok(_) => drop(stuck.insert(study)),
                     Err(error) => {
                         tracing::error!(study, %error, "a study could not be packed; it stays in intake");
@@ -183,7 +228,6 @@ impl Packer {
         }
     }
 
-    /// Last, so that no instance waits in intake for a rendition of another.
     async fn render(
         &self,
         studies: BTreeSet<String>,
@@ -210,15 +254,31 @@ impl Packer {
         let json = self.reader.dicom_json(&instances).await?;
         let mut done = Summary::default();
         let mut packed = 0;
-        for (held, json) in instances.iter().zip(json) {
-            if let Err(reason) = self.is_as_received(held).await? {
-                tracing::error!(study_instance_uid, reason, "an instance in intake is damaged; it stays there");
-                summary.fail(study_instance_uid, reason);
-                continue;
+        let at_once = std::thread::available_parallelism().map_or(2, |cores| cores.get());
+        let (mut waiting, mut under_way, mut bytes) = (instances.iter().zip(json), FuturesOrdered::new(), 0_u64);
+        let mut next = waiting.next();
+        loop {
+            let fits = |held: &Held, bytes: u64, under_way: usize| {
+                under_way == 0 || under_way < at_once && bytes.saturating_add(held.part10_bytes) <= AT_ONCE_BYTES_MAX
+            };
+            while let Some((held, json)) = next.take_if(|(held, _)| fits(held, bytes, under_way.len())) {
+                bytes = bytes.saturating_add(held.part10_bytes);
+                under_way.push_back(async move { (held, json, self.one(held).await) });
+                next = waiting.next();
             }
-            let Some(made) = self.make_form(held).await? else { return Ok(0) };
-            let held_bytes = pack.add(&self.reader, held, json, made.form).await?;
-            done.count(held, made.kept, held_bytes);
+            let Some((held, json, one)) = under_way.next().await else { break };
+            bytes = bytes.saturating_sub(held.part10_bytes);
+            let form = match one? {
+                One::Made(form) => form,
+                One::Stopped => return Ok(0),
+                One::Damaged(reason) => {
+                    tracing::error!(study_instance_uid, reason, "an instance in intake is damaged; it stays there");
+                    summary.fail(study_instance_uid, reason);
+                    continue;
+                }
+            };
+            let held_bytes = pack.add(&self.reader, held, json, form.form).await?;
+            done.count(held, form.kept, held_bytes);
             packed += 1;
             each(held);
         }
@@ -243,20 +303,31 @@ impl Packer {
             digest.update(&chunk);
         }
         let same = digest.finalize().as_slice() == held.record.digests.file;
-        let uid = &held.record.description.instance.sop_instance_uid;
-        Ok(if same { Ok(()) } else { Err(format!("instance {uid} has another SHA-256 than the file received")) })
+        Ok(if same { Ok(()) } else { Err(damaged(held)) })
     }
 
-    /// `None` once packing has stopped: what is under way is given up, and stays where it is.
-    async fn make_form(&self, held: &Held) -> archive::Result<Option<Made>> {
+    /// Makes the form of an instance in intake. Its bytes are hashed once: by the proof where they were rebuilt, else by
+    /// themselves.
+    async fn one(&self, held: &Held) -> archive::Result<One> {
         if held.part10_bytes > self.settings.packable_bytes_max {
-            return Ok(Some(Made::received(Kept::TooLarge)));
+            return Ok(match self.is_as_received(held).await? {
+                Ok(()) => One::Made(Made::received(Kept::TooLarge)),
+                Err(reason) => One::Damaged(reason),
+            });
         }
         let received = self.reader.read(held, None).await?;
-        Ok(self.make_form_of(received, held).await)
+        let Some(made) = self.make_form_of(received.clone(), held).await else { return Ok(One::Stopped) };
+        if matches!(made.kept, Kept::Rebuilt) {
+            return Ok(One::Made(made));
+        }
+        let digest = held.record.digests.file;
+        let hashed = tokio::task::spawn_blocking(move || Sha256::digest(&received).as_slice() == digest);
+        let same = hashed.await.unwrap_or(false);
+        Ok(if same { One::Made(made) } else { One::Damaged(damaged(held)) })
     }
 
-    /// As [`Packer::make_form`], of the received bytes.
+    /// Makes the form of these received bytes. `None` once packing has stopped: what is under way is given up, and stays
+    /// where it is.
     pub(crate) async fn make_form_of(&self, received: Bytes, held: &Held) -> Option<Made> {
         let (digest, bench) = (held.record.digests.file, Arc::clone(&self.bench));
         let make = move || make_form(&received, &digest, &bench);
@@ -275,6 +346,11 @@ impl Packer {
             }
         }
     }
+}
+
+fn damaged(held: &Held) -> String {
+    let uid = &held.record.description.instance.sop_instance_uid;
+    format!("instance {uid} has another SHA-256 than the file received")
 }
 
 /// How a file came to be held.
@@ -487,6 +563,7 @@ impl Summary {
     /// Adds what another run did.
     pub fn merge(&mut self, other: Summary) {
         self.packs += other.packs;
+        self.studies.extend(other.studies);
         for (modality, counts) in other.modalities {
             let sum = self.modalities.entry(modality).or_default();
             sum.rebuilt += counts.rebuilt;

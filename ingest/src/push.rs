@@ -104,7 +104,7 @@ pub struct PushResult {
 /// [`Error::Server`] when the batch cannot be opened or its receipt not be fetched: nothing is known then, and the
 /// same command again goes on where this one ended. Single files that fail are in [`PushResult::failed`].
 pub async fn push(paths: Vec<PathBuf>, options: &PushOptions, progress: &dyn Progress) -> Result<PushResult> {
-    let server = Server { client: client(&options.url)?, options, progress };
+    let server = Server { client: stow_client(&options.url)?, options, progress };
     if !is_batch_id(&options.batch) {
         return Err(server.error("a batch id is 1 to 64 letters, digits, '.', '_' or '-'"));
     }
@@ -138,7 +138,7 @@ pub async fn push(paths: Vec<PathBuf>, options: &PushOptions, progress: &dyn Pro
 }
 
 /// No limit on a whole request, which may carry a file of any size: lost connections are found by the kernel.
-fn client(url: &str) -> Result<Client> {
+pub(crate) fn stow_client(url: &str) -> Result<Client> {
     let limit = Duration::from_secs(CONNECT_S_MAX);
     let builder = Client::builder().connect_timeout(limit).tcp_keepalive(limit);
     #[cfg(target_os = "linux")]
@@ -382,7 +382,7 @@ impl Server<'_> {
 }
 
 /// Whether the same request may fare better later. A storage that is full may be given room.
-fn is_passing(status: StatusCode) -> bool {
+pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504 | 507)
 }
 
@@ -401,7 +401,7 @@ async fn refused(response: Response) -> String {
 }
 
 /// What reqwest says with its causes: the outermost alone is rarely enough to act on.
-fn said(error: &dyn std::error::Error) -> String {
+pub(crate) fn said(error: &dyn std::error::Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(source) = cause {
         text = format!("{text}: {source}");

@@ -4,9 +4,10 @@
 //! (full means wait); a file that has begun never waits for more, or two of them could wait for each other for ever:
 //! it moves to the spool folder and gives its memory back. So memory is bounded and a slow sender delays nobody long.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use archive::Body;
@@ -24,8 +25,10 @@ const PAGE_BYTES: usize = 4096;
 const FIRST_BYTES: usize = 64 << 10;
 /// Bytes gathered before one write to the spool file.
 const SPOOL_WRITE_BYTES: usize = 1 << 20;
-/// Hashing more than this at once would hold an async thread for half a millisecond, even without SHA instructions.
-const INLINE_BYTES_MAX: usize = 256 << 10;
+/// Hashing more than this at once would hold an async thread for half a millisecond; hyper reads less at a time.
+const INLINE_BYTES_MAX: usize = 512 << 10;
+/// Chunks smaller than this are gathered into one: kept as they are, each would hold on to a read buffer far larger.
+const SMALL_BYTES_MAX: usize = 64 << 10;
 
 /// How much a file, and all files together, may hold.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +37,7 @@ pub struct ReceiveLimits {
     pub body_bytes_max: u64,
     /// A file of more is spooled to disk. Default: 32 MiB.
     pub body_memory_bytes_max: usize,
-    /// All files in memory together, until the archive lets go of them. Default: 256 MiB.
+    /// All files in memory together, until the archive lets go of them. Default: 128 MiB.
     pub in_flight_bytes_max: usize,
     /// How long a new file waits for memory before it is spooled. Default: 2 s.
     pub memory_wait_ms_max: u64,
@@ -45,7 +48,7 @@ impl Default for ReceiveLimits {
         ReceiveLimits {
             body_bytes_max: 16 << 30,
             body_memory_bytes_max: 32 << 20,
-            in_flight_bytes_max: 256 << 20,
+            in_flight_bytes_max: 128 << 20,
             memory_wait_ms_max: 2_000,
         }
     }
@@ -57,13 +60,43 @@ pub struct Receiver {
     limits: ReceiveLimits,
     spool: Arc<PathBuf>,
     budget: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    /// Of the budget, what one sender may hold.
+    share: Option<Arc<Semaphore>>,
 }
+
+/// What is left to each sender that is sending.
+type Shares = Mutex<BTreeMap<String, Weak<Semaphore>>>;
 
 impl Receiver {
     /// A receiver that spools into the folder `spool`, which must exist.
     pub fn new(limits: ReceiveLimits, spool: impl Into<PathBuf>) -> Self {
-        let pages = limits.in_flight_bytes_max.div_ceil(PAGE_BYTES).min(u32::MAX as usize);
-        Receiver { limits, spool: Arc::new(spool.into()), budget: Arc::new(Semaphore::new(pages)) }
+        let (spool, budget) = (Arc::new(spool.into()), Arc::new(Semaphore::new(pages(&limits))));
+        Receiver { limits, spool, budget, shares: Arc::default(), share: None }
+    }
+
+    /// The same for one centre: it may hold three quarters of the memory and no more, whatever it sends, so that there is
+    /// always some for another. What does not fit goes to disk.
+    #[must_use]
+    pub fn of_centre(&self, centre: &str) -> Receiver {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = shares.get(centre).and_then(Weak::upgrade).unwrap_or_else(|| {
+            shares.retain(|_, share| share.strong_count() > 0);
+            let share = Arc::new(Semaphore::new((pages(&self.limits) / 4 * 3).max(1)));
+            shares.insert(centre.to_owned(), Arc::downgrade(&share));
+            share
+        });
+        drop(shares);
+        Receiver { share: Some(share), ..self.clone() }
+    }
+
+    /// Begins a file that goes to disk at once: it will have to wait for others.
+    ///
+    /// # Errors
+    /// [`Error::Spool`]
+    pub fn open_on_disk(&self) -> Result<Receiving> {
+        let spooled = NamedTempFile::new_in(&*self.spool).map_err(Error::Spool)?;
+        Ok(Receiving { spooled: Some(spooled), ..self.open(None) })
     }
 
     /// Begins a file. `bytes_hint` is its length if the sender said it; nothing is believed of it but the first grant.
@@ -74,10 +107,16 @@ impl Receiver {
             digest: Sha256::new(),
             len: 0,
             first_bytes: first.clamp(1, self.limits.body_memory_bytes_max.max(1)),
-            held: Vec::new(),
+            held: Chunks::default(),
+            granted_bytes: 0,
             grant: None,
             spooled: None,
         }
+    }
+
+    /// Bytes that a file may have.
+    pub fn bytes_max(&self) -> u64 {
+        self.limits.body_bytes_max
     }
 
     /// Bytes of the budget that are free now.
@@ -85,6 +124,13 @@ impl Receiver {
         self.budget.available_permits() * PAGE_BYTES
     }
 }
+
+fn pages(limits: &ReceiveLimits) -> usize {
+    limits.in_flight_bytes_max.div_ceil(PAGE_BYTES).min(u32::MAX as usize)
+}
+
+/// Memory that was granted: of the budget, and of the sender's share in it.
+type Grant = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// One file on its way in.
 #[derive(Debug)]
@@ -94,8 +140,9 @@ pub struct Receiving {
     len: u64,
     first_bytes: usize,
     /// In memory: the file so far. Spooled: what is not written yet.
-    held: Vec<u8>,
-    grant: Option<OwnedSemaphorePermit>,
+    held: Chunks,
+    granted_bytes: usize,
+    grant: Option<Grant>,
     spooled: Option<NamedTempFile>,
 }
 
@@ -127,8 +174,8 @@ impl Receiving {
             self.grant = None;
         }
         self.hash(&chunk).await?;
-        self.held.extend_from_slice(&chunk);
-        if self.spooled.is_some() && self.held.len() >= SPOOL_WRITE_BYTES {
+        self.held.push(chunk);
+        if self.spooled.is_some() && self.held.bytes >= SPOOL_WRITE_BYTES {
             self.flush().await?;
         }
         Ok(())
@@ -152,35 +199,45 @@ impl Receiving {
 
     /// Makes room in memory for `more` bytes, if the limits and the budget allow.
     async fn fits(&mut self, more: usize) -> bool {
-        let needed = self.held.len().saturating_add(more);
+        let needed = self.held.bytes.saturating_add(more);
         let memory_max = self.receiver.limits.body_memory_bytes_max;
         if needed > memory_max {
             return false;
         }
-        if needed <= self.held.capacity() {
+        if needed <= self.granted_bytes {
             return true;
         }
-        let capacity = needed.max(self.first_bytes).max(self.held.capacity() * 2).min(memory_max);
-        let grown = capacity - self.held.capacity();
-        if !self.grant(grown.div_ceil(PAGE_BYTES)).await {
+        let wanted = needed.max(self.first_bytes).max(self.granted_bytes * 2).min(memory_max);
+        if !self.grant((wanted - self.granted_bytes).div_ceil(PAGE_BYTES)).await {
             return false;
         }
-        self.held.reserve_exact(capacity - self.held.len());
+        self.granted_bytes = wanted;
         true
     }
 
     async fn grant(&mut self, pages: usize) -> bool {
         let Ok(pages) = u32::try_from(pages) else { return false };
-        let budget = self.receiver.budget.clone();
-        let Some(grant) = &mut self.grant else {
+        let (budget, share) = (self.receiver.budget.clone(), self.receiver.share.clone());
+        let Some((granted, shared)) = &mut self.grant else {
+            let both = async {
+                let shared = match share {
+                    Some(share) => Some(share.acquire_many_owned(pages).await.ok()?),
+                    None => None,
+                };
+                Some((budget.acquire_many_owned(pages).await.ok()?, shared))
+            };
             let wait = Duration::from_millis(self.receiver.limits.memory_wait_ms_max);
-            let granted = tokio::time::timeout(wait, budget.acquire_many_owned(pages)).await;
-            self.grant = granted.ok().and_then(|permit| permit.ok());
+            self.grant = tokio::time::timeout(wait, both).await.ok().flatten();
             return self.grant.is_some();
         };
-        match budget.try_acquire_many_owned(pages) {
-            Ok(more) => grant.merge(more),
-            Err(_) => return false,
+        let more_shared = match share.map(|share| share.try_acquire_many_owned(pages)) {
+            Some(Err(_)) => return false,
+            more => more.and_then(|more| more.ok()),
+        };
+        let Ok(more) = budget.try_acquire_many_owned(pages) else { return false };
+        granted.merge(more);
+        if let (Some(shared), Some(more)) = (shared, more_shared) {
+            shared.merge(more);
         }
         true
     }
@@ -202,27 +259,73 @@ impl Receiving {
     /// Writes what is held to the spool file, off the async threads.
     async fn flush(&mut self) -> Result<()> {
         let Some(mut file) = self.spooled.take() else { return Ok(()) };
-        let held = std::mem::take(&mut self.held);
-        let written = tokio::task::spawn_blocking(move || file.write_all(&held).map(|()| file));
+        let held = std::mem::take(&mut self.held).finished();
+        let written = tokio::task::spawn_blocking(move || {
+            held.iter().try_for_each(|chunk| file.write_all(chunk))?;
+            Ok(file)
+        });
         self.spooled = Some(written.await.map_err(|_| Error::Stopping)?.map_err(Error::Spool)?);
-        self.held.reserve_exact(SPOOL_WRITE_BYTES);
         Ok(())
     }
 
     /// The bytes in memory, which carry their grant with them until the last clone goes.
     fn granted(&mut self) -> Bytes {
-        let mut held = std::mem::take(&mut self.held);
-        held.shrink_to_fit();
-        let Some(mut grant) = self.grant.take() else { return held.into() };
-        let excess = grant.num_permits().saturating_sub(held.len().div_ceil(PAGE_BYTES));
-        drop(grant.split(excess));
-        Bytes::from_owner(Granted { held, _grant: grant })
+        let held = std::mem::take(&mut self.held).joined();
+        let Some((mut granted, mut shared)) = self.grant.take() else { return held };
+        let excess = granted.num_permits().saturating_sub(held.len().div_ceil(PAGE_BYTES));
+        drop((granted.split(excess), shared.as_mut().and_then(|shared| shared.split(excess))));
+        Bytes::from_owner(Granted { held, _grant: (granted, shared) })
+    }
+}
+
+/// Bytes in the pieces they came in: joining them once, when their number is known, copies them once.
+#[derive(Debug, Default)]
+struct Chunks {
+    whole: Vec<Bytes>,
+    small: Vec<u8>,
+    bytes: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        if chunk.len() >= SMALL_BYTES_MAX {
+            self.close_small();
+            self.whole.push(chunk);
+        } else {
+            self.small.extend_from_slice(&chunk);
+            if self.small.len() >= SPOOL_WRITE_BYTES {
+                self.close_small();
+            }
+        }
+    }
+
+    fn close_small(&mut self) {
+        if !self.small.is_empty() {
+            self.whole.push(std::mem::take(&mut self.small).into());
+        }
+    }
+
+    fn finished(mut self) -> Vec<Bytes> {
+        self.close_small();
+        self.whole
+    }
+
+    fn joined(mut self) -> Bytes {
+        self.close_small();
+        if let [_] = self.whole.as_slice() {
+            return self.whole.remove(0);
+        }
+        let mut joined = Vec::with_capacity(self.bytes);
+        // Each is let go of as soon as it is copied.
+        self.whole.into_iter().for_each(|chunk| joined.extend_from_slice(&chunk));
+        joined.into()
     }
 }
 
 struct Granted {
-    held: Vec<u8>,
-    _grant: OwnedSemaphorePermit,
+    held: Bytes,
+    _grant: Grant,
 }
 
 impl AsRef<[u8]> for Granted {
@@ -298,5 +401,19 @@ mod tests {
         check(&receiver, 90_000, 90_000, true).await;
         drop(clone);
         check(&receiver, 90_000, 90_000, false).await;
+    }
+
+    /// A centre that holds all it may leaves some for another, and gets it back when it has let go.
+    #[tokio::test]
+    async fn one_centre_leaves_memory_for_another() {
+        let spool = tempfile::tempdir().unwrap();
+        let receiver = receiver(&spool, 100_000, 160 << 10);
+        let (north, south) = (receiver.of_centre("north"), receiver.of_centre("south"));
+        let mut first = north.open(Some(90_000));
+        first.write(Bytes::from(vec![1; 90_000])).await.unwrap();
+        check(&receiver.of_centre("north"), 30_000, 30_000, true).await;
+        check(&south, 30_000, 30_000, false).await;
+        drop(first);
+        check(&north, 30_000, 30_000, false).await;
     }
 }

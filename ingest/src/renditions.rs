@@ -52,6 +52,8 @@ pub struct Renderer {
     reader: Reader,
     limits: Arc<Limits>,
     policy: Arc<Policy>,
+    /// Held by packing while it has work: taken for one instance at a time, so that packing waits for one at the most.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What one instance came to.
@@ -64,7 +66,13 @@ struct OfOne {
 impl Renderer {
     /// One for the archive behind these two.
     pub fn new(writer: Writer, reader: Reader, limits: Limits, policy: Policy) -> Renderer {
-        Renderer { writer, reader, limits: Arc::new(limits), policy: Arc::new(policy) }
+        Renderer { writer, reader, limits: Arc::new(limits), policy: Arc::new(policy), turn: Arc::default() }
+    }
+
+    /// The same, which works only while nobody holds this.
+    #[must_use]
+    pub(crate) fn behind(self, turn: Arc<tokio::sync::Mutex<()>>) -> Renderer {
+        Renderer { turn, ..self }
     }
 
     /// Makes what the instances of a study lack; those that are not packed yet are left out. With `remake`, all renditions of
@@ -118,7 +126,9 @@ impl Renderer {
         let Some(mut builder) = self.writer.begin_renditions(set, &sources).await? else { return Ok(Made::default()) };
         let mut made = Made::default();
         for (held, kinds) in lacking {
+            let turn = self.turn.lock().await;
             let of_one = self.of_one(held, kinds).await?;
+            drop(turn);
             let file = || held.record.origin.file.clone();
             made.not_made.extend(of_one.not_made.into_iter().map(|reason| Missing { file: file(), reason }));
             for rendition in of_one.renditions {

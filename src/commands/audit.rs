@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{self, AuditAct, Cli};
 use crate::output;
-use crate::wiring::Result;
-
-/// The event logs, the audit log first.
-const LOGS: &[&str] = &["audit", "receipts", "tokens"];
+use crate::wiring::{self, Result};
 
 /// Carries out the sub-command.
 pub async fn run(cli: &Cli, args: &cli::Audit) -> Result<ExitCode> {
@@ -23,7 +20,7 @@ pub async fn run(cli: &Cli, args: &cli::Audit) -> Result<ExitCode> {
 fn verify(cli: &Cli) -> Result<ExitCode> {
     let layout = Layout::new(&cli.data)?;
     let (mut logs, mut clean) = (Vec::<Value>::new(), true);
-    for name in LOGS {
+    for name in wiring::EVENT_LOGS {
         let path = layout.event_log(name);
         if !path.exists() {
             continue;

@@ -14,7 +14,7 @@ use super::{pack, receipt, serve};
 use crate::cli::{Cli, Demo};
 use crate::output::{self, megabytes};
 use crate::progress::Bar;
-use crate::server::{DICOM_WEB, Dimse, Packing, Server};
+use crate::server::{DICOM_WEB, Server, Serving};
 use crate::wiring::{self, House, Result};
 
 const CENTRE: &str = "demo-centre";
@@ -25,7 +25,7 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     let (files, data) = (temporary.path().join("files"), temporary.path().join("archive"));
     let studies = generate(args, &files).await?;
     let house = Arc::new(wiring::open(&data).await?);
-    let server = Server::start(Arc::clone(&house), args.listen, Dimse::default(), Packing::default()).await?;
+    let server = Server::start(Arc::clone(&house), Serving::at(args.listen)).await?;
 
     let started = Instant::now();
     let receipt = push(&server, &house, &files).await?;

@@ -3,8 +3,11 @@
 mod audit;
 mod demo;
 mod export;
+mod forward;
+mod gateway;
 mod generate;
 mod import;
+mod openapi;
 mod pack;
 mod push;
 mod quarantine;
@@ -28,6 +31,8 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(cli, args).await,
         Command::Import(args) => import::run(cli, args).await,
         Command::Push(args) => push::run(cli, args).await,
+        Command::Forward(args) => forward::run(cli, args).await,
+        Command::Gateway(args) => gateway::run(cli, args).await,
         Command::Export(args) => export::run(cli, args).await,
         Command::Receipt(args) => receipt::run(cli, args).await,
         Command::Quarantine(args) => quarantine::run(cli, args).await,
@@ -38,6 +43,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Repack(args) => repack::run(cli, args).await,
         Command::Rebuild => rebuild::run(cli).await,
         Command::Verify => verify::run(cli).await,
+        Command::Openapi => openapi::run(),
         Command::Generate(args) => generate::run(cli, args).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use archive::{Order, Reader, Rendition, StudyQuery};
+use archive::{Order, Query, Reader, Rendition};
 use ingest::renditions::Made;
 use serde_json::{Value, json};
 use transcode::policy::Policy;
@@ -77,7 +77,7 @@ async fn studies(reader: &Reader, study: Option<&str>) -> Result<Vec<String>> {
     let mut found = Vec::new();
     loop {
         let offset = u32::try_from(found.len())?;
-        let query = StudyQuery { order: Order::TakenIn, limit: STUDIES_AT_ONCE, offset, ..StudyQuery::default() };
+        let query = Query { order: Order::TakenIn, limit: STUDIES_AT_ONCE, offset, ..Query::default() };
         let page = reader.search_studies(query).await?;
         if page.is_empty() {
             return Ok(found);

@@ -110,6 +110,27 @@ impl Dicomweb {
         paths
     }
 
+    /// The studies of which the change feed tells this, page by page; its numbers have no gap.
+    pub async fn told(&self, change: &str) -> BTreeSet<String> {
+        let (base, mut since, mut studies) = (self.url.trim_end_matches("/dicom-web"), 0, BTreeSet::new());
+        loop {
+            let request = self.client.get(format!("{base}/changes?since={since}&limit=500")).bearer_auth(&self.token);
+            let page = request.send().await.unwrap().bytes().await.unwrap();
+            let page: Value = serde_json::from_slice(&page).unwrap();
+            let changes = page["changes"].as_array().unwrap();
+            if changes.is_empty() {
+                return studies;
+            }
+            for told in changes {
+                since += 1;
+                assert_eq!(told["sequence"], since);
+                if told["change"] == change {
+                    studies.insert(told["study"].as_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+
     /// SHA-256 of the received file of the instance at `path`.
     pub async fn original(&self, path: &str) -> String {
         let response = self.get(&format!("{path}/original")).await;

@@ -1,7 +1,8 @@
 //! kill -9 at 50 random moments of an ingest under load, packing included.
 //!
 //! Proves: whatever a STOW-RS answer named as stored is found and byte-identical after the restart; nothing is there
-//! twice; `verify` is clean; and the whole batch sent again has the receipt of a batch that nothing disturbed.
+//! twice; the change feed tells of every study; `verify` is clean; and the whole batch sent again has the receipt of a
+//! batch that nothing disturbed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -147,6 +148,16 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged_and_double_nothing() {
     assert_eq!(found.len(), paths.len(), "an instance is found twice");
     assert_eq!(found.len() as u64, receipt.stored, "the receipt counts other instances than there are");
     assert!(acknowledged.iter().all(|sop| found.contains(sop.as_str())));
+    let studies: BTreeSet<String> = paths.iter().filter_map(|path| path.split('/').nth(1)).map(str::to_owned).collect();
+    let mut told = client.told("received").await;
+    for _ in 0..50 {
+        if !studies.is_subset(&told) {
+            // The feed is told a moment after the act.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            told = client.told("received").await;
+        }
+    }
+    assert_eq!(studies.difference(&told).count(), 0, "a study is not in the change feed");
     assert_eq!(send_all(&client, &sent).await, receipt, "sent again, the batch has another receipt");
     server.kill();
 

@@ -1,11 +1,13 @@
-//! One instance larger than the memory it may take.
+//! One instance, and one request, larger than the memory it may take.
 //!
 //! Proves: 420 MB through STOW-RS and through `import` are never held at once (300 MB at the most, all of the program
 //! counted), and come out bit-exactly: from intake, from a pack, by `export`. The same when it is compared with what is
 //! held, and set aside. Not 16 GiB, which is the limit of one file,
-//! for the time it takes: what grows with the length is on disk, or these 420 MB would not fit either.
+//! for the time it takes: what grows with the length is on disk, or these 420 MB would not fit either. And a request of 5 GB
+//! in parts of every size is taken in by less than 200 MB.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -20,6 +22,9 @@ use crate::program::{Random, Server, files_below, run_clean, token, verify};
 const FRAMES: u32 = 5;
 const SIDE: u16 = 9_200;
 const RSS_BYTES_MAX: u64 = 300_000_000;
+/// One request, its parts together, and what the server may hold while it takes it in.
+const REQUEST_BYTES: u64 = 5_000_000_000;
+const REQUEST_RSS_BYTES_MAX: u64 = 200_000_000;
 const CENTRE: &str = "large-centre";
 const STUDY: &str = "2.25.17";
 const SERIES: &str = "2.25.18";
@@ -28,10 +33,25 @@ const SOP: &str = "2.25.19";
 /// A multi-frame image of noise in Explicit VR Little Endian (PS3.10 §7, PS3.5 Annex A.2). Answers its SHA-256.
 fn write_large(path: &Path) -> String {
     let mut file = Hashing { to: BufWriter::new(std::fs::File::create(path).unwrap()), digest: Sha256::new() };
+    let frame_bytes = usize::from(SIDE) * usize::from(SIDE);
+    file.write(&head_of(SOP, FRAMES, SIDE));
+    file.write(&(FRAMES * frame_bytes as u32).to_le_bytes());
+    let mut random = Random(7);
+    let mut row: Vec<u8> = (0..SIDE).map(|_| random.below(256) as u8).collect();
+    for _ in 0..FRAMES * u32::from(SIDE) {
+        row.rotate_left(1 + random.below(97) as usize);
+        file.write(&row);
+    }
+    file.to.flush().unwrap();
+    archive::hex(&file.digest.finalize())
+}
+
+/// Everything of such an image up to the length of its Pixel Data.
+fn head_of(sop: &str, frames: u32, side: u16) -> Vec<u8> {
     let multi_frame_grayscale_byte = "1.2.840.10008.5.1.4.1.1.7.2";
     let mut meta = Vec::new();
     element(&mut meta, (2, 0x02), "UI", multi_frame_grayscale_byte.as_bytes());
-    element(&mut meta, (2, 0x03), "UI", SOP.as_bytes());
+    element(&mut meta, (2, 0x03), "UI", sop.as_bytes());
     element(&mut meta, (2, 0x10), "UI", b"1.2.840.10008.1.2.1");
     let mut head = vec![0; 128];
     head.extend_from_slice(b"DICM");
@@ -39,7 +59,7 @@ fn write_large(path: &Path) -> String {
     head.extend_from_slice(&meta);
     for (tag, vr, text) in [
         ((0x08, 0x16), "UI", multi_frame_grayscale_byte),
-        ((0x08, 0x18), "UI", SOP),
+        ((0x08, 0x18), "UI", sop),
         ((0x08, 0x20), "DA", "20261123"),
         ((0x08, 0x60), "CS", "OT"),
         ((0x10, 0x10), "PN", "Synthetic^Large"),
@@ -51,22 +71,12 @@ fn write_large(path: &Path) -> String {
     }
     element(&mut head, (0x28, 0x02), "US", &1_u16.to_le_bytes());
     element(&mut head, (0x28, 0x04), "CS", b"MONOCHROME2");
-    element(&mut head, (0x28, 0x08), "IS", FRAMES.to_string().as_bytes());
-    for (number, value) in [(0x10, SIDE), (0x11, SIDE), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0)] {
+    element(&mut head, (0x28, 0x08), "IS", frames.to_string().as_bytes());
+    for (number, value) in [(0x10, side), (0x11, side), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0)] {
         element(&mut head, (0x28, number), "US", &value.to_le_bytes());
     }
     head.extend_from_slice(&[0xE0, 0x7F, 0x10, 0x00, b'O', b'W', 0, 0]);
-    let frame_bytes = usize::from(SIDE) * usize::from(SIDE);
-    head.extend_from_slice(&(FRAMES * frame_bytes as u32).to_le_bytes());
-    file.write(&head);
-    let mut random = Random(7);
-    let mut row: Vec<u8> = (0..SIDE).map(|_| random.below(256) as u8).collect();
-    for _ in 0..FRAMES * u32::from(SIDE) {
-        row.rotate_left(1 + random.below(97) as usize);
-        file.write(&row);
-    }
-    file.to.flush().unwrap();
-    archive::hex(&file.digest.finalize())
+    head
 }
 
 struct Hashing {
@@ -173,4 +183,49 @@ async fn an_instance_larger_than_memory_allows_streams_through() {
     assert_eq!((&said.json["files"], &said.json["bytes"]), (&1.into(), &bytes.into()));
     check_rss("an export", said.rss_bytes_max);
     verify(dir.path());
+}
+
+/// A request of 5 GB with parts of 100 kB to 64 MB, sent as fast as it is taken: every part is acknowledged, and the server
+/// never holds 200 MB.
+#[test]
+fn a_request_of_5_gb_is_taken_in_by_less_than_200_mb() {
+    let dir = tempfile::tempdir().unwrap();
+    let admin = token(dir.path(), "admin", CENTRE);
+    let server = Server::start(dir.path(), &["--no-pack"]);
+    let address = server.url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap();
+    let mut random = Random(11);
+    let noise: Vec<u8> = (0..8_000 * 8_000).map(|_| random.below(256) as u8).collect();
+    let mut parts = Vec::new();
+    let mut bytes = 0_u64;
+    while bytes < REQUEST_BYTES {
+        let side = [320, 700, 2_000, 2_900, 4_000, 8_000][parts.len() % 6];
+        let mut head = b"\r\n--edge\r\nContent-Type: application/dicom\r\n\r\n".to_vec();
+        head.extend_from_slice(&head_of(&format!("2.25.20.{}", parts.len()), 1, side));
+        let pixels = usize::from(side) * usize::from(side);
+        head.extend_from_slice(&(pixels as u32).to_le_bytes());
+        bytes += (head.len() + pixels) as u64;
+        parts.push((head, pixels));
+    }
+    let end = b"\r\n--edge--\r\n";
+    let mut socket = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin}\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: multipart/related; type=\"application/dicom\"; boundary=edge\r\n\r\n",
+        bytes + end.len() as u64
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    for (head, pixels) in &parts {
+        socket.write_all(head).unwrap();
+        socket.write_all(&noise[..*pixels]).unwrap();
+    }
+    socket.write_all(end).unwrap();
+    let mut answer = BufReader::new(socket);
+    let (mut status, mut text) = (String::new(), String::new());
+    answer.read_line(&mut status).unwrap();
+    answer.read_to_string(&mut text).unwrap();
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}{text:.300}");
+    assert_eq!(text.matches("\"00081155\"").count(), parts.len());
+    let rss = server.kill();
+    println!("a request of {bytes} bytes in {} parts: {} MB at the most", parts.len(), rss / 1_000_000);
+    assert!(rss < REQUEST_RSS_BYTES_MAX, "{rss} bytes were held at once");
 }

@@ -28,7 +28,7 @@ fn python() -> Command {
 }
 
 /// Runs one of the scripts in tests/outside; `false` when what it needs is not installed.
-fn script(name: &str, arguments: &[&str]) -> bool {
+pub fn script(name: &str, arguments: &[&str]) -> bool {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outside").join(name);
     let Ok(output) = python().arg(path).args(arguments).stdin(Stdio::null()).output() else {
         println!("skipped: there is no Python to run {name}");
@@ -44,7 +44,7 @@ fn script(name: &str, arguments: &[&str]) -> bool {
 }
 
 /// Whether a tool is installed; says so where it is not.
-fn installed(tool: &str) -> bool {
+pub fn installed(tool: &str) -> bool {
     let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
         println!("skipped: {tool} is not installed");
@@ -53,20 +53,20 @@ fn installed(tool: &str) -> bool {
 }
 
 /// Runs a tool that has to succeed.
-fn tool(name: &str, arguments: &[&str]) {
+pub fn tool(name: &str, arguments: &[&str]) {
     let output = Command::new(name).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} {arguments:?} ended with {}:\n{said}", output.status);
 }
 
 /// The first files of one small study of each kind.
-fn small_studies(kinds: &[Kind], files_max: usize) -> Vec<File> {
+pub fn small_studies(kinds: &[Kind], files_max: usize) -> Vec<File> {
     let study = |(kind, index): (&Kind, usize)| Study::new(*kind, 40 + *kind as u64, Scale::Small, index);
     let studies = kinds.iter().zip(1..).map(study);
     studies.flat_map(|study| study.files().take(files_max).collect::<Vec<_>>()).collect()
 }
 
-fn write(dir: &Path, files: &[File]) {
+pub fn write(dir: &Path, files: &[File]) {
     for file in files {
         let path = dir.join(&file.path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -74,7 +74,7 @@ fn write(dir: &Path, files: &[File]) {
     }
 }
 
-fn path_str(path: &Path) -> &str {
+pub fn path_str(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

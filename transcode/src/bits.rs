@@ -50,6 +50,11 @@ impl Packer {
         }
         out
     }
+
+    /// The byte that is filled in part, the rest of it zeros. For words that are not swapped.
+    pub fn rest(&self) -> Option<u8> {
+        (self.filled > 0).then_some(self.word as u8)
+    }
 }
 
 #[cfg(test)]

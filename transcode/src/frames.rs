@@ -119,7 +119,7 @@ fn full_chrominance(d: &PixelDescription, bytes: &[u8]) -> Result<Frame> {
 }
 
 /// One deflated frame; what it inflates to is known, so a bomb is cut off there.
-fn inflate(d: &PixelDescription, bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn inflate(d: &PixelDescription, bytes: &[u8]) -> Result<Vec<u8>> {
     let wanted = frame_bytes(d)?;
     if wanted as u64 > 2 * SAMPLES_MAX {
         return Err(Error::TooLarge { what: "bytes of a frame", claimed: wanted as u64, limit: 2 * SAMPLES_MAX });
@@ -149,7 +149,11 @@ fn after_jpeg<'a>(d: &'a PixelDescription, head: &jpeg::Head) -> &'a str {
 }
 
 fn jpeg_2000(d: &PixelDescription, bytes: &[u8]) -> Result<Frame> {
-    let samples = fitting(d, codec::decode(bytes)?)?;
+    Ok(after_jpeg_2000(d, fitting(d, codec::decode(bytes)?)?))
+}
+
+/// What the samples of a JPEG 2000 codestream are, once decoded.
+pub(crate) fn after_jpeg_2000(d: &PixelDescription, samples: Samples) -> Frame {
     let interpretation = match d.photometric_interpretation.as_str() {
         // §8.2.4: the decoder undoes the transform, the Data Set goes on naming it.
         "YBR_RCT" | "YBR_ICT" => "RGB",
@@ -157,7 +161,7 @@ fn jpeg_2000(d: &PixelDescription, bytes: &[u8]) -> Result<Frame> {
         "YBR_FULL_422" => "YBR_FULL",
         other => other,
     };
-    Ok(Frame { samples, photometric_interpretation: interpretation.into() })
+    Frame { samples, photometric_interpretation: interpretation.into() }
 }
 
 /// Checks a codestream against its Data Set, and gives it the sign that the Data Set says and JPEG cannot.
@@ -169,7 +173,12 @@ fn fitting(d: &PixelDescription, samples: Samples) -> Result<Samples> {
             "the codestream is of {found:?} columns, rows and samples, the Data Set says {said:?}"
         ));
     }
-    Ok(if d.pixel_representation == 1 { samples.into_signed() } else { samples })
+    Ok(fitting_sign(d, samples))
+}
+
+/// Gives samples the sign that the Data Set says.
+pub(crate) fn fitting_sign(d: &PixelDescription, samples: Samples) -> Samples {
+    if d.pixel_representation == 1 { samples.into_signed() } else { samples }
 }
 
 #[cfg(test)]

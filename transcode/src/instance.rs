@@ -70,21 +70,26 @@ impl<'a> Instance<'a> {
         if span.fragments < 2 {
             return Some(Cow::Borrowed(bytes));
         }
-        let (mut joined, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
-        while let Some((header, after)) = rest.split_first_chunk::<8>() {
-            let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
-            if header[..4] != ITEM_TAG {
-                return None;
-            }
-            let (value, next) = after.split_at_checked(length)?;
-            joined.extend_from_slice(value);
-            rest = next;
-        }
-        Some(Cow::Owned(joined))
+        joined(bytes).map(Cow::Owned)
     }
 
     /// The text of a value of the default repertoire; empty where there is none.
     pub fn text(&self, tag: Tag) -> &str {
         self.part10.data_set.ascii(tag).unwrap_or_default()
     }
+}
+
+/// The values of fragments, of which `items` are the items one behind the other; `None` where they are none.
+pub(crate) fn joined(items: &[u8]) -> Option<Vec<u8>> {
+    let (mut joined, mut rest) = (Vec::with_capacity(items.len()), items);
+    while let Some((header, after)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
+        if header[..4] != ITEM_TAG {
+            return None;
+        }
+        let (value, next) = after.split_at_checked(length)?;
+        joined.extend_from_slice(value);
+        rest = next;
+    }
+    Some(joined)
 }

@@ -83,6 +83,21 @@ impl Head {
         matches!(self.process, 3 | 7 | 11 | 15)
     }
 
+    /// Whether it is JPEG of 8 bits in three components that a browser takes for luminance and chrominance, and so do we.
+    /// Without JFIF or Adobe segment a browser looks at the identifiers, and never at the Data Set.
+    pub fn is_plain_colour(&self, photometric_interpretation: &str) -> bool {
+        let by_browser = match (self.adobe, self.jfif) {
+            (Some(transform), _) => transform != 0,
+            (None, true) => true,
+            (None, false) => self.components != b"RGB",
+        };
+        matches!(self.process, 0..=2)
+            && self.precision == 8
+            && self.components.len() == 3
+            && by_browser
+            && self.colour(photometric_interpretation) == Colour::Converted
+    }
+
     /// What three components are. The codestream is asked first, since it was there when they were made: many files
     /// are labelled RGB and hold luminance and chrominance with a JFIF or Adobe segment (PS3.5 §8.2.1). Only where it is
     /// silent does the Data Set say.

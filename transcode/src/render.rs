@@ -2,6 +2,7 @@
 //! The order is that of PS3.4 Annex N.2 (grayscale transformations) and PS3.3 C.7.6.3.1.2.
 
 use crate::error::{Error, Result};
+use crate::gif;
 use crate::samples::{Samples, Values};
 
 /// VOI LUT Function (0028,1056).
@@ -42,6 +43,23 @@ pub struct Palette {
     pub blue: Vec<u16>,
 }
 
+/// A part of a picture, in its pixels, and how it is turned (PS3.18 §8.3.5.1.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crop {
+    /// Its first column, from 0.
+    pub left: u32,
+    /// Its first row, from 0.
+    pub top: u32,
+    /// Its columns.
+    pub width: u32,
+    /// Its rows.
+    pub height: u32,
+    /// Left and right change places.
+    pub flip_horizontally: bool,
+    /// Top and bottom change places.
+    pub flip_vertically: bool,
+}
+
 /// How samples are to be shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendering {
@@ -58,6 +76,8 @@ pub struct Rendering {
     pub padding: Option<(i32, i32)>,
     /// The palette of PALETTE COLOR.
     pub palette: Option<Palette>,
+    /// The part that is shown; all of it if `None`.
+    pub region: Option<Crop>,
     /// Columns the picture may have; 0 as many as it has.
     pub width_max: u32,
     /// Rows the picture may have; 0 as many as it has.
@@ -74,6 +94,7 @@ impl Default for Rendering {
             window: None,
             padding: None,
             palette: None,
+            region: None,
             width_max: 0,
             height_max: 0,
         }
@@ -110,7 +131,35 @@ pub fn render(samples: &Samples, rendering: &Rendering) -> Result<Picture> {
     };
     let (width, height) = (samples.width(), samples.height());
     let components = (bytes.len() / (width as usize * height as usize)) as u8;
-    Ok(fit(Picture { width, height, components, bytes }, rendering.width_max, rendering.height_max))
+    let picture = Picture { width, height, components, bytes };
+    let picture = match &rendering.region {
+        Some(region) => cut(&picture, region)?,
+        None => picture,
+    };
+    Ok(fit(picture, rendering.width_max, rendering.height_max))
+}
+
+/// The part of a picture that lies in the region.
+fn cut(picture: &Picture, region: &Crop) -> Result<Picture> {
+    let inside = |first: u32, length: u32, edge: u32| first.min(edge)..first.saturating_add(length).min(edge);
+    let (columns, rows) =
+        (inside(region.left, region.width, picture.width), inside(region.top, region.height, picture.height));
+    if columns.is_empty() || rows.is_empty() {
+        return Err(Error::Damaged { coder: "rendering", detail: "the region lies outside the picture".into() });
+    }
+    let components = usize::from(picture.components);
+    let mut bytes = Vec::with_capacity(columns.len() * rows.len() * components);
+    for at in 0..rows.len() {
+        let row = if region.flip_vertically { rows.end as usize - 1 - at } else { rows.start as usize + at };
+        let start = (row * picture.width as usize + columns.start as usize) * components;
+        let pixels = picture.bytes.get(start..start + columns.len() * components).unwrap_or_default();
+        match region.flip_horizontally {
+            true => bytes.extend(pixels.chunks_exact(components).rev().flatten()),
+            false => bytes.extend_from_slice(pixels),
+        }
+    }
+    let (width, height) = (columns.end - columns.start, rows.end - rows.start);
+    Ok(Picture { width, height, components: picture.components, bytes })
 }
 
 impl Picture {
@@ -130,6 +179,14 @@ impl Picture {
         });
         written.map_err(|error| Error::Damaged { coder: "PNG", detail: error.to_string() })?;
         Ok(out)
+    }
+
+    /// As GIF: grey as it is, colour by a table of 252.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when an edge is above 65,535, or the picture has other bytes than its size says.
+    pub fn gif(&self) -> Result<Vec<u8>> {
+        gif::encode(self.width, self.height, self.components, &self.bytes)
     }
 
     /// As JPEG baseline of `quality` 1 to 100.
@@ -385,6 +442,21 @@ mod tests {
         check(Values::U8(vec![76, 85, 255, 200, 128, 128]), 8, 3, &full, &[254, 0, 0, 200, 200, 200]);
         let rgb = Rendering { photometric_interpretation: "RGB".into(), ..Rendering::default() };
         check(Values::U16(vec![0xFFFF, 0x8000, 0]), 16, 3, &rgb, &[255, 128, 0]);
+    }
+
+    #[test]
+    fn a_region_is_cut_out_and_turned() {
+        let picture = Picture { width: 3, height: 2, components: 1, bytes: vec![1, 2, 3, 4, 5, 6] };
+        let region = Crop { left: 1, top: 0, width: 2, height: 2, ..Crop::default() };
+        let check = |region: &Crop, expected: &[u8]| assert_eq!(cut(&picture, region).unwrap().bytes, expected);
+        check(&region, &[2, 3, 5, 6]);
+        check(&Crop { flip_horizontally: true, ..region }, &[3, 2, 6, 5]);
+        check(&Crop { flip_vertically: true, ..region }, &[5, 6, 2, 3]);
+        check(&Crop { width: 99, height: 1, ..region }, &[2, 3]);
+        assert!(cut(&picture, &Crop { left: 3, ..region }).is_err());
+        let colour = Picture { width: 2, height: 1, components: 3, bytes: vec![1, 2, 3, 4, 5, 6] };
+        let turned = Crop { width: 2, height: 1, flip_horizontally: true, ..Crop::default() };
+        assert_eq!(cut(&colour, &turned).unwrap().bytes, [4, 5, 6, 1, 2, 3]);
     }
 
     #[test]

@@ -120,6 +120,20 @@ impl Samples {
         &self.values
     }
 
+    /// The same numbers with `bits` bits, as many as Bits Stored says: a codestream must agree with it (PS3.5 §8.2.4), that of
+    /// a source often has as many as are allocated. `None` where they do not fit.
+    pub(crate) fn with_bits(&self, bits: u16) -> Option<Samples> {
+        let bits = u8::try_from(bits).ok().filter(|bits| (1..=16).contains(bits))?;
+        if bits == self.bits {
+            return Some(self.clone());
+        }
+        let (low, high) = range(bits, self.signed());
+        let wide = || (0..self.values.len()).map(|at| self.values.at(at));
+        let fits = bits > self.bits || wide().all(|value| (low..=high).contains(&value));
+        let values = || Values::collect(bits, self.signed(), wide());
+        fits.then(|| Samples { bits, values: values(), ..*self })
+    }
+
     /// Takes unsigned numbers for the two's complement they are, where a codestream forgot to say so
     /// (PS3.5 §8.2.4: Pixel Representation and the codestream must agree; they do not always).
     pub(crate) fn into_signed(self) -> Samples {

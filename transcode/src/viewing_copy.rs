@@ -11,7 +11,6 @@ use crate::codec;
 use crate::data_set::{Limits, Tag, VR};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
-use crate::samples::{Samples, Values};
 
 /// A viewing copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +66,7 @@ fn recompressed(instance: &Instance, index: usize) -> Result<Vec<u8>> {
     if !known || frame.photometric_interpretation != interpretation(instance) {
         return refused(format!("{} has no lossless codestream of its own", interpretation(instance)));
     }
-    let Some(samples) = as_stored(samples, d.bits_stored).filter(|_| d.high_bit + 1 == d.bits_stored) else {
+    let Some(samples) = samples.with_bits(d.bits_stored).filter(|_| d.high_bit + 1 == d.bits_stored) else {
         let (stored, high) = (d.bits_stored, d.high_bit);
         return refused(format!("its numbers do not fit Bits Stored {stored} and High Bit {high}"));
     };
@@ -78,16 +77,6 @@ fn recompressed(instance: &Instance, index: usize) -> Result<Vec<u8>> {
         return refused(format!("frame {} does not come back as it was", index + 1));
     }
     Ok(codestream)
-}
-
-/// The same numbers with as many bits as Bits Stored says: its codestream must agree with it (PS3.5 §8.2.4), that of a
-/// source often has as many as are allocated.
-fn as_stored(samples: &Samples, bits: u16) -> Option<Samples> {
-    let bits = u8::try_from(bits).ok().filter(|bits| (1..=16).contains(bits))?;
-    let wide = || (0..samples.values().len()).map(|at| samples.values().at(at));
-    let values = Values::collect(bits, samples.signed(), wide());
-    let same = wide().enumerate().all(|(at, value)| value == values.at(at));
-    same.then(|| Samples::new(samples.width(), samples.height(), samples.components(), bits, values).ok())?
 }
 
 #[cfg(test)]
@@ -127,7 +116,7 @@ mod tests {
             for index in 0..before.frames() {
                 let (before, after) = (before.frame(index).unwrap(), after.frame(index).unwrap());
                 let bits = after.samples.bits().into();
-                assert_eq!(as_stored(&before.samples, bits), Some(after.samples), "{name}, frame {index}");
+                assert_eq!(before.samples.with_bits(bits), Some(after.samples), "{name}, frame {index}");
                 assert_eq!(before.photometric_interpretation, after.photometric_interpretation, "{name}");
             }
             let values = |of: &data_set::DataSet| {

@@ -83,14 +83,13 @@ impl Witness {
             });
             same.map_err(|detail| Disagreement { frame: index as u32 + 1, kind: kind.to_string(), detail })
         })?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.extend(chosen.iter().map(|(_, kind)| *kind));
         Ok(chosen.len() as u32)
     }
 
-    /// The frames to look at: the first of each kind not seen, and one in a hundred.
+    /// The frames to look at: the first of each kind not seen, and one in a hundred. Whoever is told to look at a kind first
+    /// is the only one: files are made into forms beside each other.
     fn chosen(&self, codestreams: &[Vec<u8>], file: &[u8; 32]) -> Result<Vec<(usize, Kind)>, Disagreement> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut chosen = Vec::new();
         for (index, codestream) in codestreams.iter().enumerate() {
             let kind = kind(codestream).map_err(|error| Disagreement {

@@ -5,9 +5,13 @@
 //! record of the same act. Refused attempts and searches are recorded one by one. When a record cannot be made
 //! durable, nothing is served. No record holds a name, a Patient ID, a birth date or a search text.
 //!
-//! One task owns the open acts and writes for everybody who waits: many records, one sync.
+//! One task opens and closes acts and writes for everybody who waits: many records, one sync. Counts are added to an open
+//! act where the serving is done, without asking the task (`acts.rs`).
+
+mod acts;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +19,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use self::acts::{Act, OpenActs};
 use crate::access::{Permission, Principal};
-use crate::clock::{Clock, seconds_between};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 
 /// Longest time from the first to the last access of one act, in seconds.
@@ -135,12 +140,6 @@ struct Key {
     purpose: Purpose,
 }
 
-struct Act {
-    id: String,
-    since: Timestamp,
-    counts: Counts,
-}
-
 enum Message {
     Serve { key: Key, counts: Counts, reply: Reply },
     Record { event: Value, reply: Reply },
@@ -151,9 +150,11 @@ enum Message {
 type Reply = oneshot::Sender<Result<(), String>>;
 
 /// The audit of the read side. Clones write to the same log.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Audit {
     queue: mpsc::Sender<Message>,
+    open: Arc<OpenActs>,
+    clock: Arc<dyn Clock>,
 }
 
 /// The right to serve of one study in one rendition. Held by whatever produces the body.
@@ -161,14 +162,22 @@ pub struct Audit {
 pub struct Access {
     audit: Audit,
     key: Key,
+    act: Option<Arc<Act>>,
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Audit").field("open", &self.open).finish_non_exhaustive()
+    }
 }
 
 impl Audit {
     /// Starts the task that writes, on the current tokio runtime.
     pub fn start(log: Arc<dyn AuditLog>, clock: Arc<dyn Clock>) -> Audit {
         let (queue, messages) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(run(messages, Ledger { log, clock, open: HashMap::new() }));
-        Audit { queue }
+        let open = Arc::new(OpenActs::default());
+        tokio::spawn(run(messages, Ledger { log, clock: Arc::clone(&clock), open: Arc::clone(&open) }));
+        Audit { queue, open, clock }
     }
 
     /// Opens (or joins) the act of this subject, study, rendition and purpose. Durable on return.
@@ -189,8 +198,11 @@ impl Audit {
             rendition,
             purpose,
         };
-        let access = Access { audit: self.clone(), key };
+        let mut access = Access { audit: self.clone(), act: self.open.get(&key), key };
         access.serve(Counts::default()).await?;
+        if access.act.is_none() {
+            access.act = self.open.get(&access.key);
+        }
         Ok(access)
     }
 
@@ -263,14 +275,23 @@ impl Access {
     /// # Errors
     /// [`Error::Audit`] when it could not be recorded: serve nothing more.
     pub async fn serve(&self, counts: Counts) -> Result<()> {
+        let now = self.audit.clock.now();
+        if self.act.as_ref().is_some_and(|act| act.add(counts, now)) {
+            return Ok(());
+        }
+        // That act is over or was closed; another request may have opened the next one.
+        if self.audit.open.get(&self.key).is_some_and(|act| act.add(counts, now)) {
+            return Ok(());
+        }
         self.audit.ask(|reply| Message::Serve { key: self.key.clone(), counts, reply }).await
     }
 }
 
+/// The one that opens and closes acts.
 struct Ledger {
     log: Arc<dyn AuditLog>,
     clock: Arc<dyn Clock>,
-    open: HashMap<Key, Act>,
+    open: Arc<OpenActs>,
 }
 
 async fn run(mut messages: mpsc::Receiver<Message>, mut ledger: Ledger) {
@@ -306,9 +327,9 @@ struct Turn {
 }
 
 impl Turn {
-    /// An act's counts with what this batch adds.
-    fn counts_of(&self, key: &Key, act: &Act) -> Counts {
-        let mut counts = act.counts;
+    /// What this batch serves under an act.
+    fn counts_of(&self, key: &Key) -> Counts {
+        let mut counts = Counts::default();
         self.served.iter().filter(|(of, _)| of == key).for_each(|(_, more)| counts.add(*more));
         counts
     }
@@ -322,29 +343,30 @@ impl Ledger {
         for message in batch {
             self.take(message, now, &mut turn);
         }
-        // An act that is over ends before its successor begins, and what is served now is the successor's.
-        let ends = |(_, act): &(&Key, &Act)| close_all || is_over(act, now);
-        let closing: Vec<Key> = self.open.iter().filter(ends).map(|(key, _)| key.clone()).collect();
+        // An act that is over ends before its successor begins, and what is served now is the successor's. From here on
+        // nobody adds to it: its counts are final.
+        let closing: Vec<(Key, Arc<Act>, Counts)> = self.open.seal(|act| close_all || act.is_over(now));
         let mut records: Vec<Value> = Vec::with_capacity(closing.len() + turn.events.len());
-        for (key, act) in closing.iter().filter_map(|key| self.open.get_key_value(key)) {
-            let counts = if turn.opened.contains_key(key) { act.counts } else { turn.counts_of(key, act) };
+        for (key, act, counts) in &closing {
+            let mut counts = *counts;
+            if !turn.opened.contains_key(key) {
+                counts.add(turn.counts_of(key));
+            }
             records.push(closed(key, act, counts));
         }
         records.append(&mut turn.events);
         if close_all {
-            records.extend(turn.opened.iter().map(|(key, act)| closed(key, act, turn.counts_of(key, act))));
+            records.extend(turn.opened.iter().map(|(key, act)| closed(key, act, turn.counts_of(key))));
         }
         let answer = self.append(now, records).await;
         if answer.is_ok() {
-            closing.iter().for_each(|key| drop(self.open.remove(key)));
+            closing.iter().for_each(|(key, act, _)| self.open.remove(key, act));
             if !close_all {
-                self.open.extend(turn.opened);
-                for (key, counts) in turn.served {
-                    if let Some(act) = self.open.get_mut(&key) {
-                        act.counts.add(counts);
-                    }
-                }
+                self.begin(turn.opened, turn.served);
             }
+        } else if !close_all {
+            // Tried again with the next batch; until then nobody serves under them.
+            closing.into_iter().for_each(|(_, act, counts)| act.unseal(counts));
         }
         for reply in turn.replies {
             // Who asked may have gone away meanwhile.
@@ -352,12 +374,22 @@ impl Ledger {
         }
     }
 
+    /// Their records are durable: from here on anybody may add to them.
+    fn begin(&self, opened: HashMap<Key, Act>, served: Vec<(Key, Counts)>) {
+        self.open.insert(opened);
+        for (key, counts) in served {
+            if let Some(act) = self.open.get(&key) {
+                act.add_owed(counts);
+            }
+        }
+    }
+
     fn take(&self, message: Message, now: Timestamp, turn: &mut Turn) {
         match message {
             Message::Serve { key, counts, reply } => {
-                let lives = self.open.get(&key).is_some_and(|act| !is_over(act, now));
+                let lives = self.open.get(&key).is_some_and(|act| !act.is_over(now));
                 if !lives && !turn.opened.contains_key(&key) {
-                    let act = Act { id: uuid::Uuid::new_v4().to_string(), since: now, counts: Counts::default() };
+                    let act = Act::new(uuid::Uuid::new_v4().to_string(), now);
                     turn.events.push(accessed(&key, &act));
                     turn.opened.insert(key.clone(), act);
                 }
@@ -386,20 +418,16 @@ impl Ledger {
     }
 }
 
-fn is_over(act: &Act, now: Timestamp) -> bool {
-    seconds_between(act.since, now) >= ACT_SECONDS_MAX
-}
-
 fn accessed(key: &Key, act: &Act) -> Value {
     json!({
-        "event": "accessed", "act": act.id, "subject": key.subject, "centre": key.centre, "study": key.study,
+        "event": "accessed", "act": act.id(), "subject": key.subject, "centre": key.centre, "study": key.study,
         "rendition": key.rendition.word(), "purpose": key.purpose.word(),
     })
 }
 
 fn closed(key: &Key, act: &Act, counts: Counts) -> Value {
     json!({
-        "event": "closed", "act": act.id, "study": key.study, "instances": counts.instances, "frames": counts.frames,
+        "event": "closed", "act": act.id(), "study": key.study, "instances": counts.instances, "frames": counts.frames,
         "bytes": counts.bytes,
     })
 }

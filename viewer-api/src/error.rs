@@ -38,6 +38,20 @@ pub enum Error {
     /// Nothing of that name is held.
     #[error("{0} is not held here")]
     NotFound(String),
+    /// The representation that an address names is held no more: it was made anew.
+    #[error("the representation of {0} that this address names is not held any more")]
+    Gone(String),
+    /// A request that its standard has and this server has not.
+    #[error("{what} is not made here")]
+    NotImplemented {
+        /// What of it.
+        what: &'static str,
+        /// What to ask for instead.
+        next_step: &'static str,
+    },
+    /// The path has no such method.
+    #[error("this path has no such method; the Allow header names those it has")]
+    Method,
     /// None of the forms asked for is to be had.
     #[error("{what} cannot be given as asked; to be had: {}", offered.join(", "))]
     NotAcceptable {
@@ -45,6 +59,12 @@ pub enum Error {
         what: String,
         /// Media types that would be given.
         offered: Vec<String>,
+    },
+    /// A range of bytes that lies beyond the end.
+    #[error("the range lies beyond the {length} bytes that there are")]
+    Range {
+        /// Bytes there are.
+        length: u64,
     },
     /// The search would have to read too much.
     #[error("the search reads more than {limit} instances")]
@@ -61,6 +81,12 @@ pub enum Error {
         bytes: u64,
         /// The limit.
         limit: u64,
+    },
+    /// As many streams are open as there may be.
+    #[error("{limit} streams of changes are open, which is as many as there may be")]
+    TooManyStreams {
+        /// The limit.
+        limit: usize,
     },
     /// The audit record could not be made durable, so nothing is served.
     #[error("the access could not be recorded, so nothing was served: {0}")]
@@ -103,15 +129,21 @@ impl Error {
             Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } | Error::CrossSite => StatusCode::FORBIDDEN,
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => StatusCode::NOT_FOUND,
+            Error::Gone(_) => StatusCode::GONE,
+            Error::NotImplemented { .. } => StatusCode::NOT_IMPLEMENTED,
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
-            Error::Audit(_) | Error::Tokens(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Error::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Error::TooManyStreams { .. } | Error::Audit(_) | Error::Tokens(_) | Error::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn next_step(&self) -> &str {
         match self {
-            Error::Invalid { next_step, .. } => next_step,
+            Error::Invalid { next_step, .. } | Error::NotImplemented { next_step, .. } => next_step,
             Error::Unauthenticated(_) => {
                 "send a token as `Authorization: Bearer …`, or sign in again; `tsunagu token issue` makes one"
             }
@@ -120,10 +152,14 @@ impl Error {
             Error::NotFound(_) | Error::Archive(archive::Error::NotFound(_)) => {
                 "check the UIDs, or search for the study; it may have been sent to another archive"
             }
+            Error::Gone(_) => "fetch the manifest of the study again: it names what is held now",
             Error::NotAcceptable { .. } => "ask for one of these in the Accept header",
+            Error::Method => "use one of the methods of the Allow header",
+            Error::Range { .. } => "ask for bytes that are there",
             Error::TooBroad { .. } => "name the study, or search by SOPInstanceUID",
             Error::TooLarge { .. } => "retrieve the instance and decode it there",
             Error::Audit(_) | Error::Tokens(_) => "tell the administrator to look at the disk and at the server's log",
+            Error::TooManyStreams { .. } => "ask for pages of JSON instead, with wait=60",
             Error::Stopping => "try again in a moment",
             Error::Archive(_) => "run `tsunagu verify` to see what is damaged",
             Error::Pixels { .. } => "retrieve the instance as it is held; it is kept unchanged",
@@ -146,16 +182,25 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
             tracing::error!(error = %self, "a request failed");
         }
-        let body = Json(json!({ "error": self.sentence(), "next_step": self.next_step() }));
-        let mut response = (status, body).into_response();
+        let mut body = json!({ "error": self.sentence(), "next_step": self.next_step() });
+        if let Error::NotAcceptable { offered, .. } = &self {
+            // PS3.18 §8.5: 406 lists what could be had.
+            body["media_types"] = json!(offered);
+        }
+        let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {
             // RFC 6750 §3.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tsunagu\""));
+        }
+        if let Error::Range { length } = &self
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes */{length}"))
+        {
+            headers.insert(header::CONTENT_RANGE, range);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

@@ -9,18 +9,31 @@
 mod access;
 mod assets;
 mod audit;
+mod capabilities;
+mod changes;
 mod clock;
+mod compressed;
+mod cors;
 mod document;
 mod error;
+pub mod find;
+#[doc(hidden)]
+pub mod fuzzing;
+mod iiif;
+mod manifest;
 mod metadata;
 mod multipart;
+mod openapi;
+mod peer;
 mod pool;
 mod qido;
 mod rendered;
+mod report;
 mod router;
 mod shown;
 mod state;
 mod wado;
+mod xml;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,
@@ -28,7 +41,10 @@ pub use access::{
 };
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};
+pub use cors::cors;
 pub use error::{Error, Result};
+pub use openapi::openapi;
+pub use peer::{DataSetStream, PeerInstance, PeerRequest, is_peer_key, peer_principal};
 pub use router::router;
 pub use state::{Options, ViewerState};
 

@@ -23,11 +23,16 @@ pub(crate) struct Part {
     pub(crate) body: ByteStream,
 }
 
+/// A body that is there already.
+pub(crate) fn whole(bytes: Bytes) -> ByteStream {
+    stream::once(async { Ok(bytes) }).boxed()
+}
+
 /// A response of parts. A part that fails ends the connection: the client sees that the last boundary is missing.
 pub(crate) fn related(root_type: &str, parts: impl Stream<Item = Result<Part, Error>> + Send + 'static) -> Response {
     let boundary = format!("tsunagu-{}", uuid::Uuid::new_v4().simple());
-    let content_type = format!("multipart/related; type=\"{root_type}\"; boundary={boundary}");
-    let end = format!("\r\n--{boundary}--\r\n");
+    let content_type = content_type(root_type, &boundary);
+    let end = end_of(&boundary);
     let mut first = true;
     let whole = parts.flat_map(move |part| match part {
         Err(error) => stream::once(async { Err(error) }).boxed(),
@@ -36,13 +41,31 @@ pub(crate) fn related(root_type: &str, parts: impl Stream<Item = Result<Part, Er
             stream::once(async { Ok(front) }).chain(part.body).boxed()
         }
     });
-    let whole = whole.chain(stream::once(async move { Ok(Bytes::from(end)) }));
+    let whole = whole.chain(stream::once(async move { Ok(end) }));
     let mut response = Body::from_stream(log_failure(whole)).into_response();
     let content_type = HeaderValue::from_str(&content_type);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("multipart/related")));
     response
+}
+
+/// Content-Type of parts of this type.
+pub(crate) fn content_type(root_type: &str, boundary: &str) -> String {
+    format!("multipart/related; type=\"{root_type}\"; boundary={boundary}")
+}
+
+/// What stands before a part whose length is known.
+pub(crate) fn front_of(boundary: &str, content_type: &str, length: u64, location: &str, first: bool) -> Bytes {
+    let line = if first { "" } else { "\r\n" };
+    Bytes::from(format!(
+        "{line}--{boundary}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nContent-Location: {location}\r\n\r\n"
+    ))
+}
+
+/// What stands behind the last part.
+pub(crate) fn end_of(boundary: &str) -> Bytes {
+    Bytes::from(format!("\r\n--{boundary}--\r\n"))
 }
 
 /// Tells the server's log why a body broke off: the client only sees that it did.
@@ -67,11 +90,6 @@ fn front(part: &Part, boundary: &str, first: bool) -> Bytes {
     }
     out.push_str("\r\n");
     Bytes::from(out)
-}
-
-/// A body that is there already.
-pub(crate) fn whole(bytes: Bytes) -> ByteStream {
-    stream::once(async { Ok(bytes) }).boxed()
 }
 
 #[cfg(test)]

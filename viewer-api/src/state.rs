@@ -7,8 +7,11 @@ use jiff::Timestamp;
 
 use crate::access::{Principal, Sessions, Tokens};
 use crate::audit::{Audit, AuditLog};
+use crate::changes::Streams;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::iiif;
+use crate::manifest::ManifestsLast;
 use crate::pool::Pool;
 use crate::shown::ShownLast;
 
@@ -26,8 +29,14 @@ struct Shared {
     clock: Arc<dyn Clock>,
     pool: Pool,
     shown: ShownLast,
+    iiif: iiif::Cache,
+    streams: Streams,
+    manifests: ManifestsLast,
     public_url: Option<String>,
 }
+
+/// Bytes of decoded parts of pictures that are kept, unless said otherwise.
+const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 
 /// What can be chosen.
 #[derive(Clone, Debug)]
@@ -37,12 +46,14 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Frames decoded, and files rebuilt, at the same time at the most.
     pub decoders_max: usize,
+    /// Bytes that decoded parts of pictures may take up, for the tiles that are asked for next.
+    pub cache_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let decoders_max = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { public_url: None, decoders_max }
+        Options { public_url: None, decoders_max, cache_bytes: CACHE_BYTES_DEFAULT }
     }
 }
 
@@ -64,6 +75,9 @@ impl ViewerState {
             clock,
             pool: Pool::new(options.decoders_max),
             shown: ShownLast::default(),
+            iiif: iiif::Cache::new(options.cache_bytes),
+            streams: Streams::default(),
+            manifests: ManifestsLast::default(),
             public_url: options.public_url,
         };
         ViewerState { shared: Arc::new(shared) }
@@ -80,6 +94,11 @@ impl ViewerState {
     /// When they could not be written.
     pub async fn close(&self) -> Result<()> {
         self.shared.audit.close().await
+    }
+
+    /// Ends the streams of changes that are open, so that the listener can stop; their readers open them again elsewhere.
+    pub fn stop_streams(&self) {
+        self.shared.streams.stop();
     }
 
     /// Where accesses are recorded.
@@ -99,8 +118,20 @@ impl ViewerState {
         &self.shared.sessions
     }
 
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.shared.streams
+    }
+
     pub(crate) fn shown(&self) -> &ShownLast {
         &self.shared.shown
+    }
+
+    pub(crate) fn iiif(&self) -> &iiif::Cache {
+        &self.shared.iiif
+    }
+
+    pub(crate) fn manifests(&self) -> &ManifestsLast {
+        &self.shared.manifests
     }
 
     pub(crate) fn pool(&self) -> &Pool {

@@ -9,6 +9,10 @@ use super::line::{Head, LINE_BYTES_MAX, Line};
 use crate::{Disk, Error, Result};
 
 const BLOCK_BYTES: usize = 64 << 10;
+/// Bytes looked at to find where a line begins: longer than most lines.
+const PROBE_BYTES: usize = 4 << 10;
+/// The number of an event stands in its first bytes.
+const PROBE_HEAD_BYTES: usize = 64;
 
 /// One event as it was logged.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +44,9 @@ pub struct Events {
 impl Events {
     /// Reads the log at `path` from event `from` on; a log that is not there has no events yet.
     pub fn of(disk: Arc<dyn Disk>, path: &Path, from: u64) -> Events {
-        Events { lines: Lines::new(disk, path, 0), from, head: None, passed: Vec::new(), stopped: false }
+        // A file that cannot be looked into is read from its beginning, which says why.
+        let start = start_before(disk.as_ref(), path, from.saturating_sub(1)).unwrap_or(0);
+        Events { lines: Lines::new(disk, path, start), from, head: None, passed: Vec::new(), stopped: false }
     }
 
     fn advance(&mut self) -> Result<Option<LoggedEvent>> {
@@ -149,6 +155,33 @@ impl Lines {
         self.buffer.truncate(held + count.as_ref().map_or(0, |count| *count));
         count
     }
+}
+
+/// Where a line begins that is the one of event `seq`, or one shortly before it: found by halving, since numbers grow.
+fn start_before(disk: &dyn Disk, path: &Path, seq: u64) -> std::io::Result<u64> {
+    let (mut low, mut high) = (0, disk.len(path)?.unwrap_or(0));
+    let mut block = vec![0; PROBE_BYTES];
+    while high - low > BLOCK_BYTES as u64 {
+        let middle = low + (high - low) / 2;
+        let read = disk.read_at(path, middle, &mut block)?;
+        let line = block[..read].iter().position(|byte| *byte == b'\n').map(|newline| newline + 1);
+        match line.and_then(|at| Some((middle + at as u64, seq_of(block.get(at..read)?)?))) {
+            Some((start, found)) if found <= seq && start < high => low = start,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+/// The number of the last event of a log; 0 where there is none, or no log.
+pub(super) fn end_of(disk: &dyn Disk, path: &Path) -> Result<u64> {
+    let length = disk.len(path).map_err(Error::io("looking at the event log", path))?.unwrap_or(0);
+    let Some(end) = last_newline(disk, path, length)? else { return Ok(0) };
+    let start = last_newline(disk, path, end)?.map_or(0, |at| at + 1);
+    let mut head = vec![0; PROBE_HEAD_BYTES.min((end - start) as usize)];
+    let read = disk.read_at(path, start, &mut head).map_err(Error::io("reading the event log", path))?;
+    let seq = head.get(..read).and_then(seq_of);
+    seq.ok_or_else(|| Error::damaged(super::log_name(path), format!("its last line, at byte {start}, is altered")))
 }
 
 /// Offset of the last newline before `end`, read backwards a block at a time; `None` when there is none.

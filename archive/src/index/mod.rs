@@ -4,33 +4,39 @@
 //! commit: what it forgets in a power cut is replayed from the intake segments, the packs and the event logs, which are
 //! (docs/decisions/0003-one-sync-a-group.md).
 
+mod changes;
+mod clause;
+mod filling;
 mod insert;
 mod packs;
 mod places;
 mod query;
 mod rows;
+mod search;
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+pub(crate) use changes::{packed_since, received_since};
+pub use filling::fill_index;
 pub(crate) use insert::insert;
 pub use packs::{PackRow, Repackable};
 pub(crate) use packs::{
     forget_object, in_use, in_use_of_study, insert_pack, insert_removed, instances_by_pack, mark_replaced, numbers,
     packs_of, removable, replaced_by, studies_to_repack, to_repack,
 };
-pub(crate) use places::{Which, backlog, by_sequence, instances_of, totals, walk};
-pub use query::{Match, Order, Range, SeriesQuery, StudyQuery};
-pub(crate) use query::{search_series, search_studies};
+pub(crate) use places::{Which, backlog, by_sequence, first_of, instances_of, totals, walk};
+pub use query::{Column, Match, Order, Query, Range, Test};
 pub(crate) use rows::instance_from_row;
-pub use rows::{SeriesRow, StudyRow};
+pub use rows::{PatientRow, SeriesRow, StudyRow};
+pub(crate) use search::{count_patients, count_series, search_patients, search_series, search_studies, study_page};
 
 use crate::error::Result;
 use crate::fold;
 
 /// Version of the tables; another one found on disk is dropped and built anew.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 4;
 
 /// Where one instance is, as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +93,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.pragma_update(None, "cache_size", -8_000)?;
+    clause::add_functions(&connection)?;
     Ok(connection)
 }
 
@@ -216,3 +223,6 @@ pub(crate) fn has_sequence(connection: &Connection, sequence: u64) -> Result<boo
     let mut statement = connection.prepare_cached("SELECT 1 FROM instance WHERE sequence = ?1")?;
     Ok(statement.exists([sequence as i64])?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,22 @@ pub(crate) fn instances_of(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The listed instance of a study, or of one of its series, that was taken in first.
+pub(crate) fn first_of(
+    connection: &Connection,
+    study_uid: &str,
+    series_uid: Option<&str>,
+) -> Result<Option<InstanceRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM instance WHERE sequence =
+            (SELECT min((SELECT min(sequence) FROM instance WHERE instance.series = series.id AND variant = 0))
+             FROM study JOIN series ON series.study = study.id
+             WHERE StudyInstanceUID = ?1 AND (?2 IS NULL OR SeriesInstanceUID = ?2))"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    Ok(statement.query_row(params![study_uid, series_uid], instance_from_row).optional()?)
+}
+
 /// Everything after a take-in number, in that order.
 pub(crate) fn walk(connection: &Connection, after_sequence: u64, limit: u32) -> Result<Vec<InstanceRow>> {
     let sql = format!("SELECT {COLUMNS} FROM instance WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");

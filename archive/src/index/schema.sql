@@ -22,15 +22,51 @@ CREATE TABLE study (
   StudyID TEXT NOT NULL,
   StudyDescription TEXT NOT NULL,
   ReferringPhysicianName TEXT NOT NULL,
+  TimezoneOffsetFromUTC TEXT NOT NULL,
   Centre TEXT NOT NULL,
   FirstSequence INTEGER NOT NULL,
   LastReceivedAt TEXT NOT NULL,
   ReceivedBytes INTEGER NOT NULL,
   NumberOfStudyRelatedInstances INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX study_patient ON study (PatientID);
+CREATE INDEX study_patient ON study (PatientID, IssuerOfPatientID);
 CREATE INDEX study_date ON study (StudyDate, FirstSequence);
+CREATE INDEX study_taken_in ON study (FirstSequence);
 CREATE INDEX study_accession ON study (AccessionNumber);
+
+-- What a name that is searched for begins with (archive/src/fold), in the order answers come.
+CREATE TABLE name_key (
+  Name TEXT NOT NULL,
+  StudyDate TEXT NOT NULL,
+  FirstSequence INTEGER NOT NULL,
+  study INTEGER NOT NULL,
+  PRIMARY KEY (Name, StudyDate, FirstSequence)
+) STRICT, WITHOUT ROWID;
+
+-- How many studies there are a day: to find the n-th without counting to n.
+CREATE TABLE study_rank (
+  StudyDate TEXT PRIMARY KEY,
+  Studies INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER study_counted AFTER INSERT ON study BEGIN
+  INSERT INTO study_rank VALUES (NEW.StudyDate, 1) ON CONFLICT DO UPDATE SET Studies = Studies + 1;
+END;
+CREATE TRIGGER study_moved AFTER UPDATE OF StudyDate, FirstSequence ON study BEGIN
+  UPDATE study_rank SET Studies = Studies - 1 WHERE StudyDate = OLD.StudyDate;
+  INSERT INTO study_rank VALUES (NEW.StudyDate, 1) ON CONFLICT DO UPDATE SET Studies = Studies + 1;
+  UPDATE study_modality SET StudyDate = NEW.StudyDate, FirstSequence = NEW.FirstSequence
+    WHERE Modality IN (SELECT Modality FROM series WHERE study = NEW.id)
+      AND StudyDate = OLD.StudyDate AND FirstSequence = OLD.FirstSequence;
+END;
+
+-- The studies of a modality in the order answers come.
+CREATE TABLE study_modality (
+  Modality TEXT NOT NULL,
+  StudyDate TEXT NOT NULL,
+  FirstSequence INTEGER NOT NULL,        -- of the study
+  study INTEGER NOT NULL,
+  PRIMARY KEY (Modality, StudyDate, FirstSequence)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE series (
   id INTEGER PRIMARY KEY,
@@ -45,12 +81,23 @@ CREATE TABLE series (
   PerformedProcedureStepStartTime TEXT NOT NULL,
   Manufacturer TEXT NOT NULL,
   ManufacturerModelName TEXT NOT NULL,
+  RequestAttributes TEXT NOT NULL,       -- JSON, empty where there are none
   FirstSequence INTEGER NOT NULL,
   NumberOfSeriesRelatedInstances INTEGER NOT NULL,
   UNIQUE (study, SeriesInstanceUID)
 ) STRICT;
 CREATE INDEX series_uid ON series (SeriesInstanceUID);
-CREATE INDEX series_modality ON series (Modality, study);
+CREATE TRIGGER series_modality_known AFTER INSERT ON series WHEN NEW.Modality <> '' BEGIN
+  INSERT OR IGNORE INTO study_modality
+    SELECT NEW.Modality, StudyDate, FirstSequence, id FROM study WHERE id = NEW.study;
+END;
+CREATE TRIGGER series_modality_changed AFTER UPDATE OF Modality ON series WHEN NEW.Modality <> OLD.Modality BEGIN
+  DELETE FROM study_modality WHERE Modality = OLD.Modality
+    AND (StudyDate, FirstSequence) = (SELECT StudyDate, FirstSequence FROM study WHERE id = NEW.study)
+    AND NOT EXISTS (SELECT 1 FROM series WHERE study = NEW.study AND Modality = OLD.Modality);
+  INSERT OR IGNORE INTO study_modality
+    SELECT NEW.Modality, StudyDate, FirstSequence, id FROM study WHERE id = NEW.study AND NEW.Modality <> '';
+END;
 
 -- Compact on purpose: ten years are 270 million rows. Everything else of an instance is in its pack or segment.
 CREATE TABLE instance (

@@ -186,7 +186,7 @@ fn append_spooled(file: &mut dyn DiskFile, body: &Body, mut checksum: u32) -> io
 /// A segment open for reading.
 #[derive(Debug)]
 pub(crate) struct SegmentReader {
-    file: File,
+    file: Arc<File>,
     number: u64,
     length: u64,
 }
@@ -222,7 +222,7 @@ impl SegmentReader {
             Err(error) => return Err(Error::io("opening an intake segment", &path)(error)),
         };
         let length = file.metadata().map_err(Error::io("reading an intake segment", &path))?.len();
-        Ok(Some(SegmentReader { file, number, length }))
+        Ok(Some(SegmentReader { file: Arc::new(file), number, length }))
     }
 
     pub fn length(&self) -> u64 {
@@ -263,6 +263,12 @@ impl SegmentReader {
         let meta = serde_json::from_slice(&bytes[..meta_end]).map_err(|e| self.damaged(start, &e.to_string()))?;
         let frames = FrameTable::from_bytes(&bytes[json_end..])?;
         Ok(Front { header, meta, dicom_json: bytes.slice(meta_end..json_end), frames })
+    }
+
+    /// The file and the byte at which the body of a record begins.
+    pub fn body_file(&self, offset: u64) -> Result<(Arc<File>, u64)> {
+        let header = self.header(offset)?;
+        Ok((Arc::clone(&self.file), offset + header.body_offset()))
     }
 
     /// A range of a record's body.

@@ -12,6 +12,8 @@ use crate::{Error, FrameTable, Objects, Result};
 
 /// Read first, from the end: holds the directory and `renditions.json` of some 50 renditions.
 const TAIL_BYTES: u64 = 64 << 10;
+/// What is no longer than this is checked where the caller stands: a thread would cost more.
+const SMALL_BYTES: usize = 64 << 10;
 /// The longest directory and `renditions.json` that are read.
 const DIRECTORY_BYTES_MAX: u64 = 1 << 28;
 
@@ -26,8 +28,8 @@ pub struct Rendition {
     pub part10_bytes: u64,
     /// SHA-256 of it, in hexadecimal.
     pub sha256: String,
-    pub(super) key: String,
-    pub(super) dcm: ZipEntry,
+    pub(crate) key: String,
+    pub(crate) dcm: ZipEntry,
     pub(super) frames: ZipEntry,
 }
 
@@ -101,8 +103,14 @@ fn order(rendition: &Rendition) -> (&str, &str, RenditionKind) {
 /// The bytes of an entry, its CRC-32 checked.
 pub(super) async fn read_entry(objects: &Objects, key: &str, entry: &ZipEntry) -> Result<Bytes> {
     let bytes = objects.get_range(key, entry.data()).await?;
-    let checked = bytes.clone();
-    match blocking(move || crc32fast::hash(&checked)).await? == entry.crc32 {
+    let crc32 = match bytes.len() <= SMALL_BYTES {
+        true => crc32fast::hash(&bytes),
+        false => {
+            let checked = bytes.clone();
+            blocking(move || crc32fast::hash(&checked)).await?
+        }
+    };
+    match crc32 == entry.crc32 {
         true => Ok(bytes),
         false => Err(Error::damaged(key, format!("the CRC-32 of its entry {} is not as written", entry.name))),
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    Admission, Body, Description, Digests, FrameSpan, FrameTable, Origin, Reader, Settings, StudyQuery, TakeIn,
-    Verified, Writer,
+    Admission, Body, Description, Digests, FrameSpan, FrameTable, Origin, Query, Reader, Settings, TakeIn, Verified,
+    Writer,
 };
 
 const STUDY: &str = "1.2.3";
@@ -87,7 +87,7 @@ async fn what_is_put_is_listed_and_read_and_nobody_else_sees_it() {
     // Nothing that counts or searches knows them.
     assert_eq!(reader.totals().await.unwrap(), totals);
     assert!(reader.find("2.25.1").await.unwrap().is_none());
-    assert_eq!(reader.search_studies(StudyQuery::default()).await.unwrap()[0].number_of_study_related_instances, 1);
+    assert_eq!(reader.search_studies(Query::default()).await.unwrap()[0].number_of_study_related_instances, 1);
     let verified = verified(&reader).await;
     assert_eq!((verified.renditions, verified.findings), (2, Vec::new()));
 }

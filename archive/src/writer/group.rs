@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::event_log::EventLog;
 use crate::index::{self, Place};
 use crate::intake::{Meta, Segments};
+use crate::located::Commits;
 use crate::pack::PackDirectory;
 use crate::quarantine::{self, QuarantineState};
 
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub next_sequence: u64,
     /// Why nothing more is written.
     pub poisoned: Option<String>,
+    /// How often the index was changed; counted before anybody is answered.
+    pub commits: Commits,
 }
 
 /// Answers to give once the group is durable.
@@ -83,6 +86,7 @@ impl State {
     fn carry_out_group(&mut self, group: Vec<Command>) {
         let mut answers = Answers::new();
         let result = self.write_group(group, &mut answers);
+        self.commits.count();
         let failed = result.err().map(|error| error.to_string());
         for answer in answers {
             answer(failed.as_deref());
@@ -123,6 +127,7 @@ impl State {
         // Synced: a segment may be deleted after this, and the index must not forget where its instances went.
         self.index.pragma_update(None, "synchronous", "FULL")?;
         let moved = apply_pack(&self.index, directory);
+        self.commits.count();
         let _ = self.index.pragma_update(None, "synchronous", "NORMAL"); // FULL is safe too
         if let Err(error) = moved {
             // The pack is in place and the index does not say so: only a start brings them together again.

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::event_log::EventLog;
 use crate::index;
 use crate::intake::Segments;
+use crate::located::Commits;
 use crate::objects::Objects;
 use crate::pack::{self, PackDirectory};
 use crate::quarantine::{self, Quarantined};
@@ -144,6 +145,8 @@ pub(crate) struct Start {
     pub settings: Settings,
     /// Held for as long as the thread lives.
     pub lock: std::fs::File,
+    /// Tells readers of this process that the index has changed.
+    pub commits: Commits,
 }
 
 impl Writer {
@@ -160,6 +163,7 @@ impl Writer {
             receipts: start.receipts,
             next_sequence: start.next_sequence,
             poisoned: None,
+            commits: start.commits,
         };
         let (group_bytes_max, lock) = (start.settings.group_bytes_max, start.lock);
         let run = move || {

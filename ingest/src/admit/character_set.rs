@@ -7,6 +7,8 @@
 //! Source: PS3.5 §6.1.2 (character sets, code extension, when the initial set returns), PS3.3 C.12.1.1.2 (defined
 //! terms); examples in PS3.5 Annexes H (Japanese), I (Korean), J and K (Chinese).
 
+mod encode;
+
 use encoding_rs::{
     EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7,
     ISO_8859_8, ISO_8859_15, SHIFT_JIS, UTF_8, WINDOWS_874, WINDOWS_1252, WINDOWS_1254,

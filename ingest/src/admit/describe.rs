@@ -1,12 +1,14 @@
 //! From elements to the archive's words for a study, a series and an instance.
 
-use archive::{Description, InstanceAttributes, Patient, SeriesAttributes, StudyAttributes};
+use archive::{Description, InstanceAttributes, Patient, RequestAttributes, SeriesAttributes, StudyAttributes};
 use transcode::data_set::{DataSet, Part10, Tag, Value, pixel_description};
 
 use super::{CharacterSet, TextKind, Verdict, tags};
 
 /// PS3.5 §9.1.
 const UID_BYTES_MAX: usize = 64;
+/// Items of one Request Attributes Sequence that are kept for searching.
+const REQUESTS_MAX: usize = 16;
 /// Media Storage Directory Storage (PS3.4 §I).
 const MEDIA_STORAGE_DIRECTORY: &str = "1.2.840.10008.1.3.10";
 
@@ -62,6 +64,7 @@ fn study(texts: &Texts) -> Result<StudyAttributes, Verdict> {
         study_id: texts.text(tags::STUDY_ID),
         study_description: texts.text(tags::STUDY_DESCRIPTION),
         referring_physician_name: texts.text(tags::REFERRING_PHYSICIAN_NAME),
+        timezone_offset_from_utc: texts.text(tags::TIMEZONE_OFFSET_FROM_UTC),
     })
 }
 
@@ -78,7 +81,25 @@ fn series(texts: &Texts) -> Result<SeriesAttributes, Verdict> {
         performed_procedure_step_start_time: texts.text(tags::PERFORMED_PROCEDURE_STEP_START_TIME),
         manufacturer: texts.text(tags::MANUFACTURER),
         manufacturer_model_name: texts.text(tags::MANUFACTURER_MODEL_NAME),
+        request_attributes: request_attributes(texts),
     })
+}
+
+/// The items of the Request Attributes Sequence that say something.
+fn request_attributes(texts: &Texts) -> Vec<RequestAttributes> {
+    let Some(Value::Sequence(items)) = texts.data_set.get(tags::REQUEST_ATTRIBUTES_SEQUENCE).map(|one| &one.value)
+    else {
+        return Vec::new();
+    };
+    let said = items.iter().take(REQUESTS_MAX).map(|item| {
+        let set = CharacterSet::of(&item.data_set, Some(texts.set));
+        let texts = Texts { data_set: &item.data_set, set: &set };
+        RequestAttributes {
+            scheduled_procedure_step_id: texts.text(tags::SCHEDULED_PROCEDURE_STEP_ID),
+            requested_procedure_id: texts.text(tags::REQUESTED_PROCEDURE_ID),
+        }
+    });
+    said.filter(|one| *one != RequestAttributes::default()).collect()
 }
 
 /// All but the UIDs that key it.

@@ -10,7 +10,7 @@ mod verdict;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use archive::{Body, Description, FrameSpan, FrameTable, Reason};
+use archive::{Body, Description, Digests, FrameSpan, FrameTable, Reason};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use transcode::data_set::{self, Limits, Part10};
@@ -54,20 +54,37 @@ pub fn examine(body: &Body, limits: &Limits) -> Result<Examined, Reason> {
 
 fn admit(body: &Body, limits: &Limits) -> Result<Examined, Verdict> {
     match body {
-        Body::Memory(bytes) => admit_from(std::io::Cursor::new(bytes), limits),
+        Body::Memory(bytes) => admit_from(std::io::Cursor::new(bytes), limits, |_, from| {
+            Ok(Sha256::digest(bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default()).into())
+        }),
         // The scan seeks much and reads little: a large read-ahead would be thrown away at each seek.
-        Body::Spooled(file, _) => admit_from(file.reopen().map_err(data_set::Error::from)?, limits),
+        Body::Spooled(file, _) => admit_from(file.reopen().map_err(data_set::Error::from)?, limits, digest_from),
     }
 }
 
-fn admit_from(mut source: impl Read + Seek, limits: &Limits) -> Result<Examined, Verdict> {
+fn admit_from<S: Read + Seek>(
+    mut source: S,
+    limits: &Limits,
+    digest: impl Fn(&mut S, u64) -> std::io::Result<[u8; 32]>,
+) -> Result<Examined, Verdict> {
     let part10 = data_set::scan(&mut source, limits)?;
     let set = CharacterSet::of(&part10.data_set, None);
     let description = describe(&part10, &set)?;
     let frames = frame_table(&part10, &mut source)?;
     let dicom_json = dicom_json(&part10.data_set, &set).into();
-    let data_set_digest = digest_from(&mut source, part10.data_set_offset).map_err(data_set::Error::from)?;
+    let data_set_digest = digest(&mut source, part10.data_set_offset).map_err(data_set::Error::from)?;
     Ok(Examined { part10, description, dicom_json, frames, data_set_digest })
+}
+
+/// The two digests of a file, read again: of all of it, and of its Data Set.
+///
+/// # Errors
+/// A sentence, where it is no longer a file that can be read.
+pub(crate) fn digests(body: &Body, limits: &Limits) -> Result<Digests, String> {
+    let mut source = body.reader().map_err(|error| error.to_string())?;
+    let part10 = data_set::scan(&mut source, limits).map_err(|error| error.to_string())?;
+    let mut from = |offset| digest_from(&mut source, offset).map_err(|error| error.to_string());
+    Ok(Digests { file: from(0)?, data_set: from(part10.data_set_offset)? })
 }
 
 fn frame_table(part10: &Part10, source: &mut (impl Read + Seek)) -> Result<FrameTable, Verdict> {

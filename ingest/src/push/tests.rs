@@ -27,6 +27,7 @@ async fn server(broken: usize) -> Server {
         limits: StowLimits::default(),
         base: String::new(),
         public_url: None,
+        uploads: crate::Uploads::default(),
     };
     let left = Arc::new(AtomicUsize::new(broken));
     let breaking = axum::middleware::from_fn(move |request: axum::extract::Request, next: axum::middleware::Next| {

@@ -5,15 +5,40 @@ use percent_encoding::percent_decode_str;
 /// A name on a receipt is cut after this.
 const FILE_BYTES_MAX: usize = 1024;
 
+/// What the parts of a store request are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Part 10 files.
+    Files,
+    /// DICOM JSON (PS3.18 Annex F), then bulk data.
+    Json,
+    /// Native DICOM Models (PS3.19 §A.1), then bulk data.
+    Xml,
+}
+
+impl Kind {
+    /// By media type, in lower case.
+    pub fn of(media_type: &str) -> Option<Kind> {
+        match media_type {
+            "application/dicom" => Some(Kind::Files),
+            "application/dicom+json" => Some(Kind::Json),
+            "application/dicom+xml" => Some(Kind::Xml),
+            _ => None,
+        }
+    }
+}
+
 /// The payload of a store request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// `application/dicom`: the body is one file.
-    Single,
-    /// `multipart/related; type="application/dicom"`: a file a part.
+    /// The body is one part of this kind.
+    Single(Kind),
+    /// `multipart/related`: parts.
     Multipart {
         /// Between the parts.
         boundary: String,
+        /// What they are; files where the request does not say.
+        kind: Kind,
     },
     /// Anything else.
     Unsupported,
@@ -21,20 +46,25 @@ pub enum Payload {
     NoBoundary,
 }
 
-/// Reads a Content-Type.
-pub fn payload(content_type: &str) -> Payload {
-    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    let parameters = parameters_of(parameters);
+/// Reads the Content-Type of a request.
+pub fn payload(text: &str) -> Payload {
+    let (essence, parameters) = content_type(text);
     let parameter = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    match essence.trim().to_ascii_lowercase().as_str() {
-        "application/dicom" => Payload::Single,
-        "multipart/related" => match (parameter("type"), parameter("boundary")) {
-            (Some(kind), _) if !kind.eq_ignore_ascii_case("application/dicom") => Payload::Unsupported,
-            (_, Some(boundary)) => Payload::Multipart { boundary: boundary.to_owned() },
-            (_, None) => Payload::NoBoundary,
-        },
-        _ => Payload::Unsupported,
+    if essence != "multipart/related" {
+        return Kind::of(&essence).map_or(Payload::Unsupported, Payload::Single);
     }
+    let kind = parameter("type").map_or(Some(Kind::Files), |kind| Kind::of(&content_type(kind).0));
+    match (kind, parameter("boundary")) {
+        (None, _) => Payload::Unsupported,
+        (Some(kind), Some(boundary)) => Payload::Multipart { boundary: boundary.to_owned(), kind },
+        (Some(_), None) => Payload::NoBoundary,
+    }
+}
+
+/// A media type in lower case, and its parameters, their names in lower case.
+pub fn content_type(text: &str) -> (String, Vec<(String, String)>) {
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    (essence.trim().to_ascii_lowercase(), parameters_of(parameters))
 }
 
 /// `; name=value; name="quoted \" value"` with names in lower case.
@@ -89,13 +119,17 @@ mod tests {
     /// Quoted, unquoted and escaped parameters in any order; other types are not taken for DICOM.
     #[test]
     fn content_types_are_read() {
-        let multipart = |boundary: &str| Payload::Multipart { boundary: boundary.into() };
-        check("application/dicom", Payload::Single);
-        check("Application/DICOM; transfer-syntax=1.2.840.10008.1.2.1", Payload::Single);
+        let of = |boundary: &str, kind| Payload::Multipart { boundary: boundary.into(), kind };
+        let multipart = |boundary: &str| of(boundary, Kind::Files);
+        check("application/dicom", Payload::Single(Kind::Files));
+        check("Application/DICOM; transfer-syntax=1.2.840.10008.1.2.1", Payload::Single(Kind::Files));
+        check("application/dicom+json", Payload::Single(Kind::Json));
         check("multipart/related; type=\"application/dicom\"; boundary=abc", multipart("abc"));
         check("multipart/related;boundary=\"a;b=\\\"c\";type=application/dicom", multipart("a;b=\"c"));
         check("multipart/related; boundary=abc; start=x", multipart("abc"));
-        check("multipart/related; type=\"application/dicom+json\"; boundary=abc", Payload::Unsupported);
+        check("multipart/related; type=\"application/dicom+json\"; boundary=abc", of("abc", Kind::Json));
+        check("multipart/related; type=Application/DICOM+XML; boundary=abc", of("abc", Kind::Xml));
+        check("multipart/related; type=\"image/png\"; boundary=abc", Payload::Unsupported);
         check("multipart/related; type=application/dicom", Payload::NoBoundary);
         check("text/plain", Payload::Unsupported);
         check("", Payload::Unsupported);

@@ -1,37 +1,46 @@
 //! STOW-RS (PS3.18 §10.5): each part goes to the gate the moment it is whole, several at a time so that one fsync
 //! serves them together; the answer is given when all are durable. A body cut short costs its last part only.
 
+mod accept;
+mod assembly;
+#[doc(hidden)]
+pub(crate) mod fuzzing;
 mod media;
+mod metadata;
 mod multipart;
 mod response;
+mod session;
+mod uploads;
+mod xml;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use archive::{Batch, Origin};
-use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bytes::Bytes;
-use futures::StreamExt;
 use serde::Deserialize;
-use serde_json::json;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::door::{Batches, Doorway, Principal, Refusal, is_batch_id};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::receipt_page::receipt_page;
-use crate::receive::Receiving;
 
+use accept::Form;
 use media::Payload;
-use multipart::{Event, Multipart};
-use response::{Fate, Outcome};
+use multipart::Multipart;
+use response::Outcome;
+use session::{PartHead, Session};
 
 pub use response::{PARTS_MEDIA_TYPE, PartResponse, PartsResponse};
+pub use uploads::Uploads;
+
+/// When a centre that has too many requests under way is to come again.
+const BUSY_S: u64 = 5;
+const NOT_ACCEPTABLE: &str = "the answer to a store request is application/dicom+json or application/dicom+xml";
 
 /// The codes of the screening programmes a batch may belong to.
 const PROGRAMMES: [&str; 5] = ["dock", "occupational", "school", "cancer", "specific"];
@@ -45,11 +54,13 @@ pub struct StowLimits {
     pub parts_parallel_max: usize,
     /// A sender silent for longer is let go. Default: 60 s.
     pub idle_s_max: u64,
+    /// Requests of one centre at once; more are answered 503 and Retry-After. Default: 64.
+    pub centre_uploads_max: usize,
 }
 
 impl Default for StowLimits {
     fn default() -> Self {
-        StowLimits { parts_max: 100_000, parts_parallel_max: 32, idle_s_max: 60 }
+        StowLimits { parts_max: 100_000, parts_parallel_max: 32, idle_s_max: 60, centre_uploads_max: 64 }
     }
 }
 
@@ -67,16 +78,53 @@ pub struct Stow {
     pub base: String,
     /// Scheme and host as senders see them (`https://archive.example.jp`); the Host header over http if `None`.
     pub public_url: Option<String>,
+    /// Requests under way, by centre.
+    pub uploads: Uploads,
 }
 
-/// `POST /studies`, `POST /studies/{study}`, `POST /batches`, `GET /batches/{id}/receipt`.
+/// A route of [`router`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Store instances of any study.
+    Store,
+    /// Store instances of one study.
+    StoreInStudy,
+    /// Open a batch.
+    OpenBatch,
+    /// The receipt of a batch.
+    Receipt,
+}
+
+impl Route {
+    /// The verb it is asked with, lower case.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Route::Store | Route::StoreInStudy | Route::OpenBatch => "post",
+            Route::Receipt => "get",
+        }
+    }
+}
+
+/// Every route of [`router`] with its path, below the one it is nested under.
+pub const ROUTES: &[(Route, &str)] = &[
+    (Route::Store, "/studies"),
+    (Route::StoreInStudy, "/studies/{study}"),
+    (Route::OpenBatch, "/batches"),
+    (Route::Receipt, "/batches/{id}/receipt"),
+];
+
+/// Serves [`ROUTES`].
 pub fn router(stow: Stow) -> Router {
-    Router::new()
-        .route("/studies", post(store_any))
-        .route("/studies/{study}", post(store_study))
-        .route("/batches", post(open_batch))
-        .route("/batches/{id}/receipt", get(receipt))
-        .with_state(Arc::new(stow))
+    let routes = ROUTES.iter().fold(Router::new(), |router, (route, path)| {
+        let handler = match route {
+            Route::Store => post(store_any),
+            Route::StoreInStudy => post(store_study),
+            Route::OpenBatch => post(open_batch),
+            Route::Receipt => get(receipt),
+        };
+        router.route(path, handler)
+    });
+    routes.with_state(Arc::new(stow))
 }
 
 async fn store_any(State(stow): State<Arc<Stow>>, request: Request) -> Response {
@@ -90,45 +138,102 @@ async fn store_study(State(stow): State<Arc<Stow>>, Path(study): Path<String>, r
 #[derive(Deserialize)]
 struct StoreQuery {
     batch: Option<String>,
+    /// Content negotiation by query parameter (PS3.18 §8.3.3.1).
+    accept: Option<String>,
 }
 
 async fn store(stow: Arc<Stow>, study: Option<String>, request: Request) -> Response {
-    let Some(principal) = request.extensions().get::<Principal>().cloned() else { return unauthorized() };
-    let batch = match batch_of(&request) {
-        Ok(batch) => batch,
-        Err(refused) => return *refused,
-    };
-    let (head, body) = request.into_parts();
-    let template = Origin { centre: principal.centre, batch, ..Origin::default() };
-    let mut session = Session::new(&stow, template, study);
-    let content_type = text(&head.headers, header::CONTENT_TYPE.as_str());
-    let read = match media::payload(content_type) {
-        Payload::Single => session.read_single(&head.headers, body).await,
-        Payload::Multipart { boundary } => match Multipart::new(&boundary) {
-            Some(parser) => session.read_parts(parser, body).await,
-            None => return problem(StatusCode::BAD_REQUEST, "the boundary is not 1 to 70 characters"),
+    match admit(&stow, &request) {
+        Ok(admitted) => receive(&stow, admitted, study, request).await,
+        // The body is not read: its sender is told to close, or would send all of it into the next request.
+        Err(mut refused) => {
+            refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            *refused
+        }
+    }
+}
+
+/// What the headers of a store request say, once they are found in order.
+struct Admitted {
+    template: Origin,
+    payload: Payload,
+    parser: Option<Multipart>,
+    form: Form,
+    /// Held until all of the request is done with.
+    _upload: OwnedSemaphorePermit,
+}
+
+/// Looks at everything there is to look at before the body is asked for (`Expect: 100-continue`, RFC 9110 §10.1.1).
+fn admit(stow: &Stow, request: &Request) -> Result<Admitted, Box<Response>> {
+    let principal = request.extensions().get::<Principal>().cloned().ok_or_else(|| Box::new(unauthorized()))?;
+    let query = query_of(request)?;
+    let (headers, batch) = (request.headers(), batch_of(&query, request)?);
+    let refuse = |status, sentence: &str| Err(Box::new(problem(status, sentence)));
+    if !matches!(text(headers, header::CONTENT_ENCODING.as_str()), "" | "identity") {
+        let sentence = "a body with a Content-Encoding is not taken; send it as it is";
+        let mut refused = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
+        refused.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        return Err(Box::new(refused));
+    }
+    let payload = media::payload(text(headers, header::CONTENT_TYPE.as_str()));
+    let parser = match &payload {
+        Payload::Unsupported => return Err(Box::new(unsupported())),
+        Payload::NoBoundary => return refuse(StatusCode::BAD_REQUEST, "multipart/related without a boundary"),
+        Payload::Single(_) => None,
+        Payload::Multipart { boundary, .. } => match Multipart::new(boundary) {
+            None => return refuse(StatusCode::BAD_REQUEST, "the boundary is not 1 to 70 characters"),
+            parser => parser,
         },
-        Payload::NoBoundary => return problem(StatusCode::BAD_REQUEST, "multipart/related without a boundary"),
-        Payload::Unsupported => return unsupported(),
     };
-    let outcomes = session.outcomes().await;
+    let accepted = query.accept.as_deref().unwrap_or_else(|| text(headers, header::ACCEPT.as_str()));
+    let Some(form) = accept::form(accepted) else { return refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE) };
+    let length = text(headers, header::CONTENT_LENGTH.as_str()).parse::<u64>().ok();
+    if matches!(payload, Payload::Single(_)) && length.is_some_and(|length| length > stow.door.receiver.bytes_max()) {
+        let error = Error::BodyTooLarge { bytes_max: stow.door.receiver.bytes_max() };
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string());
+    }
+    let upload = stow.uploads.enter(&principal.centre, stow.limits.centre_uploads_max);
+    let Some(_upload) = upload else { return Err(Box::new(refused(&Refusal::Busy { retry_after_s: BUSY_S }))) };
+    let template = Origin { centre: principal.centre, batch, ..Origin::default() };
+    Ok(Admitted { template, payload, parser, form, _upload })
+}
+
+async fn receive(stow: &Stow, admitted: Admitted, study: Option<String>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let mut session = Session::new(stow, admitted.template, study);
+    let read = match (admitted.payload, admitted.parser) {
+        (Payload::Multipart { kind, .. }, Some(parser)) => session.read_parts(parser, kind, body).await,
+        (Payload::Single(kind), _) => {
+            let field = |name: header::HeaderName| text(&head.headers, name.as_str());
+            let part = PartHead {
+                content_type: field(header::CONTENT_TYPE),
+                location: field(header::CONTENT_LOCATION),
+                length: field(header::CONTENT_LENGTH).parse().ok(),
+                ..PartHead::default()
+            };
+            session.read_single(part, kind, body).await
+        }
+        _ => return unsupported(),
+    };
+    let outcomes = session.outcomes(read.is_ok()).await;
     match read {
-        Ok(()) => answer(&stow, &head.headers, &outcomes),
+        Ok(()) => answer(stow, &head.headers, admitted.form, &outcomes),
         Err(error) => cut_short(&error, outcomes.len()),
     }
 }
 
-fn answer(stow: &Stow, headers: &HeaderMap, outcomes: &[Outcome]) -> Response {
+fn answer(stow: &Stow, headers: &HeaderMap, form: Form, outcomes: &[Outcome]) -> Response {
     let status = response::status(outcomes);
     if outcomes.is_empty() {
-        return problem(status, "the body has no part");
+        return problem(status, "the body has no instance");
     }
-    let (media_type, body) = if text(headers, header::ACCEPT.as_str()).contains(PARTS_MEDIA_TYPE) {
-        (PARTS_MEDIA_TYPE, json!(response::parts(outcomes)))
-    } else {
-        ("application/dicom+json", response::dicom_json(outcomes, &retrieve_base(stow, headers)))
+    let module = || response::store_instances_response(outcomes, &retrieve_base(stow, headers));
+    let body = match form {
+        Form::Json => Value::Object(module()).to_string(),
+        Form::Xml => xml::native_dicom_model(&module()),
+        Form::Parts => json!(response::parts(outcomes)).to_string(),
     };
-    let mut answered = (status, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response();
+    let mut answered = (status, [(header::CONTENT_TYPE, form.media_type())], body).into_response();
     if let Some(retry_after_s) = response::retry_after_s(outcomes) {
         answered.headers_mut().insert(header::RETRY_AFTER, retry_after_s.into());
     }
@@ -143,128 +248,14 @@ fn retrieve_base(stow: &Stow, headers: &HeaderMap) -> String {
 /// Parts that were whole are in; saying how many spares the sender a guess. Sending all of them again is harmless.
 fn cut_short(error: &Error, whole: usize) -> Response {
     let status = match error {
-        Error::Silent { .. } => StatusCode::REQUEST_TIMEOUT,
+        Error::Silent { .. } | Error::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::Multipart { .. } | Error::Cut { .. } => StatusCode::BAD_REQUEST,
         Error::TooManyParts { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let error = format!("{error}; {whole} parts before that were handed in, sending them again repeats nothing");
-    (status, Json(json!({ "error": error, "parts": whole }))).into_response()
-}
-
-/// One request on its way.
-struct Session<'a> {
-    stow: &'a Stow,
-    template: Origin,
-    study: Option<String>,
-    slots: Arc<Semaphore>,
-    /// Tasks of their own: a sender that goes away after a whole part does not undo it.
-    handed: Vec<(String, JoinHandle<Fate>)>,
-    open: Option<Part>,
-}
-
-/// The part being received; `Err` once it cannot be.
-struct Part {
-    file: String,
-    receiving: Result<Receiving>,
-}
-
-impl<'a> Session<'a> {
-    fn new(stow: &'a Stow, template: Origin, study: Option<String>) -> Self {
-        let slots = Arc::new(Semaphore::new(stow.limits.parts_parallel_max.max(1)));
-        Session { stow, template, study, slots, handed: Vec::new(), open: None }
-    }
-
-    async fn read_single(&mut self, headers: &HeaderMap, body: Body) -> Result<()> {
-        let hint = text(headers, header::CONTENT_LENGTH.as_str()).parse().ok();
-        self.begin(media::file_name(text(headers, header::CONTENT_LOCATION.as_str())), hint)?;
-        let mut chunks = body.into_data_stream();
-        while let Some(chunk) = self.next(&mut chunks).await? {
-            self.data(chunk).await;
-        }
-        self.end().await;
-        Ok(())
-    }
-
-    async fn read_parts(&mut self, mut parser: Multipart, body: Body) -> Result<()> {
-        let (mut chunks, mut events) = (body.into_data_stream(), Vec::new());
-        while let Some(chunk) = self.next(&mut chunks).await? {
-            let fed = parser.feed(chunk, &mut events);
-            for event in events.drain(..) {
-                match event {
-                    Event::Part(headers) => {
-                        let field = |name| headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
-                        self.begin(media::file_name(field("content-location")), field("content-length").parse().ok())?;
-                    }
-                    Event::Data(data) => self.data(data).await,
-                    Event::End => self.end().await,
-                }
-            }
-            fed?;
-        }
-        parser.finish()
-    }
-
-    async fn next(&self, chunks: &mut axum::body::BodyDataStream) -> Result<Option<Bytes>> {
-        let idle_s = self.stow.limits.idle_s_max;
-        match tokio::time::timeout(Duration::from_secs(idle_s), chunks.next()).await {
-            Err(_) => Err(Error::Silent { idle_s }),
-            Ok(None) => Ok(None),
-            Ok(Some(chunk)) => chunk.map(Some).map_err(|error| Error::Cut { detail: error.to_string() }),
-        }
-    }
-
-    fn begin(&mut self, file: String, bytes_hint: Option<u64>) -> Result<()> {
-        let parts_max = self.stow.limits.parts_max;
-        if self.handed.len() >= parts_max {
-            return Err(Error::TooManyParts { parts_max });
-        }
-        self.open = Some(Part { file, receiving: Ok(self.stow.door.receiver.open(bytes_hint)) });
-        Ok(())
-    }
-
-    async fn data(&mut self, data: Bytes) {
-        if let Some(Part { receiving, .. }) = &mut self.open
-            && let Ok(open) = receiving
-            && let Err(error) = open.write(data).await
-        {
-            *receiving = Err(error);
-        }
-    }
-
-    async fn end(&mut self) {
-        let Some(Part { file, receiving }) = self.open.take() else { return };
-        let received = match receiving {
-            Ok(receiving) => receiving.finish().await,
-            Err(error) => Err(error),
-        };
-        let task = match received {
-            Err(error @ Error::BodyTooLarge { .. }) => tokio::spawn(async move { Fate::TooLarge(error.to_string()) }),
-            Err(error) => tokio::spawn(async move { Fate::Refused(error.refusal()) }),
-            Ok(mut received) => {
-                received.expected_study = self.study.clone();
-                let origin =
-                    Origin { file: file.clone(), received_at: (self.stow.door.now)(), ..self.template.clone() };
-                // The semaphore is never closed; without a slot the part would only go in beside the others.
-                let slot = self.slots.clone().acquire_owned().await;
-                let gate = self.stow.door.gate.clone();
-                tokio::spawn(async move {
-                    let _slot = slot;
-                    gate.take_in(origin, received).await.map_or_else(Fate::Refused, Fate::Taken)
-                })
-            }
-        };
-        self.handed.push((file, task));
-    }
-
-    async fn outcomes(self) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(self.handed.len());
-        for (file, task) in self.handed {
-            let failed = |_| Fate::Refused(Refusal::Failed("the intake failed on this file".into()));
-            outcomes.push(Outcome { file, fate: task.await.unwrap_or_else(failed) });
-        }
-        outcomes
-    }
+    let closed = [(header::CONNECTION, HeaderValue::from_static("close"))];
+    (status, closed, Json(json!({ "error": error, "parts": whole }))).into_response()
 }
 
 #[derive(Deserialize)]
@@ -311,12 +302,16 @@ async fn receipt(State(stow): State<Arc<Stow>>, Path(id): Path<String>, request:
     }
 }
 
-/// The batch a store request belongs to: `?batch=ID` or the header `Tsunagu-Batch`.
-fn batch_of(request: &Request) -> Result<Option<String>, Box<Response>> {
+fn query_of(request: &Request) -> Result<StoreQuery, Box<Response>> {
     let query = Query::<StoreQuery>::try_from_uri(request.uri());
     let query = query.map_err(|_| Box::new(problem(StatusCode::BAD_REQUEST, "the query cannot be read")))?;
+    Ok(query.0)
+}
+
+/// The batch a store request belongs to: `?batch=ID` or the header `Tsunagu-Batch`.
+fn batch_of(query: &StoreQuery, request: &Request) -> Result<Option<String>, Box<Response>> {
     let named = request.headers().get("tsunagu-batch").map(|value| value.to_str().unwrap_or("?").to_owned());
-    match query.0.batch.or(named) {
+    match query.batch.clone().or(named) {
         Some(id) if !is_batch_id(&id) => Err(Box::new(bad_batch_id())),
         batch => Ok(batch),
     }
@@ -348,8 +343,9 @@ fn unauthorized() -> Response {
 }
 
 fn unsupported() -> Response {
-    let text = "send multipart/related; type=\"application/dicom\", or application/dicom";
-    problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+    let sentence = "send multipart/related with type=\"application/dicom\", or application/dicom+json or application/dicom+xml \
+                    with bulk data; or application/dicom";
+    problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence)
 }
 
 fn bad_batch_id() -> Response {

@@ -3,10 +3,12 @@
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::door::{InstanceUids, Refusal, Taken};
-use crate::error::{OUT_OF_RESOURCES, quarantine_code, quarantine_comment, refusal_code};
+use crate::error::{CANNOT_UNDERSTAND, OUT_OF_RESOURCES, quarantine_code, quarantine_comment, refusal_code};
+
+use super::assembly::NotBuilt;
 
 /// The media type of [`PartsResponse`]; a sender names it in Accept.
 pub const PARTS_MEDIA_TYPE: &str = "application/vnd.tsunagu.parts+json";
@@ -20,6 +22,10 @@ pub enum Fate {
     Refused(Refusal),
     /// More bytes than this archive takes; nothing was kept.
     TooLarge(String),
+    /// Its bytes are no metadata at all; nothing was kept.
+    Unreadable(String),
+    /// Its metadata and bulk data do not make an instance; nothing was kept.
+    NotBuilt(Box<NotBuilt>),
 }
 
 /// One part of a request and what became of it.
@@ -70,6 +76,11 @@ impl Outcome {
             Fate::Taken(_) => return None,
             Fate::Refused(refusal) => (refusal_code(refusal), refusal.to_string(), InstanceUids::default()),
             Fate::TooLarge(text) => (OUT_OF_RESOURCES, text.clone(), InstanceUids::default()),
+            Fate::Unreadable(text) => (CANNOT_UNDERSTAND, text.clone(), InstanceUids::default()),
+            Fate::NotBuilt(not_built) => {
+                let NotBuilt { code, fault, uids } = &**not_built;
+                (*code, fault.to_string(), uids.clone())
+            }
         })
     }
 
@@ -91,6 +102,11 @@ impl Outcome {
             }
             Fate::Refused(refusal) => part("refused", "", &refusal.to_string(), "send it again"),
             Fate::TooLarge(text) => part("too-large", "", text, "send it another way, or ask the operator"),
+            Fate::Unreadable(text) => part("refused", "", text, "correct it and send it again"),
+            Fate::NotBuilt(not_built) => {
+                let NotBuilt { fault, uids, .. } = &**not_built;
+                part("refused", &uids.sop_instance_uid, &fault.to_string(), "correct it and send it again")
+            }
         }
     }
 }
@@ -114,7 +130,9 @@ pub fn status(outcomes: &[Outcome]) -> StatusCode {
 
 fn status_of_failures(outcomes: &[Outcome]) -> StatusCode {
     let any = |found: fn(&Fate) -> bool| outcomes.iter().any(|outcome| found(&outcome.fate));
-    if any(|fate| matches!(fate, Fate::Taken(_))) {
+    if outcomes.iter().all(|outcome| matches!(outcome.fate, Fate::Unreadable(_))) {
+        StatusCode::BAD_REQUEST
+    } else if any(|fate| matches!(fate, Fate::Taken(_) | Fate::NotBuilt(_))) {
         StatusCode::CONFLICT
     } else if any(|fate| matches!(fate, Fate::Refused(Refusal::Busy { .. }))) {
         StatusCode::SERVICE_UNAVAILABLE
@@ -136,29 +154,29 @@ pub fn retry_after_s(outcomes: &[Outcome]) -> Option<u64> {
     waits.max()
 }
 
-/// The Store Instances Response Module (PS3.18 §10.5.3, Table I.2-1 of older editions) as DICOM JSON. `base` is the
+/// The Store Instances Response Module (PS3.18 §10.5.3, Annex I) as DICOM JSON. `base` is the
 /// address the retrieve URLs begin with. Failures without UIDs go to the Other Failures Sequence (0008,119A).
-pub fn dicom_json(outcomes: &[Outcome], base: &str) -> Value {
+pub fn store_instances_response(outcomes: &[Outcome], base: &str) -> Map<String, Value> {
     let (mut referenced, mut failed, mut other) = (Vec::new(), Vec::new(), Vec::new());
     for outcome in outcomes {
         if let Some(uids) = outcome.uids() {
             referenced.push(stored_item(uids, base));
         } else if let Some((code, comment, uids)) = outcome.failure() {
-            let known = !uids.sop_instance_uid.is_empty();
+            let known = !uids.sop_instance_uid.is_empty() && !uids.sop_class_uid.is_empty();
             let item = failed_item(code, &comment, &uids);
             if known { failed.push(item) } else { other.push(item) }
         }
     }
-    let mut response = serde_json::Map::new();
-    if let Some(study) = one_study(outcomes) {
-        response.insert("00081190".into(), url(&format!("{base}/studies/{study}")));
-    }
+    let mut response = Map::new();
+    // Type 2: there, and empty where there is no one study.
+    let study = one_study(outcomes).map(|study| url(&format!("{base}/studies/{study}")));
+    response.insert("00081190".into(), study.unwrap_or_else(|| json!({ "vr": "UR" })));
     for (tag, items) in [("00081198", failed), ("00081199", referenced), ("0008119A", other)] {
         if !items.is_empty() {
             response.insert(tag.into(), json!({ "vr": "SQ", "Value": items }));
         }
     }
-    response.into()
+    response
 }
 
 /// The study, if all that was stored is of one.

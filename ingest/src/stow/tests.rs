@@ -6,17 +6,23 @@ use axum::Extension;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use std::time::Duration;
+
+use axum::body::Body;
+
 use super::*;
 use crate::fake::FakeGate;
 use crate::receive::{ReceiveLimits, Receiver};
 
-struct Server {
-    gate: Arc<FakeGate>,
+mod requests;
+
+pub(super) struct Server {
+    pub(super) gate: Arc<FakeGate>,
     address: SocketAddr,
     _spool: tempfile::TempDir,
 }
 
-async fn server(change: impl FnOnce(&mut Stow)) -> Server {
+pub(super) async fn server(change: impl FnOnce(&mut Stow)) -> Server {
     let (gate, spool) = (Arc::new(FakeGate::default()), tempfile::tempdir().unwrap());
     let mut stow = Stow {
         door: gate.doorway(&spool),
@@ -24,6 +30,7 @@ async fn server(change: impl FnOnce(&mut Stow)) -> Server {
         limits: StowLimits::default(),
         base: "/dicom-web".into(),
         public_url: None,
+        uploads: Uploads::default(),
     };
     change(&mut stow);
     let principal = Principal { centre: "north".into(), name: "test".into() };
@@ -49,7 +56,7 @@ fn multipart(parts: &[(&str, &[u8])]) -> Vec<u8> {
 const MULTIPART: &str = "multipart/related; type=\"application/dicom\"; boundary=b";
 
 impl Server {
-    async fn post(&self, path: &str, content_type: &str, accept: &str, body: Vec<u8>) -> (u16, Value) {
+    pub(super) async fn post(&self, path: &str, content_type: &str, accept: &str, body: Vec<u8>) -> (u16, Value) {
         let url = format!("http://{}/dicom-web{path}", self.address);
         let request = reqwest::Client::new().post(url).header("content-type", content_type).header("accept", accept);
         let response = request.body(body).send().await.unwrap();
@@ -129,7 +136,8 @@ async fn wrong_requests_are_refused() {
         assert_eq!(status, expected, "{path} {content_type} {answer}");
     };
     check("/studies", "text/plain", vec![], 415).await;
-    check("/studies", "multipart/related; type=\"application/dicom+json\"; boundary=b", vec![], 415).await;
+    check("/studies", "multipart/related; type=\"image/png\"; boundary=b", vec![], 415).await;
+    check("/studies", "", vec![], 415).await;
     check("/studies", "multipart/related", vec![], 400).await;
     check("/studies", MULTIPART, b"nothing".to_vec(), 400).await;
     check("/studies?batch=a/b", MULTIPART, multipart(&[("a", b"one")]), 400).await;
@@ -149,6 +157,7 @@ async fn without_a_credential_nothing_is_taken_in() {
         limits: StowLimits::default(),
         base: String::new(),
         public_url: None,
+        uploads: Uploads::default(),
     };
     let request =
         Request::post("/studies").header("content-type", "application/dicom").body(Body::from("one")).unwrap();

@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use htj2k::geometry::Rect;
 use htj2k::{Alone, DecodeOptions, Decoder, EncodeParameters, Encoder, Info, SamplesMut, Shape, Workers};
 use rayon::prelude::*;
 
 use super::Header;
 use crate::error::{Error, Result};
-use crate::samples::{SAMPLES_MAX, Samples, Values};
+use crate::samples::{self, SAMPLES_MAX, Samples, Values};
 
 /// A frame of more is worth more than one thread. Samples; 256 x 256 grey.
 const SHARED_SAMPLES_MIN: u64 = 1 << 16;
@@ -58,23 +59,57 @@ pub(super) fn encode_as(frame: &Samples, parameters: &EncodeParameters) -> Resul
 
 /// Everything or nothing. `None` for what is not, or not only, HTJ2K.
 pub(super) fn decode(codestream: &[u8], header: &Header) -> Result<Option<Samples>> {
-    let &Header { width, height, components, bits, signed } = header;
-    let count = usize::from(components) * width as usize * height as usize;
+    let options = DecodeOptions { samples_max: SAMPLES_MAX, ..DecodeOptions::default() };
+    Ok(decode_as(codestream, header, (header.width, header.height), &options)?.map(|(samples, _)| samples))
+}
+
+/// A part of the picture with its edges halved `reduce` times, from a codestream that may end with that resolution level.
+pub(super) fn decode_region(codestream: &[u8], header: &Header, reduce: u8, part: Rect) -> Result<Option<Samples>> {
+    let decompositions = match Info::read(codestream) {
+        Ok(info) => info.decompositions,
+        Err(htj2k::Error::NotHighThroughput { .. }) => return Ok(None),
+        Err(other) => return Err(error(other)),
+    };
+    let options = DecodeOptions { reduce, region: Some(part), prefix: true, samples_max: SAMPLES_MAX };
+    let Some((samples, complete)) = decode_as(codestream, header, (part.width(), part.height()), &options)? else {
+        return Ok(None);
+    };
+    if complete + reduce <= decompositions {
+        let detail = format!("{complete} of {} resolution levels are there", decompositions + 1 - reduce);
+        return Err(Error::Damaged { coder: "HTJ2K codestream", detail });
+    }
+    Ok(Some(samples))
+}
+
+/// Decompositions of every component; 0 for what is not HTJ2K.
+pub(super) fn reductions(head: &[u8]) -> u8 {
+    Info::read(head).map_or(0, |info| info.decompositions)
+}
+
+/// So many columns and rows, and how many resolution levels were whole.
+fn decode_as(
+    codestream: &[u8],
+    header: &Header,
+    (width, height): (u32, u32),
+    options: &DecodeOptions,
+) -> Result<Option<(Samples, u8)>> {
+    let &Header { components, bits, signed, .. } = header;
+    let count = samples::count(width, height, components)?;
     let mut values = match (signed, bits) {
-        (true, _) => Values::I16(vec![0; count]),
-        (false, ..=8) => Values::U8(vec![0; count]),
-        (false, _) => Values::U16(vec![0; count]),
+        (true, _) => Values::I16(vec![0; count as usize]),
+        (false, ..=8) => Values::U8(vec![0; count as usize]),
+        (false, _) => Values::U16(vec![0; count as usize]),
     };
     let out = match &mut values {
         Values::U8(values) => SamplesMut::U8(values),
         Values::U16(values) => SamplesMut::U16(values),
         Values::I16(values) => SamplesMut::I16(values),
     };
-    let options = DecodeOptions { samples_max: SAMPLES_MAX, ..DecodeOptions::default() };
-    let count = count as u64;
-    let decode = |decoder: &mut Decoder| decoder.decode(codestream, &options, workers(count), out);
-    match DECODERS.with(count, decode) {
-        Ok(_) => Samples::new(width, height, components, bits, values).map(Some),
+    match DECODERS.with(count, |decoder: &mut Decoder| decoder.decode(codestream, options, workers(count), out)) {
+        Ok(decoded) => {
+            let samples = Samples::new(width, height, components, bits, values)?;
+            Ok(Some((samples, decoded.complete_resolutions)))
+        }
         Err(htj2k::Error::NotHighThroughput { .. }) => Ok(None),
         Err(other) => Err(error(other)),
     }

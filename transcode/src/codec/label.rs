@@ -5,6 +5,7 @@
 //! all of its passes is for the proof by decoding to say.
 
 use super::damaged;
+use super::header::codestream as codestream_of;
 use crate::error::Result;
 
 const CAP: u8 = 0x50;
@@ -74,6 +75,12 @@ pub(crate) fn check(transfer_syntax_uid: &str, codestream: &[u8]) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Whether the headers of a codestream, bare or in JP2 boxes, say that something was lost in its making.
+pub(crate) fn is_irreversible(codestream: &[u8]) -> bool {
+    let facts = codestream_of(codestream).and_then(Facts::read);
+    facts.is_ok_and(|facts| facts.irreversible)
 }
 
 impl Facts {

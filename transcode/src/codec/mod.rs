@@ -59,6 +59,19 @@ pub fn encode(frame: &Samples) -> Result<Vec<u8>> {
     (Coders::default().encode)(frame)
 }
 
+/// As [`encode`], for any transfer syntax of lossless codestreams: JPEG 2000 Part 1 under .90 and .91, else HTJ2K, which keeps
+/// the rules of .202 also under .201 and .203.
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_for(transfer_syntax_uid: &str, frame: &Samples, colour_transform: bool) -> Result<Vec<u8>> {
+    match transfer_syntax_uid {
+        JPEG_2000_LOSSLESS | "1.2.840.10008.1.2.4.91" => encode_part_1_as(frame, colour_transform),
+        _ if colour_transform => encode_htj2k(frame),
+        _ => encode_components(frame),
+    }
+}
+
 /// As [`encode`], but components are coded as they are: what they are is for the Data Set to say (YBR_FULL).
 ///
 /// # Errors
@@ -75,8 +88,13 @@ fn encode_htj2k(frame: &Samples) -> Result<Vec<u8>> {
 /// openjp2 refuses a codestream that outgrows the buffer it guesses (1.4 times the samples): noise of few bits, which the
 /// wavelet makes longer. Without decompositions it fits, but for colour noise of one or two bits.
 fn encode_part_1(frame: &Samples) -> Result<Vec<u8>> {
+    encode_part_1_as(frame, true)
+}
+
+fn encode_part_1_as(frame: &Samples, colour_transform: bool) -> Result<Vec<u8>> {
     let levels = levels(frame.width(), frame.height());
-    contained("openjp2", || openjp2::encode(frame, levels).or_else(|_| openjp2::encode(frame, 0)))
+    let encode = |levels| openjp2::encode(frame, levels, colour_transform);
+    contained("openjp2", || encode(levels).or_else(|_| encode(0)))
 }
 
 /// Decodes one codestream, JPEG 2000 Part 1 or HTJ2K, bare or in JP2 boxes, to samples with the colour transform undone.
@@ -99,10 +117,39 @@ fn decode_by_openjp2(codestream: &[u8]) -> Result<Samples> {
     contained("openjp2", || openjp2::decode(codestream, &header))
 }
 
+/// The codestream without JP2 boxes, if any were left on; `None` where there are boxes and no codestream.
+pub(crate) fn bare(bytes: &[u8]) -> Option<&[u8]> {
+    header::codestream(bytes).ok()
+}
+
 /// Where each resolution level ends, lowest first, in bytes from the first of the codestream: that many are the picture
 /// at that level. Empty where levels do not follow one another, as in the LRCP of old packs.
 pub fn resolution_ends(codestream: &[u8]) -> Vec<u64> {
     contained("htj2k", || Ok(htj2k::resolution_ends(codestream))).unwrap_or_default()
+}
+
+/// Decompositions of an HTJ2K codestream; 0 for anything else.
+pub(crate) fn reductions(head: &[u8]) -> u8 {
+    contained("htj2k", || Ok(htj2k::reductions(head))).unwrap_or_default()
+}
+
+/// A part of a codestream that [`Header`] says is of `said` columns, rows and components, at a lower resolution; `None` for
+/// what is not HTJ2K.
+pub(crate) fn decode_region(
+    codestream: &[u8],
+    said: (u32, u32, u16),
+    reduce: u8,
+    part: ::htj2k::geometry::Rect,
+) -> Result<Option<Samples>> {
+    let bare = header::codestream(codestream)?;
+    let header = Header::read(bare)?;
+    let found = (header.width, header.height, u16::from(header.components));
+    if found != said {
+        return damaged(format!(
+            "the codestream is of {found:?} columns, rows and samples, the Data Set says {said:?}"
+        ));
+    }
+    contained("htj2k", || htj2k::decode_region(bare, &header, reduce, part))
 }
 
 /// Photometric Interpretation (0028,0004) of a Data Set whose frames [`encode`] has written (PS3.5 §8.2.4).

@@ -14,8 +14,8 @@ use crate::samples::{Samples, Values};
 /// Bytes that openjp2 holds between two callbacks.
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// Lossless: one tile, one quality layer of everything, the 5/3 transform.
-pub(super) fn encode(frame: &Samples, levels: u32) -> Result<Vec<u8>> {
+/// Lossless: one tile, one quality layer of everything, the 5/3 transform; with the reversible colour transform if asked.
+pub(super) fn encode(frame: &Samples, levels: u32, colour_transform: bool) -> Result<Vec<u8>> {
     let mut image = image(frame)?;
     let mut parameters = opj::opj_cparameters_t {
         tcp_numlayers: 1,
@@ -24,7 +24,7 @@ pub(super) fn encode(frame: &Samples, levels: u32) -> Result<Vec<u8>> {
         // RPCL, which DICOM likes better, makes openjp2 0.6 panic.
         prog_order: opj::OPJ_LRCP,
         numresolution: levels as i32 + 1,
-        tcp_mct: i8::from(frame.components() == 3) as _,
+        tcp_mct: i8::from(colour_transform && frame.components() == 3) as _,
         ..Default::default()
     };
     // Dropped last: the stream writes into it, also while it is itself dropped.

@@ -70,7 +70,7 @@ fn native(description: &PixelDescription, pixels: &Element) -> Result<Vec<FrameS
 }
 
 /// Bits of a native frame. YBR_FULL_422 and its kin have two samples a pixel (PS3.3 C.7.6.3.1.2).
-fn frame_bits(description: &PixelDescription) -> u64 {
+pub(crate) fn frame_bits(description: &PixelDescription) -> u64 {
     let halved = ["YBR_FULL_422", "YBR_PARTIAL_422"].contains(&description.photometric_interpretation.as_str());
     let samples = if halved { 2 } else { u64::from(description.samples_per_pixel) };
     let pixels = u64::from(description.rows) * u64::from(description.columns);

@@ -20,11 +20,13 @@ mod part10;
 mod pixel_description;
 pub mod rewrite;
 mod scanner;
+pub(crate) mod writer;
 
 pub use dicom_core::{Tag, VR};
 pub use element::{DataSet, Element, Fragment, Item, Value, swap};
 pub use encoding::Encoding;
 pub use error::Error;
+pub(crate) use frame_spans::frame_bits;
 pub use frame_spans::{FrameSpan, frame_spans};
 pub use part10::{Part10, Preamble, inflate, scan};
 pub use pixel_description::pixel_description;

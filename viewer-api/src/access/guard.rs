@@ -1,5 +1,7 @@
 //! The guard before every route: who is it, may they, and if not, write it down.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{Extensions, HeaderMap, Method, Uri, header};
@@ -14,25 +16,28 @@ use crate::state::ViewerState;
 #[derive(Clone)]
 pub(crate) struct Gate {
     pub(crate) state: ViewerState,
-    pub(crate) act: String,
+    pub(crate) act: Arc<str>,
     pub(crate) needs: Needs,
 }
 
 /// Lets a request through with its [`Principal`] as an extension, or answers 401 or 403 and records the attempt.
 pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let Needs::Permission(needs) = gate.needs else { return next.run(request).await };
-    // Nested under a prefix, the request's own URI has lost it.
-    let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
     let principal = match authenticate(&gate.state, request.method(), request.headers()).await {
         Ok(principal) => principal,
-        Err(error) => return refuse(&gate, None, &uri, error).await,
+        Err(error) => return refuse(&gate, None, &asked_uri(&request), error).await,
     };
     if !principal.permissions.has(needs) {
         let error = Error::Forbidden { subject: principal.name.clone(), needs };
-        return refuse(&gate, Some(&principal), &uri, error).await;
+        return refuse(&gate, Some(&principal), &asked_uri(&request), error).await;
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
+}
+
+/// Nested under a prefix, the request's own URI has lost it.
+fn asked_uri(request: &Request) -> Uri {
+    request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone())
 }
 
 async fn refuse(gate: &Gate, principal: Option<&Principal>, uri: &Uri, error: Error) -> Response {
@@ -47,8 +52,8 @@ async fn refuse(gate: &Gate, principal: Option<&Principal>, uri: &Uri, error: Er
 
 /// The Study Instance UID in a path of ours, if there is a well-formed one.
 pub(crate) fn study_in(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix("/dicom-web/studies/")?;
-    rest.split('/').next().filter(|uid| crate::wado::is_uid(uid))
+    let rest = path.strip_prefix("/dicom-web/studies/").or_else(|| path.strip_prefix("/iiif/"))?;
+    rest.split(['/', ':', '%']).next().filter(|uid| crate::wado::is_uid(uid))
 }
 
 /// Who a request is from: a bearer token (RFC 6750 §2.1), else a session cookie.
@@ -124,6 +129,7 @@ mod tests {
     #[test]
     fn the_study_of_a_path_is_a_uid_or_nothing() {
         assert_eq!(study_in("/dicom-web/studies/1.2.3/series"), Some("1.2.3"));
+        assert_eq!(study_in("/iiif/1.2.3:4.5/info.json"), Some("1.2.3"));
         assert_eq!(study_in("/dicom-web/studies/Yamada"), None);
         assert_eq!(study_in("/batches/1.2.3"), None);
     }

@@ -40,11 +40,23 @@ pub enum Service {
     MetadataOfSeries,
     /// Metadata of an instance.
     MetadataOfInstance,
+    /// Everything a viewer needs to open a study.
+    StudyManifest,
     /// Frames as held, or decoded.
     RetrieveFrames,
     /// A value that is not in the metadata.
     RetrieveBulkdata,
-    /// The first frame of an instance, drawn.
+    /// All values of a study that are not in the metadata.
+    BulkdataOfStudy,
+    /// All values of a series that are not in the metadata.
+    BulkdataOfSeries,
+    /// All values of an instance that are not in the metadata.
+    BulkdataOfInstance,
+    /// Every frame of a study, drawn.
+    RenderedStudy,
+    /// Every frame of a series, drawn.
+    RenderedSeries,
+    /// An instance, drawn: its first frame, or all of them; a report as a page.
     RenderedInstance,
     /// A frame, drawn.
     RenderedFrame,
@@ -56,10 +68,24 @@ pub enum Service {
     ThumbnailOfInstance,
     /// A small picture of a frame.
     ThumbnailOfFrame,
+    /// The base URI of a IIIF image: the way to its information.
+    IiifBase,
+    /// What a IIIF image is.
+    IiifInfo,
+    /// A region of a IIIF image in a size.
+    IiifImage,
+    /// What the archive did, in order.
+    Changes,
+    /// An instance named in the query: WADO-URI.
+    WadoUri,
+    /// What is served.
+    Capabilities,
     /// Exchange a token for a session cookie, or end the session.
     Session,
     /// Exchange the code of a one-time link for a session cookie.
     SignIn,
+    /// The description of all of this.
+    Description,
     /// The page.
     Page,
     /// What the page loads.
@@ -85,12 +111,18 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::MetadataOfStudy, "/dicom-web/studies/{study}/metadata", VIEW),
     (Service::MetadataOfSeries, "/dicom-web/studies/{study}/series/{series}/metadata", VIEW),
     (Service::MetadataOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", VIEW),
+    (Service::StudyManifest, "/dicom-web/studies/{study}/manifest", VIEW),
     (Service::RetrieveFrames, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", VIEW),
     (
         Service::RetrieveBulkdata,
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}",
         VIEW,
     ),
+    (Service::BulkdataOfStudy, "/dicom-web/studies/{study}/bulkdata", VIEW),
+    (Service::BulkdataOfSeries, "/dicom-web/studies/{study}/series/{series}/bulkdata", VIEW),
+    (Service::BulkdataOfInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata", VIEW),
+    (Service::RenderedStudy, "/dicom-web/studies/{study}/rendered", VIEW),
+    (Service::RenderedSeries, "/dicom-web/studies/{study}/series/{series}/rendered", VIEW),
     (Service::RenderedInstance, "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered", VIEW),
     (
         Service::RenderedFrame,
@@ -105,8 +137,16 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
         VIEW,
     ),
+    (Service::IiifBase, "/iiif/{id}", VIEW),
+    (Service::IiifInfo, "/iiif/{id}/info.json", VIEW),
+    (Service::IiifImage, "/iiif/{id}/{region}/{size}/{rotation}/{last}", VIEW),
+    (Service::Changes, "/changes", VIEW),
+    // Files of it need the permission to download besides, which the handler asks for.
+    (Service::WadoUri, "/wado", VIEW),
+    (Service::Capabilities, "/dicom-web", VIEW),
     (Service::Session, "/session", Needs::Nothing),
     (Service::SignIn, "/sign-in", Needs::Nothing),
+    (Service::Description, "/openapi.json", Needs::Nothing),
     (Service::Page, "/", Needs::Nothing),
     (Service::Asset, "/viewer/{*path}", Needs::Nothing),
 ];

@@ -1,180 +1,148 @@
-//! QIDO-RS: search for studies, series and instances (PS3.18 §10.6).
+//! QIDO-RS: search for studies, series and instances (PS3.18 §10.6), a thin layer over [`find`](crate::find).
 
-mod attributes;
-mod parameters;
+pub(crate) mod parameters;
 
-use archive::{Held, Match, SeriesRow};
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use bytes::Bytes;
+use futures::stream;
+use serde_json::{Map, Value, json};
 
-use self::attributes::Attributes;
-use self::parameters::{Level, Search};
+use self::parameters::Request;
 use crate::error::{Error, Result};
-use crate::metadata;
+use crate::find::{Found, Key, Level, REMAINING_MAX};
+use crate::metadata::{self, DICOM_JSON};
+use crate::multipart::{self, Part};
 use crate::state::ViewerState;
 use crate::wado::{Address, Caller};
+use crate::xml::{self, DICOM_XML};
 
-/// Instances looked at for one answer, where a key of instances is given without their series, at the most.
-const INSTANCES_SCANNED_MAX: u64 = 100_000;
-/// Series read from the index at once while walking through all instances.
-const SERIES_STEP: u32 = 20_000;
+const STUDY_INSTANCE_UID: u32 = 0x0020_000D;
+const SERIES_INSTANCE_UID: u32 = 0x0020_000E;
 
 /// `GET /studies`.
 pub(crate) async fn studies(State(state): State<ViewerState>, caller: Caller) -> Result<Response> {
-    let mut search = Search::parse(Level::Study, &caller.query)?;
-    let mut query = search.series.study.clone();
-    (query.limit, query.offset) = (search.limit + 1, search.offset);
-    let mut rows = state.reader().search_studies(query).await?;
-    cut(&mut rows, &mut search);
-    let answers = rows.iter().map(|row| attributes::study(row, &caller.base)).collect();
-    answer(&state, &caller, Level::Study, search, answers).await
+    search(&state, &caller, &Address::default(), Level::Study).await
 }
 
 /// `GET /series` and `GET /studies/S/series`.
 pub(crate) async fn series(State(state): State<ViewerState>, address: Address, caller: Caller) -> Result<Response> {
-    let mut search = within(Search::parse(Level::Series, &caller.query)?, &address);
-    let mut query = search.series.clone();
-    (query.limit, query.offset) = (search.limit + 1, search.offset);
-    let mut rows = state.reader().search_series(query).await?;
-    cut(&mut rows, &mut search);
-    let answers = rows.iter().map(|row| attributes::series(row, &caller.base)).collect();
-    answer(&state, &caller, Level::Series, search, answers).await
+    search(&state, &caller, &address, Level::Series).await
 }
 
 /// `GET /instances`, `GET /studies/S/instances` and `GET /studies/S/series/E/instances`.
 pub(crate) async fn instances(State(state): State<ViewerState>, address: Address, caller: Caller) -> Result<Response> {
-    let mut search = within(Search::parse(Level::Instance, &caller.query)?, &address).in_order_of_intake();
-    let mut found = match &search.instance.sop_instance_uid {
-        Some(uids) => by_uid(&state, &search, uids).await?,
-        None => walk(&state, &search).await?,
+    search(&state, &caller, &address, Level::Instance).await
+}
+
+/// In which form answers go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Xml,
+}
+
+async fn search(state: &ViewerState, caller: &Caller, address: &Address, level: Level) -> Result<Response> {
+    let form = form(caller)?;
+    let mut request = parameters::parse(level, &caller.query)?;
+    within(&mut request, address);
+    // §10.6.3.3.2, §10.6.3.3.3: what is always said of studies (and series) where they are not in the address.
+    request.search.with_higher_levels = match level {
+        Level::Instance => address.series.is_empty(),
+        _ => address.study.is_empty(),
     };
-    cut(&mut found, &mut search);
-    let documents = state.reader().dicom_json(&found).await?;
-    let mut answers = Vec::with_capacity(found.len());
-    for (held, document) in found.iter().zip(documents) {
-        let place = metadata::place(&caller.base, held);
-        let document = metadata::with_absolute_uris(&document, &place)?;
-        answers.push(attributes::instance(document, &search.include, &place));
+    let mut found = state.find_by(&caller.principal, &request.search).await?;
+    for answer in &mut found.answers {
+        complete(answer, level, &caller.base);
     }
-    answer(&state, &caller, Level::Instance, search, answers).await
+    remaining(&mut request, &found);
+    let mut response = match form {
+        Form::Json => json(found),
+        Form::Xml => xml(found),
+    };
+    add_headers(response.headers_mut(), caller, &request.warnings);
+    Ok(response)
+}
+
+/// PS3.18 §8.7.4, Table 10.6.4-1: DICOM JSON where nothing else is preferred; XML is one part an answer.
+fn form(caller: &Caller) -> Result<Form> {
+    let chosen = caller.accept.iter().find_map(|range| {
+        let is_json = !range.is_multipart() && (range.covers(DICOM_JSON) || range.covers("application/json"));
+        let is_xml = range.covers(DICOM_XML);
+        if is_json { Some(Form::Json) } else { is_xml.then_some(Form::Xml) }
+    });
+    chosen.ok_or_else(|| Error::NotAcceptable {
+        what: "the answer of a search".into(),
+        offered: vec![DICOM_JSON.into(), format!("multipart/related; type=\"{DICOM_XML}\"")],
+    })
 }
 
 /// The address rules over the query.
-fn within(mut search: Search, address: &Address) -> Search {
-    if !address.study.is_empty() {
-        search.series.study.study_instance_uid = Some(Match::Single(address.study.clone()));
-    }
-    if !address.series.is_empty() {
-        search.series.series_instance_uid = Some(Match::Single(address.series.clone()));
-    }
-    search
-}
-
-/// One more than the limit was asked for: if it came, there is more.
-fn cut<T>(rows: &mut Vec<T>, search: &mut Search) {
-    if rows.len() > search.limit as usize {
-        rows.truncate(search.limit as usize);
-        let next = search.offset.saturating_add(search.limit);
-        search.warnings.push(format!("there are more results; ask again with offset={next}"));
-    }
-}
-
-/// Instances by their UIDs: looked up, then held against the other keys.
-async fn by_uid(state: &ViewerState, search: &Search, uids: &Match) -> Result<Vec<Held>> {
-    let uids: &[String] = match uids {
-        Match::Single(uid) => std::slice::from_ref(uid),
-        Match::List(uids) => uids,
-        Match::Wildcard(_) => &[],
-    };
-    let mut found = Vec::new();
-    for uid in uids {
-        let Some(held) = state.reader().find(uid).await? else { continue };
-        if search.instance.matches(&held.record.description.instance) && series_matches(state, search, &held).await? {
-            found.push(held);
+fn within(request: &mut Request, address: &Address) {
+    for (tag, uid) in [(STUDY_INSTANCE_UID, &address.study), (SERIES_INSTANCE_UID, &address.series)] {
+        if !uid.is_empty() {
+            request.search.keys.retain(|key| key.path != [tag]);
+            request.search.keys.push(Key { path: vec![tag], value: uid.clone() });
         }
     }
-    Ok(found.into_iter().skip(search.offset as usize).take(search.limit as usize + 1).collect())
 }
 
-/// Whether the series an instance is in matches the keys of series and studies.
-async fn series_matches(state: &ViewerState, search: &Search, held: &Held) -> Result<bool> {
-    let series_uid = &held.record.description.series.series_instance_uid;
-    let study_uid = &held.record.description.study.study_instance_uid;
-    let named = |wanted: &Option<Match>, uid: &String| match wanted {
-        Some(Match::Single(one)) => one == uid,
-        Some(Match::List(several)) => several.contains(uid),
-        _ => true,
-    };
-    if !named(&search.series.series_instance_uid, series_uid)
-        || !named(&search.series.study.study_instance_uid, study_uid)
-    {
-        return Ok(false);
+/// Adds what depends on the server: Retrieve URL, and absolute places of bulk data (PS3.18 §F.2.7).
+fn complete(answer: &mut Map<String, Value>, level: Level, base: &str) {
+    let uid = |tag: &str| answer.get(tag).and_then(|element| element.get("Value")?.get(0)?.as_str()).unwrap_or("");
+    let mut place = format!("{base}/dicom-web/studies/{}", uid("0020000D"));
+    if level >= Level::Series {
+        place.push_str(&format!("/series/{}", uid("0020000E")));
     }
-    let mut query = search.series.clone();
-    query.study.study_instance_uid = Some(Match::Single(study_uid.clone()));
-    query.series_instance_uid = Some(Match::Single(series_uid.clone()));
-    query.limit = 1;
-    Ok(!state.reader().search_series(query).await?.is_empty())
+    if level >= Level::Instance {
+        place.push_str(&format!("/instances/{}", uid("00080018")));
+        answer.values_mut().for_each(|element| metadata::absolute(element, &place));
+    }
+    answer.insert("00080005".into(), json!({ "vr": "CS", "Value": ["ISO_IR 192"] }));
+    answer.insert("00081190".into(), json!({ "vr": "UR", "Value": [place] }));
 }
 
-/// Instances of all series that match, in the order of the series. Whole series are skipped by their counts.
-async fn walk(state: &ViewerState, search: &Search) -> Result<Vec<Held>> {
-    let (mut skip, wanted) = (u64::from(search.offset), search.limit as usize + 1);
-    let (mut found, mut scanned, mut series_offset) = (Vec::new(), 0, 0);
-    loop {
-        let mut query = search.series.clone();
-        (query.limit, query.offset) = (SERIES_STEP, series_offset);
-        let rows = state.reader().search_series(query).await?;
-        for row in &rows {
-            let count = u64::from(row.number_of_series_related_instances);
-            if search.instance.is_empty() && skip >= count {
-                skip -= count;
-                continue;
-            }
-            scanned += count;
-            if !search.instance.is_empty() && scanned > INSTANCES_SCANNED_MAX {
-                return Err(Error::TooBroad { limit: INSTANCES_SCANNED_MAX });
-            }
-            let matching = matching_in(state, search, row).await?;
-            let skipped = skip.min(matching.len() as u64);
-            skip -= skipped;
-            found.extend(matching.into_iter().skip(skipped as usize).take(wanted - found.len()));
-            if found.len() >= wanted {
-                return Ok(found);
-            }
-        }
-        if rows.len() < SERIES_STEP as usize {
-            return Ok(found);
-        }
-        series_offset += SERIES_STEP;
+/// PS3.18 §8.3.4.4.1: how many more there are.
+fn remaining(request: &mut Request, found: &Found) {
+    if found.more {
+        let at_least = if found.remaining >= REMAINING_MAX { "at least " } else { "" };
+        let text = format!("There are {at_least}{} additional results that can be requested", found.remaining);
+        request.warnings.insert(0, text);
     }
 }
 
-async fn matching_in(state: &ViewerState, search: &Search, row: &SeriesRow) -> Result<Vec<Held>> {
-    let held = state.reader().instances(&row.study_instance_uid, Some(&row.attributes.series_instance_uid)).await?;
-    Ok(held.into_iter().filter(|held| search.instance.matches(&held.record.description.instance)).collect())
+fn json(found: Found) -> Response {
+    let body = Value::Array(found.answers.into_iter().map(Value::Object).collect()).to_string();
+    ([(header::CONTENT_TYPE, DICOM_JSON)], body).into_response()
 }
 
-/// Records the search, then says what it found. Nothing found is an empty array.
-async fn answer(
-    state: &ViewerState,
-    caller: &Caller,
-    level: Level,
-    search: Search,
-    answers: Vec<Attributes>,
-) -> Result<Response> {
-    state.audit().searched(&caller.principal, level.word(), &search.keys, answers.len()).await?;
-    let body = Value::Array(answers.into_iter().map(Value::Object).collect()).to_string();
-    let mut response = ([(header::CONTENT_TYPE, metadata::DICOM_JSON)], body).into_response();
-    let headers = response.headers_mut();
+/// A body of no parts cannot be written (RFC 2046 §5.1.1): nothing found is 204 here.
+fn xml(found: Found) -> Response {
+    if found.answers.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let parts = found.answers.into_iter().map(|answer| {
+        let body = Bytes::from(xml::native_model(&answer));
+        let content_length = Some(body.len() as u64);
+        Ok(Part {
+            content_type: DICOM_XML.into(),
+            content_location: None,
+            content_length,
+            body: multipart::whole(body),
+        })
+    });
+    multipart::related(DICOM_XML, stream::iter(parts.collect::<Vec<_>>()))
+}
+
+fn add_headers(headers: &mut HeaderMap, caller: &Caller, warnings: &[String]) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for warning in &search.warnings {
-        // PS3.18 §8.3.4.5, §8.5.3: code 299, the agent, the text.
-        if let Ok(value) = HeaderValue::from_str(&format!("299 tsunagu \"{warning}\"")) {
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Authorization, Cookie"));
+    let service = if caller.base.is_empty() { "tsunagu".into() } else { format!("{}/dicom-web", caller.base) };
+    for warning in warnings {
+        // PS3.18 §8.3.4, RFC 7234 §5.5: code 299, the service, the text.
+        if let Ok(value) = HeaderValue::from_str(&format!("299 {service} \"{warning}\"")) {
             headers.append(HeaderName::from_static("warning"), value);
         }
     }
-    Ok(response)
 }

@@ -47,7 +47,7 @@ pub(crate) struct House {
     pub(crate) reader: String,
     pub(crate) original: String,
     pub(crate) admin: String,
-    writer: Writer,
+    pub(crate) writer: Writer,
     _dir: tempfile::TempDir,
 }
 
@@ -93,7 +93,7 @@ impl House {
         let (uploader, reader_token) = (issue("u", Role::Uploader, false), issue("r", Role::Reader, false));
         let (original, admin) = (issue("o", Role::Reader, true), issue("d", Role::Admin, false));
         let audit = Arc::clone(&log) as Arc<dyn AuditLog>;
-        let options = Options { public_url: None, decoders_max: 2 };
+        let options = Options { decoders_max: 2, ..Options::default() };
         let state = ViewerState::new(reader, audit, tokens, Arc::new(clock.clone()), options);
         let router = router(state.clone());
         House { router, state, log, clock, uploader, reader: reader_token, original, admin, writer, _dir: dir }
@@ -102,6 +102,24 @@ impl House {
     pub(crate) async fn take_in(&self, study: u32, series: u32, instance: u32) {
         let taken = self.writer.take_in(take_in(study, series, instance), Admission::Ordinary).await.unwrap();
         assert_eq!(taken, TakenIn::Stored);
+    }
+
+    /// Takes an instance in of which other things are said, in its record and in its DICOM JSON.
+    pub(crate) async fn take_in_as(
+        &self,
+        (study, series, instance): (u32, u32, u32),
+        say: impl FnOnce(&mut Description, &mut serde_json::Map<String, serde_json::Value>),
+    ) {
+        let mut it = take_in(study, series, instance);
+        let mut document = serde_json::from_slice(&it.dicom_json).unwrap();
+        say(&mut it.description, &mut document);
+        it.dicom_json = Bytes::from(serde_json::Value::Object(document).to_string());
+        self.take(it).await;
+    }
+
+    /// Takes an instance in.
+    pub(crate) async fn take(&self, take_in: TakeIn) {
+        assert_eq!(self.writer.take_in(take_in, Admission::Ordinary).await.unwrap(), TakenIn::Stored);
     }
 
     /// Moves a study's instances from intake to a pack: codestreams and recipes.
@@ -134,14 +152,25 @@ pub(crate) async fn send(router: &Router, request: Request<String>) -> Answer {
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
+/// Rows and columns of a study's frames: from study 100 on enough for several resolution levels.
+fn edge(study: u32) -> u16 {
+    if study < 100 { 4 } else { 160 }
+}
+
 /// The samples of frame `number` (from 1) of an instance.
 pub(crate) fn samples(instance: u32, number: u32) -> Vec<u8> {
-    (0..16u32).flat_map(|at| ((at * 37 + instance * 5 + number * 11) as u16 & 0xFFF).to_le_bytes()).collect()
+    samples_of(1, instance, number)
+}
+
+/// The samples of frame `number` (from 1) of an instance of a study.
+pub(crate) fn samples_of(study: u32, instance: u32, number: u32) -> Vec<u8> {
+    let count = u32::from(edge(study)) * u32::from(edge(study));
+    (0..count).flat_map(|at| ((at * 37 + instance * 5 + number * 11) as u16 & 0xFFF).to_le_bytes()).collect()
 }
 
 /// One file as it is sent.
 pub(crate) fn file(study: u32, series: u32, instance: u32) -> Vec<u8> {
-    let value = [samples(instance, 1), samples(instance, 2)].concat();
+    let value = [samples_of(study, instance, 1), samples_of(study, instance, 2)].concat();
     let head = [&[0xE0, 0x7F, 0x10, 0][..], b"OW", &[0, 0], &(value.len() as u32).to_le_bytes()].concat();
     part10((study, series, instance), EXPLICIT, &[head, value].concat())
 }
@@ -173,8 +202,8 @@ fn part10((study, series, instance): (u32, u32, u32), syntax: &str, pixel_data: 
         number(2, 1),
         short(0x28, 4, "CS", b"MONOCHROME2"),
         short(0x28, 8, "IS", b"2"),
-        number(0x10, 4),
-        number(0x11, 4),
+        number(0x10, edge(study)),
+        number(0x11, edge(study)),
         number(0x100, 16),
         number(0x101, 12),
         number(0x102, 11),
@@ -193,7 +222,7 @@ fn packed(held: &archive::Held, coders: &Coders) -> Form {
     let instance = said.instance.instance_number.unwrap() as u32;
     let study = said.study.study_instance_uid.rsplit_once('.').unwrap().1.parse().unwrap();
     let received = file(study, series, instance);
-    let pixel_length = 2 * samples(instance, 1).len() as u64;
+    let pixel_length = 2 * samples_of(study, instance, 1).len() as u64;
     let document = Document::default();
     let source = Source {
         received: &received,
@@ -203,15 +232,17 @@ fn packed(held: &archive::Held, coders: &Coders) -> Form {
         description: document.pixel_description(held),
     };
     let syntax = coders.transfer_syntax_uid;
-    let encapsulated = encapsulate(syntax, &encode_frames_with(&source, coders.encode).unwrap()).unwrap();
+    let codestreams = encode_frames_with(&source, coders.encode).unwrap();
+    let ends: Vec<_> = codestreams.iter().map(|codestream| transcode::codec::resolution_ends(codestream)).collect();
+    let encapsulated = encapsulate(syntax, &codestreams).unwrap();
     let dcm = part10((study, series, instance), syntax, &encapsulated.pixel_data);
     let start = (dcm.len() - encapsulated.pixel_data.len()) as u64;
     let spans: Vec<_> = encapsulated.spans.iter().map(|(offset, length)| (start + offset, *length)).collect();
     let recipe = transcode::recipe::make(&source, &dcm, &spans).unwrap();
-    let frame = |&(offset, length)| FrameSpan { offset, length, fragments: 1, resolution_ends: Vec::new() };
+    let frame = |(&(offset, length), ends)| FrameSpan { offset, length, fragments: 1, resolution_ends: ends };
     Form::Packed {
         recipe: Bytes::from(recipe),
-        frames: FrameTable { frames: spans.iter().map(frame).collect() },
+        frames: FrameTable { frames: spans.iter().zip(ends).map(frame).collect() },
         part10: Bytes::from(dcm),
         transfer_syntax_uid: syntax.into(),
     }
@@ -247,9 +278,11 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
         file: Sha256::digest(&bytes).into(),
         data_set: Sha256::digest(&bytes[part10.data_set_offset as usize..]).into(),
     };
+    let mut description = description(study_uid, series_uid, uid, series, instance);
+    (description.instance.rows, description.instance.columns) = (edge(study), edge(study));
     TakeIn {
         origin: Origin { centre: "a".into(), received_at: "2027-01-15T08:00:00Z".into(), ..Origin::default() },
-        description: description(study_uid, series_uid, uid, series, instance),
+        description,
         dicom_json: Bytes::from(document.to_string()),
         frames: FrameTable { frames: spans.into_iter().map(span).collect() },
         digests,
@@ -257,7 +290,7 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
     }
 }
 
-fn description(study: String, series_uid: String, uid: String, series: u32, instance: u32) -> Description {
+pub(crate) fn description(study: String, series_uid: String, uid: String, series: u32, instance: u32) -> Description {
     Description {
         study: StudyAttributes {
             study_instance_uid: study,
@@ -296,6 +329,12 @@ fn description(study: String, series_uid: String, uid: String, series: u32, inst
 
 /// The path of a route of the table, for the first instance.
 pub(crate) fn filled(path: &str) -> String {
+    if path == "/wado" {
+        return format!("/wado?requestType=WADO&studyUID={STUDY}&seriesUID={SERIES}&objectUID={INSTANCE}");
+    }
+    let image = format!("{STUDY}:{SERIES}:{INSTANCE}");
+    let path = path.replace("{id}", &image).replace("{region}", "full").replace("{size}", "max");
+    let path = path.replace("{rotation}", "0").replace("{last}", "default.jpg");
     let path = path.replace("{study}", STUDY).replace("{series}", SERIES).replace("{instance}", INSTANCE);
     path.replace("{frames}", "1").replace("{*path}", if path.contains("bulkdata") { "00420011" } else { "main.js" })
 }

@@ -2,6 +2,16 @@
 
 mod access;
 mod audit;
-mod fixture;
+mod changes;
+mod corpus;
+pub(crate) mod fixture;
+mod frames;
+mod iiif;
+mod manifest;
+mod qido;
+mod qido_answers;
+mod rendered;
 mod retrieve;
 mod search;
+mod uri;
+mod wado;

@@ -32,6 +32,11 @@ impl MediaRange {
         inner == "*/*" || inner == media_type || in_type()
     }
 
+    /// Whether `media_type` is asked for by its name, not by a wildcard.
+    pub(crate) fn is_exactly(&self, media_type: &str) -> bool {
+        self.inner().eq_ignore_ascii_case(media_type)
+    }
+
     /// The transfer syntax asked for; `None` where any will do.
     pub(crate) fn transfer_syntax(&self) -> Option<&str> {
         self.parameter("transfer-syntax").filter(|uid| *uid != "*")
@@ -47,49 +52,99 @@ impl MediaRange {
         self.essence == "*/*"
     }
 
-    fn parameter(&self, name: &str) -> Option<&str> {
+    /// Whether every media type that `one` names is in this range.
+    fn takes(&self, one: &MediaRange) -> bool {
+        self.is_any() || if self.is_multipart() { self.covers(one.inner()) } else { self.covers(&one.essence) }
+    }
+
+    /// 0 for a media type, more for a wildcard.
+    fn vagueness(&self) -> usize {
+        self.essence.matches('*').count()
+    }
+
+    /// A parameter, its quotes taken off.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Reads Accept headers, best first; refused ranges (`q=0`) are left out. No header at all accepts anything.
+/// Reads Accept headers, best first. Refused ranges (`q=0`) are left out, and so is what is no media range: it is ignored, as
+/// PS3.18 §8.7.7 wants. Whether there was a header at all is for the caller to ask.
 pub(crate) fn parse<'a>(headers: impl IntoIterator<Item = &'a str>) -> Vec<MediaRange> {
-    let mut ranges: Vec<MediaRange> = headers
-        .into_iter()
-        .flat_map(|header| split(header, ','))
-        .filter(|text| !text.trim().is_empty())
-        .take(RANGES_MAX)
-        .map(range)
-        .collect();
-    if ranges.is_empty() {
-        ranges.push(range("*/*"));
-    }
+    let texts = headers.into_iter().flat_map(|header| split(header, ','));
+    let mut ranges: Vec<MediaRange> = texts.take(RANGES_MAX).filter_map(range).collect();
     ranges.retain(|range| range.weight > 0);
-    ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
+    // RFC 9110 §12.5.1: of equal weight, what is said more exactly comes first.
+    ranges.sort_by_key(|range| (std::cmp::Reverse(range.weight), range.vagueness()));
     ranges
 }
 
-fn range(text: &str) -> MediaRange {
+/// The ranges of an accept parameter that the header allows, then those of the header (PS3.18 §8.3.3.1, §8.7.8.1): the
+/// parameter goes before, and holds no wildcards.
+pub(crate) fn merged(parameter: Vec<MediaRange>, header: Vec<MediaRange>) -> Vec<MediaRange> {
+    let allowed =
+        |one: &MediaRange| header.iter().any(|range| range.is_multipart() <= one.is_multipart() && range.takes(one));
+    let mut out: Vec<MediaRange> =
+        parameter.into_iter().filter(|one| !one.essence.contains('*') && allowed(one)).collect();
+    out.extend(header);
+    out
+}
+
+/// Whether DICOM and rendered media types stand side by side, which they may not (PS3.18 §8.7.5).
+pub(crate) fn is_mixed(ranges: &[MediaRange]) -> bool {
+    let dicom = |range: &&MediaRange| range.inner().to_ascii_lowercase().starts_with("application/dicom");
+    let rendered = |range: &&MediaRange| {
+        let essence = range.essence.as_str();
+        matches!(essence, "application/pdf" | "image/jpeg" | "image/png" | "image/gif") || essence.starts_with("video/")
+    };
+    ranges.iter().any(|range| dicom(&range)) && ranges.iter().any(|range| rendered(&range))
+}
+
+/// One range, `None` where it is none (RFC 9110 §8.3.1, §12.5.1).
+fn range(text: &str) -> Option<MediaRange> {
     let mut parts = split(text, ';').into_iter();
     let essence = parts.next().unwrap_or("").trim().to_ascii_lowercase();
+    let (kind, subtype) = essence.split_once('/')?;
+    if !is_token(kind) || !is_token(subtype) || (kind == "*" && subtype != "*") {
+        return None;
+    }
     let mut out = MediaRange { essence, parameters: Vec::new(), weight: 1000 };
     for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_owned());
+        let (name, value) = (name.trim().to_ascii_lowercase(), unquoted(value.trim()));
         if name == "q" {
-            let weight = value.parse::<f32>().unwrap_or(1.0).clamp(0.0, 1.0);
-            out.weight = (weight * 1000.0) as u16;
+            let weight = value.parse::<f32>().ok().filter(|weight| (0.0..=1.0).contains(weight))?;
+            out.weight = (weight * 1000.0).round() as u16;
         } else {
             out.parameters.push((name, value));
         }
     }
-    out
+    Some(out)
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// A quoted string and a token mean the same (RFC 9110 §5.6.4, §5.6.6).
+fn unquoted(text: &str) -> String {
+    let Some(inside) = text.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest)) else {
+        return text.to_owned();
+    };
+    let mut escaped = false;
+    let keep = |c: &char| {
+        escaped = *c == '\\' && !escaped;
+        !escaped
+    };
+    inside.chars().filter(keep).collect()
 }
 
 /// Splits at a separator that is not inside quotes.
 fn split(text: &str, separator: char) -> Vec<&str> {
-    let mut quoted = false;
+    let (mut quoted, mut escaped) = (false, false);
     text.split(|c: char| {
-        quoted ^= c == '"';
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
         c == separator && !quoted
     })
     .collect()
@@ -121,7 +176,53 @@ mod tests {
         check("multipart/related", "image/jp2", true);
         check("multipart/related; type=\"image/*\"", "image/jls", true);
         check("multipart/related; x=\"a,b;c\"; type=image/jls", "image/jls", true);
-        assert!(parse([]).iter().all(MediaRange::is_any));
+        check("multipart/related; type=IMAGE/JLS", "image/jls", true);
+        assert!(parse([]).is_empty());
         assert_eq!(parse(["*/*; transfer-syntax=*"])[0].transfer_syntax(), None);
+    }
+
+    #[test]
+    fn what_is_no_media_range_is_ignored() {
+        for bad in [
+            "",
+            ",,",
+            "image",
+            "image/",
+            "/jpeg",
+            "*/jpeg",
+            "image/jpeg;q=x",
+            "image/jpeg;q=2",
+            "a b/c",
+            "\u{7f}/x",
+            "image/jpeg;q=-1",
+        ] {
+            assert_eq!(parse([bad]), [], "{bad:?}");
+        }
+        let kept = parse(["nonsense, image/png;q=0.3;;=;x, \"a,b\"/c, image/gif"]);
+        assert_eq!(kept.iter().map(|range| range.essence.as_str()).collect::<Vec<_>>(), ["image/gif", "image/png"]);
+        assert_eq!(parse(["a/b; x=\"q\\\"u,o;t\"; y=1"])[0].parameter("y"), Some("1"));
+        assert_eq!(parse(["a/b; x=\"q\\\"u,o;t\""])[0].parameter("x"), Some("q\"u,o;t"));
+    }
+
+    #[test]
+    fn exact_types_go_before_wildcards_of_the_same_weight() {
+        let kept = parse(["*/*, image/*", "image/png, text/html;q=0.9"]);
+        let order: Vec<&str> = kept.iter().map(|range| range.essence.as_str()).collect();
+        assert_eq!(order, ["image/png", "image/*", "*/*", "text/html"]);
+    }
+
+    #[test]
+    fn a_parameter_goes_before_the_header_that_allows_it_and_holds_no_wildcards() {
+        let both = |parameter: &str, header: &str| {
+            let ranges = merged(parse([parameter]), parse([header]));
+            ranges.into_iter().map(|range| range.essence).collect::<Vec<_>>()
+        };
+        assert_eq!(both("image/png", "*/*"), ["image/png", "*/*"]);
+        assert_eq!(both("image/png", "image/jpeg"), ["image/jpeg"]);
+        assert_eq!(both("image/*", "image/jpeg"), ["image/jpeg"]);
+        assert_eq!(both("application/dicom+xml", "application/dicom+json, */*;q=0.1")[0], "application/dicom+xml");
+        assert!(is_mixed(&parse(["application/dicom, image/jpeg"])));
+        assert!(!is_mixed(&parse(["multipart/related; type=image/jpeg, application/octet-stream, image/jpeg"])));
+        assert!(!is_mixed(&parse(["application/dicom+json, */*"])));
     }
 }

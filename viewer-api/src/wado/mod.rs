@@ -5,16 +5,20 @@ mod bulkdata;
 mod frames;
 mod held_file;
 mod original;
+mod range;
 mod request;
 mod retrieve;
+mod transcoded;
+mod uri;
 
-pub(crate) use accept::MediaRange;
-pub(crate) use bulkdata::bulkdata;
-pub(crate) use frames::{FrameSource, frame_list, frames};
+pub(crate) use accept::{MediaRange, parse as parse_accept};
+pub(crate) use bulkdata::{all_bulkdata, bulkdata, value};
+pub(crate) use frames::{FrameSource, REPRESENTATION_DIGITS, frame_list, frames};
 pub(crate) use held_file::HeldFile;
 pub(crate) use original::original;
 pub(crate) use request::{Address, Caller, is_uid};
 pub(crate) use retrieve::retrieve;
+pub(crate) use uri::wado_uri;
 
 use archive::Held;
 use axum::body::Body;
@@ -23,6 +27,11 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
+
+/// The ranges of one Accept header, best first.
+pub(crate) fn accept_of(header: &str) -> Vec<MediaRange> {
+    accept::parse([header])
+}
 
 /// The instance at an address.
 pub(crate) async fn instance_at(state: &ViewerState, address: &Address) -> Result<Held> {

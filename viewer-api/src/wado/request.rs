@@ -71,14 +71,25 @@ pub(crate) struct Caller {
     pub(crate) query: String,
     /// Only the headers are wanted.
     pub(crate) head: bool,
+    /// UTF-8 is a character set that is accepted, or none was named.
+    takes_utf8: bool,
     if_none_match: Option<String>,
 }
 
 impl Caller {
-    /// Whether the client has this already (RFC 9110 §13.1.2).
+    /// Refuses texts to a client that takes no UTF-8 (PS3.18 §8.8).
+    pub(crate) fn text(&self, what: &str) -> Result<()> {
+        if self.takes_utf8 {
+            return Ok(());
+        }
+        Err(Error::NotAcceptable { what: what.to_owned(), offered: vec!["utf-8, in Accept-Charset".into()] })
+    }
+
+    /// Whether the client has this already; weak tags count (RFC 9110 §13.1.2).
     pub(crate) fn has(&self, tag: &str) -> bool {
         let held = self.if_none_match.as_deref().unwrap_or("");
-        held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        held.split(',').any(|one| opaque(one) == opaque(tag))
     }
 
     /// A parameter of the query.
@@ -102,20 +113,69 @@ impl FromRequestParts<ViewerState> for Caller {
             Some(word) => Purpose::parse(&word)?,
             None => Purpose::default(),
         };
-        // PS3.18 §8.3.3.1: the parameter says it for clients that cannot set the header.
-        let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "accept");
-        let accept = match asked {
-            Some((_, value)) => accept::parse([value.as_ref()]),
-            None => accept::parse(parts.headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok())),
-        };
+        let head = parts.method == Method::HEAD;
+        let accept = accepted(&parts.headers, &query, head || is_own_addition(parts.uri.path(), &query))?;
+        let takes_utf8 = takes_utf8(&parts.headers, &query)?;
         Ok(Caller {
             principal,
             purpose,
             accept,
             base: state.base_url(&parts.headers),
             query,
-            head: parts.method == Method::HEAD,
+            head,
+            takes_utf8,
             if_none_match: text(&parts.headers, header::IF_NONE_MATCH),
         })
     }
+}
+
+/// Whether a request is for something that PS3.18 does not have: the manifest and its addresses, images of IIIF, changes.
+fn is_own_addition(path: &str, query: &str) -> bool {
+    let by_digest = || url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "rep");
+    let of_the_standard = path.starts_with("/dicom-web") || path.starts_with("/wado");
+    !of_the_standard || path.ends_with("/manifest") || by_digest()
+}
+
+/// What is accepted, best first.
+///
+/// # Errors
+/// PS3.18 §8.7.5: without an Accept header an answer with a payload is refused by 406, whatever a parameter says, unless
+/// `lenient`; DICOM and rendered media types side by side by 400.
+fn accepted(headers: &HeaderMap, query: &str, lenient: bool) -> Result<Vec<MediaRange>> {
+    let header = accept::parse(headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()));
+    if !headers.contains_key(header::ACCEPT) {
+        if lenient {
+            return Ok(accept::parse(["*/*"]));
+        }
+        return Err(Error::NotAcceptable { what: "an answer".into(), offered: vec!["*/* in an Accept header".into()] });
+    }
+    // PS3.18 §8.3.3.1: the parameter says it for clients that cannot set the header.
+    let asked = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "accept");
+    let asked: Vec<String> = asked.map(|(_, value)| value.into_owned()).collect();
+    let asked = accept::parse(asked.iter().map(String::as_str));
+    if accept::is_mixed(&header) || accept::is_mixed(&asked) {
+        let what = "DICOM and rendered media types are accepted side by side";
+        return Err(Error::invalid(what, "accept one kind or the other"));
+    }
+    Ok(accept::merged(asked, header))
+}
+
+/// Whether texts may be UTF-8, which they all are (PS3.18 §8.8).
+///
+/// # Errors
+/// PS3.18 §8.3.3.2: a character set in the query that is not supported is a bad request.
+fn takes_utf8(headers: &HeaderMap, query: &str) -> Result<bool> {
+    let is_utf8 = |name: &str| {
+        let name = name.split(';').next().unwrap_or("").trim().trim_matches('"');
+        ["utf-8", "utf8", "iso_ir 192"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let mut asked = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "charset").peekable();
+    if asked.peek().is_some() {
+        return match asked.any(|(_, value)| value.split(',').any(is_utf8)) {
+            true => Ok(true),
+            false => Err(Error::invalid("the character set is not supported", "write charset=utf-8, or leave it out")),
+        };
+    }
+    let mut sets = headers.get_all(header::ACCEPT_CHARSET).iter().filter_map(|value| value.to_str().ok()).peekable();
+    Ok(sets.peek().is_none() || sets.any(|sets| sets.split(',').any(|one| is_utf8(one) || one.trim().starts_with('*'))))
 }
