@@ -5,7 +5,6 @@ mod client;
 mod crash;
 mod damage;
 mod dimse;
-mod every_accept;
 mod faults;
 mod faulty_disk;
 mod gateway;

@@ -112,12 +112,16 @@ fn remaining(request: &mut Request, found: &Found) {
     }
 }
 
+/// Nothing found is 204 (PS3.18 §8.3.4.4.1); a body of no parts could not be written either (RFC 2046 §5.1.1).
 fn json(found: Found) -> Response {
+    if found.answers.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let body = Value::Array(found.answers.into_iter().map(Value::Object).collect()).to_string();
     ([(header::CONTENT_TYPE, DICOM_JSON)], body).into_response()
 }
 
-/// A body of no parts cannot be written (RFC 2046 §5.1.1): nothing found is 204 here.
+/// Nothing found is 204 here too.
 fn xml(found: Found) -> Response {
     if found.answers.is_empty() {
         return StatusCode::NO_CONTENT.into_response();

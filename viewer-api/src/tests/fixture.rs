@@ -61,6 +61,9 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> serde_json::Value {
+        if self.status == StatusCode::NO_CONTENT {
+            return serde_json::json!([]);
+        }
         serde_json::from_slice(&self.body).unwrap()
     }
 

@@ -89,7 +89,8 @@ impl Caller {
     pub(crate) fn has(&self, tag: &str) -> bool {
         let held = self.if_none_match.as_deref().unwrap_or("");
         let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-        held.split(',').any(|one| opaque(one) == opaque(tag))
+        // `*` is any representation, and one there is.
+        held.split(',').any(|one| one.trim() == "*" || opaque(one) == opaque(tag))
     }
 
     /// A parameter of the query.
