@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use ingest::dimse::{
     Accepted, Commitments, Dimse, DimseLimits, Extended, Found, Instance, Key, Level, Listening, Outgoing, Peer, Peers,
-    PlainTransport, ReadSide, Roles, Stream, Transport, Unanswered, Wanted,
+    PlainTransport, ReadSide, Roles, Transport, Unanswered, Wanted,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::rustls::ClientConfig;
 use viewer_api::{Error, PeerInstance, PeerRequest, Principal, ViewerState, find, is_peer_key, peer_principal};
 
 use crate::clock;
@@ -88,7 +89,7 @@ fn dimse(house: &House, viewer: &ViewerState, options: DimseOptions) -> Result<D
     })
 }
 
-/// Connections over TLS, and without.
+/// Connections over TLS.
 struct Secure(Tls);
 
 #[async_trait]
@@ -98,13 +99,8 @@ impl Transport for Secure {
         Ok(Accepted { certificate_sha256: certificate_sha256(&stream), stream: Box::new(stream) })
     }
 
-    async fn connect(&self, host: &str, port: u16, tls: bool) -> io::Result<Box<dyn Stream>> {
-        if !tls {
-            return PlainTransport.connect(host, port, false).await;
-        }
-        let socket = TcpStream::connect((host, port)).await?;
-        socket.set_nodelay(true)?;
-        Ok(Box::new(self.0.connect(host, socket).await?))
+    fn client(&self) -> Option<Arc<ClientConfig>> {
+        Some(self.0.client())
     }
 }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+use tokio_rustls::{TlsAcceptor, server};
 
 use crate::wiring::Result;
 
@@ -30,7 +30,7 @@ pub struct TlsFiles {
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
-    connector: TlsConnector,
+    client: Arc<ClientConfig>,
 }
 
 impl Tls {
@@ -56,7 +56,7 @@ impl Tls {
         let trusted = given.unwrap_or_else(of_the_system);
         let client = ClientConfig::builder().with_root_certificates(trusted);
         let client = client.with_client_auth_cert(chain, key).map_err(wrong)?;
-        Ok(Tls { acceptor: Arc::new(server).into(), connector: Arc::new(client).into() })
+        Ok(Tls { acceptor: Arc::new(server).into(), client: Arc::new(client) })
     }
 
     /// Makes a connection secure that came to us.
@@ -67,13 +67,9 @@ impl Tls {
         self.acceptor.accept(socket).await
     }
 
-    /// Makes a connection secure that we opened to this host.
-    ///
-    /// # Errors
-    /// When the handshake fails, or the certificate is not that host's.
-    pub async fn connect(&self, host: &str, socket: TcpStream) -> io::Result<client::TlsStream<TcpStream>> {
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        self.connector.connect(name, socket).await
+    /// How a connection is made secure that we open.
+    pub fn client(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
     }
 }
 

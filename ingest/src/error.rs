@@ -73,6 +73,14 @@ pub enum Error {
         /// What happened.
         detail: String,
     },
+    /// What was to be sent to a peer could not be read to its end.
+    #[error("cannot send to {peer}: {detail}")]
+    Source {
+        /// Whom it was for.
+        peer: String,
+        /// What could not be read.
+        detail: String,
+    },
     /// A server we push to cannot be reached or does not answer as it should.
     #[error("{url}: {detail}")]
     Server {

@@ -25,13 +25,13 @@ mod receipt_page;
 mod receive;
 pub mod renditions;
 pub mod repack;
-pub mod scu;
 mod stow;
 
 #[cfg(test)]
 mod fake;
 
 pub use changes::{Change, ChangeFeed};
+pub use dimse::scu;
 pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
 pub use error::{Error, Result};
 pub use intake::Intake;

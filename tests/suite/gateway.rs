@@ -73,7 +73,7 @@ async fn store(port: u16, file: &File) -> bool {
     let Ok(mut scu) = Scu::open(&peer, &[proposal]).await else { return false };
     let context = scu.contexts()[0].id;
     let request =
-        StoreRequest { sop_class_uid: class, sop_instance_uid: &file.sop_instance_uid, move_originator: None };
+        StoreRequest { sop_class_uid: class, sop_instance_uid: &file.sop_instance_uid, ..StoreRequest::default() };
     let data = futures::stream::iter([Ok(data_set(&file.bytes))]);
     let answered = scu.store(context, &request, data).await.is_ok_and(|response| response.status == 0);
     let _ = scu.release().await;

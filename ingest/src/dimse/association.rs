@@ -17,14 +17,13 @@ use super::command::{
     C_CANCEL_RQ, C_ECHO_RQ, C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, C_STORE_RQ, Command, N_ACTION_RQ, N_EVENT_REPORT_RQ,
     RESPONSE,
 };
-use super::commitment::{Report, Reports};
+use super::commitment::{Report, Reports, report_request};
 use super::exchange::{Event, Exchange};
 use super::identifier::{self, Refused};
 use super::meta::Meta;
 use super::negotiate::{Context, Offers, accept, rejection};
 use super::pdu::{Connection, Incoming, Pdv};
 use super::peers::Peer;
-use super::scu::report_request;
 use super::service::Service;
 use super::{Dimse, ae_title, stopped};
 use crate::door::Taken;
@@ -371,7 +370,7 @@ impl<'a> Association<'a> {
         let Some((&context_id, context)) = context else { return Ok(()) };
         let data_set = report.outcome.data_set(&context.transfer_syntax, self.dimse.own_ae_title());
         let message_id = self.next_message_id();
-        let command = report_request(message_id, report.outcome.event_type());
+        let command = report_request(report.outcome.event_type()).number(0x0110, message_id);
         self.delivering = Some((message_id, report.taken));
         self.exchange.send(context_id, &command, Some(&data_set)).await
     }

@@ -22,6 +22,8 @@ pub const N_ACTION_RQ: u16 = 0x0130;
 pub const C_CANCEL_RQ: u16 = 0x0FFF;
 /// What a response's Command Field has beside that of its request.
 pub const RESPONSE: u16 = 0x8000;
+/// Status, of a response.
+const STATUS: u16 = 0x0900;
 /// Command Data Set Type: no Data Set follows.
 const NO_DATA_SET: u16 = 0x0101;
 /// Any other Command Data Set Type says that one does.
@@ -50,6 +52,8 @@ pub struct Command {
     pub priority: u16,
     /// Status (0000,0900).
     pub status: u16,
+    /// Error Comment (0000,0902): printable ASCII of bounded length, for logs.
+    pub comment: String,
     /// Move Destination (0000,0600).
     pub move_destination: String,
     /// Action Type ID (0000,1008).
@@ -60,10 +64,10 @@ impl Command {
     /// Reads a command set. Elements that are not needed are passed over.
     ///
     /// # Errors
-    /// [`Error::Association`] when an element runs over the end or lies outside group 0000.
+    /// [`Error::Association`] when an element runs over the end or lies outside group 0000, or a response has no status.
     pub fn read(bytes: &[u8], peer: &str) -> Result<Command> {
         let mut command = Command { has_data_set: true, ..Command::default() };
-        let mut rest = bytes;
+        let (mut rest, mut has_status) = (bytes, false);
         while !rest.is_empty() {
             let at = bytes.len() - rest.len();
             let damaged = || Error::Association {
@@ -76,10 +80,16 @@ impl Command {
             if (g0, g1) != (0, 0) {
                 return Err(damaged());
             }
-            command.set(u16::from_le_bytes([e0, e1]), value);
+            let element = u16::from_le_bytes([e0, e1]);
+            has_status |= element == STATUS && value.len() == 2;
+            command.set(element, value);
             rest = after;
         }
-        Ok(command)
+        // Without one it would be taken for success.
+        match has_status || command.field & RESPONSE == 0 {
+            true => Ok(command),
+            false => Err(Error::Association { peer: peer.to_owned(), detail: "a response has no status".into() }),
+        }
     }
 
     fn set(&mut self, element: u16, value: &[u8]) {
@@ -92,11 +102,17 @@ impl Command {
             0x0600 => self.move_destination = super::ae_title(&String::from_utf8_lossy(value)),
             0x0700 => self.priority = number(),
             0x0800 => self.has_data_set = number() != NO_DATA_SET,
-            0x0900 => self.status = number(),
+            STATUS => self.status = number(),
+            0x0902 => self.comment = comment_read(value),
             0x1000 | 0x1001 => self.sop_instance_uid = uid(value),
             0x1008 => self.action_type = number(),
             _ => (),
         }
+    }
+
+    /// It answers this message, and brings no Data Set.
+    pub(super) fn is_bare_answer_to(&self, message_id: u16) -> bool {
+        self.responded_to == message_id && !self.has_data_set
     }
 
     /// The response to this command: the same UIDs and message, `status`, and a sentence if something failed.
@@ -104,7 +120,7 @@ impl Command {
         CommandSet::new(self.field | RESPONSE)
             .text(0x0002, &self.sop_class_uid)
             .number(0x0120, self.message_id)
-            .number(0x0900, status)
+            .number(STATUS, status)
             .comment(comment)
             .text(0x1000, &self.sop_instance_uid)
     }
@@ -131,6 +147,20 @@ impl CommandSet {
     pub fn number(mut self, element: u16, value: u16) -> CommandSet {
         self.elements.insert(element, value.to_le_bytes().to_vec());
         self
+    }
+
+    /// Command Field (0000,0100).
+    pub fn field(&self) -> u16 {
+        self.number_of(0x0100)
+    }
+
+    /// Message ID (0000,0110).
+    pub fn message_id(&self) -> u16 {
+        self.number_of(0x0110)
+    }
+
+    fn number_of(&self, element: u16) -> u16 {
+        self.elements.get(&element).and_then(|value| value.first_chunk()).map_or(0, |two| u16::from_le_bytes(*two))
     }
 
     /// Adds a UID or an AE title, padded to even length; left out when empty.
@@ -177,6 +207,11 @@ pub fn uid(value: &[u8]) -> String {
     text.trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned()
 }
 
+/// A comment as it came, without padding and what is not ASCII at its end.
+fn comment_read(value: &[u8]) -> String {
+    error_comment(&String::from_utf8_lossy(value)).trim_end_matches([' ', '?']).to_owned()
+}
+
 /// The default character repertoire only, no backslash, and no more than an LO holds.
 fn error_comment(text: &str) -> String {
     let plain = |c: char| if matches!(c, ' '..='~') && c != '\\' { c } else { '?' };
@@ -192,6 +227,7 @@ fn put(to: &mut Vec<u8>, element: u16, value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scu::{Originator, StoreRequest};
     use super::*;
 
     fn request() -> Vec<u8> {
@@ -215,6 +251,47 @@ mod tests {
         assert_eq!((read.responded_to, read.status), (7, 0xA700));
         assert!(response.windows(8).any(|window| window == b"?? full?"), "the comment is plain ASCII");
         assert!(response.windows(12).any(|window| window == b"\0\0\x01\x09\x04\0\0\0\x08\0\x52\0"));
+    }
+
+    /// A request is laid out as PS3.7 §6.3.1 says: ascending, even, the group length right.
+    #[test]
+    fn a_store_request_is_as_ps3_7_says() {
+        let by = Originator { ae_title: "MOVER".into(), message_id: 9 };
+        let request = StoreRequest {
+            sop_class_uid: "1.2.840.10008.5.1.4.1.1.7",
+            sop_instance_uid: "1.2.3",
+            move_originator: Some(&by),
+            ..StoreRequest::default()
+        };
+        let bytes = request.command(7).to_bytes();
+        assert_eq!(u32::from_le_bytes(*bytes[8..].first_chunk().unwrap()) as usize, bytes.len() - 12);
+        let (mut rest, mut found) = (&bytes[..], Vec::new());
+        while let Some((head, after)) = rest.split_first_chunk::<8>() {
+            let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+            assert_eq!(length % 2, 0);
+            found.push(u16::from_le_bytes([head[2], head[3]]));
+            rest = &after[length..];
+        }
+        assert_eq!(found, [0x0000, 0x0002, 0x0100, 0x0110, 0x0700, 0x0800, 0x1000, 0x1030, 0x1031]);
+    }
+
+    /// Any damage to a response gives an error or a response, never a panic; one without a status is none.
+    #[test]
+    fn a_response_is_read_or_refused() {
+        let set = CommandSet { elements: BTreeMap::new() }.number(0x0100, 0x8001).number(0x0120, 7);
+        let set = set.number(0x0800, NO_DATA_SET);
+        assert!(Command::read(&set.to_bytes(), "x").is_err());
+        let mut set = set.number(STATUS, 0xA700);
+        set.elements.insert(0x0902, "full 満".as_bytes().to_vec());
+        let bytes = set.to_bytes();
+        let response = Command::read(&bytes, "x").unwrap();
+        assert_eq!((response.responded_to, response.status, response.comment.as_str()), (7, 0xA700, "full"));
+        assert!(response.is_bare_answer_to(7) && !response.is_bare_answer_to(8));
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0xFF;
+            let _ = (Command::read(&bytes[..at], "x"), Command::read(&damaged, "x"));
+        }
     }
 
     /// Any prefix and any damage gives an answer or an error, never a panic; other groups are refused.

@@ -18,11 +18,12 @@ use transcode::data_set::Limits;
 
 use super::DimseLimits;
 use super::association::{Association, Request};
+use super::command::N_EVENT_REPORT_RQ;
 use super::identifier::Refused;
 use super::negotiate::PLAIN;
 use super::peers::{Peer, Peers};
-use super::scu::{Proposal, Scu};
-use super::service::STORAGE_COMMITMENT;
+use super::scu::{self, CommandSet, Proposal, Scu};
+use super::service::{STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE};
 use super::transport::Transport;
 use crate::admit;
 use crate::door::Now;
@@ -269,20 +270,7 @@ impl Shared {
 
     /// On an association that we open, as the SCP of it.
     async fn on_its_own(&self, peer: &Peer, outcome: &Outcome) -> bool {
-        let proposal = Proposal {
-            abstract_syntax: STORAGE_COMMITMENT.into(),
-            transfer_syntaxes: PLAIN.iter().map(|uid| (*uid).to_owned()).collect(),
-            as_scp: true,
-        };
-        let reported = async {
-            let mut scu = Scu::open(self.transport.as_ref(), &self.ae_title, peer, &[proposal], self.limits).await?;
-            let status = scu.report(outcome.event_type(), |syntax| outcome.data_set(syntax, &self.ae_title)).await;
-            if status.is_ok() {
-                scu.release().await;
-            }
-            status
-        };
-        match reported.await {
+        match self.report(peer, outcome).await {
             Ok(0) => true,
             Ok(status) => {
                 tracing::warn!("{}: a report of storage commitment was answered {status:04X}", peer.ae_title);
@@ -293,6 +281,19 @@ impl Shared {
                 false
             }
         }
+    }
+
+    /// The status that the peer answers on an association of its own.
+    async fn report(&self, peer: &Peer, outcome: &Outcome) -> scu::Result<u16> {
+        let peer = scu::Peer::known(peer, &self.ae_title, self.transport.as_ref(), self.limits)?;
+        let proposal = Proposal { as_scp: true, ..Proposal::new(STORAGE_COMMITMENT, PLAIN) };
+        let mut scu = Scu::open(&peer, &[proposal]).await?;
+        let context = scu.context_of(STORAGE_COMMITMENT)?;
+        let (id, data_set) = (context.id, outcome.data_set(&context.transfer_syntax, &self.ae_title));
+        let status = scu.ask(id, report_request(outcome.event_type()), Some(&data_set)).await?.status;
+        // It has answered: nothing is lost where it does not take leave.
+        let _ = scu.release().await;
+        Ok(status)
     }
 
     fn association_of(&self, ae_title: &str) -> Option<Associated> {
@@ -377,6 +378,12 @@ impl Association<'_> {
             Err(refused) => self.refuse(request, &refused).await,
         }
     }
+}
+
+/// N-EVENT-REPORT-RQ (PS3.7 Table 10.3-1), without its Message ID.
+pub(super) fn report_request(event_type: u16) -> CommandSet {
+    let command = CommandSet::new(N_EVENT_REPORT_RQ).with_data_set().number(0x1002, event_type);
+    command.text(0x0002, STORAGE_COMMITMENT).text(0x1000, STORAGE_COMMITMENT_INSTANCE)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

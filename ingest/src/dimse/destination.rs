@@ -7,8 +7,7 @@ use super::Dimse;
 use super::negotiate::IMPLICIT_VR_LITTLE_ENDIAN;
 use super::peers::Peer;
 use super::read_side::{Instance, ReadSide};
-use super::scu::{CONTEXTS_MAX, Originator, Proposal, Scu};
-use crate::error::Result;
+use super::scu::{self, CONTEXTS_MAX, Originator, Proposal, Result, Scu, ScuError, StoreRequest};
 
 /// Associations that break one after another before the rest is given up.
 const FAILURES_MAX: u32 = 2;
@@ -67,7 +66,8 @@ impl<'a> Destination<'a> {
             }
             Err(error) => {
                 tracing::warn!("C-MOVE: {error}");
-                self.failures += 1;
+                // What we could not read says nothing of the destination.
+                self.failures += u32::from(!matches!(error, ScuError::Source { .. }));
                 self.association = None;
                 Outcome::Failed
             }
@@ -90,28 +90,36 @@ impl<'a> Destination<'a> {
             none => {
                 let proposals = proposals(upcoming, &self.peer.transfer_syntaxes);
                 let (transport, calling) = (self.dimse.transport.as_ref(), self.dimse.own_ae_title());
-                let scu = Scu::open(transport, calling, &self.peer, &proposals, self.dimse.limits).await?;
+                let peer = scu::Peer::known(&self.peer, calling, transport, self.dimse.limits)?;
+                let scu = Scu::open(&peer, &proposals).await?;
                 let proposed = proposals.into_iter().map(|proposal| proposal.abstract_syntax).collect();
                 none.insert(Open { scu, proposed })
             }
         };
         let uid = &instance.sop_instance_uid;
-        let Some((id, syntax)) = open.scu.context(&instance.sop_class_uid, &instance.transfer_syntaxes) else {
+        let mut syntaxes = instance.transfer_syntaxes.iter();
+        let Some(context) = syntaxes.find_map(|syntax| open.scu.context(&instance.sop_class_uid, syntax)) else {
             tracing::warn!(
                 "C-MOVE: {} takes instance {uid} in no transfer syntax it can be had in",
                 self.peer.ae_title
             );
             return Ok(Outcome::Failed);
         };
-        let outgoing = match read_side.open(asker, instance, &syntax).await {
+        let outgoing = match read_side.open(asker, instance, &context.transfer_syntax).await {
             Ok(outgoing) => outgoing,
             Err(why) => {
                 tracing::warn!("C-MOVE: instance {uid}: {why}");
                 return Ok(Outcome::Failed);
             }
         };
-        let (class, by) = (&instance.sop_class_uid, Some(&self.originator));
-        let status = open.scu.store(id, class, uid, self.priority, by, outgoing.data_set).await?;
+        let request = StoreRequest {
+            sop_class_uid: &instance.sop_class_uid,
+            sop_instance_uid: uid,
+            priority: self.priority,
+            move_originator: Some(&self.originator),
+        };
+        let id = context.id;
+        let status = open.scu.store(id, &request, outgoing.data_set).await?.status;
         if status != 0 {
             tracing::warn!("C-MOVE: {} answers {status:04X} to instance {uid}", self.peer.ae_title);
         }
@@ -121,7 +129,8 @@ impl<'a> Destination<'a> {
     /// Ends the association, if one is open.
     pub async fn release(&mut self) {
         if let Some(open) = self.association.take() {
-            open.scu.release().await;
+            // Everything was answered: a peer that does not take leave loses nothing.
+            let _ = open.scu.release().await;
         }
     }
 }
@@ -160,12 +169,7 @@ fn contexts_of_class<'a>(
     if !taken.is_empty() {
         syntaxes.sort_by_key(|uid| taken.iter().position(|one| one == uid).unwrap_or(usize::MAX));
     }
-    let proposal = |uid: &str| Proposal {
-        abstract_syntax: class.to_owned(),
-        transfer_syntaxes: vec![uid.to_owned()],
-        as_scp: false,
-    };
-    syntaxes.into_iter().take(CONTEXTS_MAX).map(proposal).collect()
+    syntaxes.into_iter().take(CONTEXTS_MAX).map(|uid| Proposal::new(class, &[uid])).collect()
 }
 
 #[cfg(test)]

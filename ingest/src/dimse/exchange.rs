@@ -1,15 +1,16 @@
 //! Messages on a connection (PS3.7 §6.3, PS3.8 Annex E): fragments in, fragments out.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::pin::pin;
 
 use bytes::Bytes;
-use dicom_ul::pdu::{Pdu, UserVariableItem};
-use futures::stream::{BoxStream, StreamExt};
+use dicom_ul::pdu::{AbortRQSource, Pdu, UserVariableItem};
+use futures::stream::{BoxStream, Stream, StreamExt};
 
 use super::command::{C_CANCEL_RQ, Command, CommandSet, N_EVENT_REPORT_RQ, RESPONSE};
 use super::pdu::{Connection, Incoming, Pdv};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A command set is a few hundred bytes.
 const COMMAND_BYTES_MAX: usize = 16 << 10;
@@ -97,7 +98,7 @@ impl Exchange {
     /// Adds a fragment of a command; the command, once it is whole.
     ///
     /// # Errors
-    /// [`Error::Association`](crate::Error::Association) for a command set that is damaged or too long.
+    /// [`Error::Association`] for a command set that is damaged or too long.
     pub fn add_command(&mut self, value: &Pdv) -> Result<Option<Command>> {
         if self.command.len() + value.data.len() > COMMAND_BYTES_MAX {
             return Err(self.connection.error("a command set of more than 16 KiB"));
@@ -113,15 +114,15 @@ impl Exchange {
     /// come meanwhile; true beside the response if it came.
     ///
     /// # Errors
-    /// [`Error::Association`](crate::Error::Association) when the peer goes away or says anything else.
-    pub async fn response(&mut self, message_id: u16, cancels: Option<u16>) -> Result<(Command, bool)> {
-        let mut cancelled = false;
+    /// [`Error::Association`] when the peer goes away or says anything else.
+    pub async fn response(&mut self, request: &CommandSet, cancels: Option<u16>) -> Result<(Command, bool)> {
+        let (field, message_id, mut cancelled) = (request.field(), request.message_id(), false);
         loop {
             let command = self.whole_command().await?;
             match command.field {
                 C_CANCEL_RQ => cancelled |= cancels == Some(command.responded_to),
                 _ if self.is_stray(&command, message_id) => self.strays.push(command),
-                field if field & RESPONSE != 0 && command.responded_to == message_id && !command.has_data_set => {
+                answered if answered == field | RESPONSE && command.is_bare_answer_to(message_id) => {
                     return Ok((command, cancelled));
                 }
                 _ => return Err(self.connection.error("a message in place of the answer to one")),
@@ -132,7 +133,7 @@ impl Exchange {
     /// Whether C-CANCEL-RQ for this message has come. What else comes while it is being answered breaks the protocol.
     ///
     /// # Errors
-    /// [`Error::Association`](crate::Error::Association) when it does, or the peer went away.
+    /// [`Error::Association`] when it does, or the peer went away.
     pub async fn is_cancelled(&mut self, message_id: u16) -> Result<bool> {
         while !self.queue.is_empty() || self.connection.is_readable() {
             let command = self.whole_command().await?;
@@ -167,9 +168,8 @@ impl Exchange {
                     }
                 }
                 Event::Value(_) => return Err(self.connection.invalid("a Data Set without a command")),
-                Event::Closed | Event::Control(Pdu::AbortRQ { .. }) => {
-                    return Err(self.connection.error("it went away before it was answered"));
-                }
+                Event::Closed => return Err(self.connection.error("it went away before the end of a message")),
+                Event::Control(Pdu::AbortRQ { source }) => return Err(self.connection.error(aborted_by(&source))),
                 Event::Control(pdu) => return Err(self.connection.unexpected(&pdu)),
             }
         }
@@ -178,7 +178,7 @@ impl Exchange {
     /// Sends a command, and a Data Set if there is one.
     ///
     /// # Errors
-    /// [`Error::Association`](crate::Error::Association) when it cannot be written.
+    /// [`Error::Association`] when it cannot be written.
     pub async fn send(&mut self, context_id: u8, command: &CommandSet, data_set: Option<&[u8]>) -> Result<()> {
         let mut out = Vec::new();
         self.fragments(&mut out, context_id, &command.to_bytes(), true, true);
@@ -191,16 +191,20 @@ impl Exchange {
     /// Sends a command and a Data Set that comes in pieces. Answers its bytes.
     ///
     /// # Errors
-    /// [`Error::Association`](crate::Error::Association) when it cannot be written, or the Data Set broke off: the
-    /// message can then be ended by A-ABORT only.
-    pub async fn send_flow(&mut self, context_id: u8, command: &CommandSet, data_set: Outflow) -> Result<u64> {
+    /// [`Error::Association`] when it cannot be written. [`Error::Source`] when the Data Set broke off: the message can
+    /// then be ended by A-ABORT only.
+    pub async fn send_flow<E: Display>(
+        &mut self,
+        context_id: u8,
+        command: &CommandSet,
+        data_set: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<u64> {
         let (mut out, mut bytes) = (Vec::new(), 0);
         self.fragments(&mut out, context_id, &command.to_bytes(), true, true);
         let mut data_set = pin!(data_set.peekable());
-        // A Data Set is never empty: it has at least its SOP Class UID.
-        let mut odd = Bytes::new();
+        let (mut odd, mut ended) = (Bytes::new(), false);
         while let Some(piece) = data_set.next().await {
-            let mut piece = piece.map_err(|error| self.connection.error(error))?;
+            let mut piece = piece.map_err(|error| self.cannot_read(error))?;
             bytes += piece.len() as u64;
             let is_last = data_set.as_mut().peek().await.is_none();
             if !odd.is_empty() {
@@ -211,14 +215,23 @@ impl Exchange {
             odd = piece.split_off(even);
             if is_last || !piece.is_empty() {
                 self.fragments(&mut out, context_id, &piece, false, is_last);
+                ended = is_last;
             }
             if out.len() >= WRITE_BYTES {
                 self.connection.send_bytes(&out).await?;
                 out.clear();
             }
         }
+        if !ended {
+            // Nothing at all came: the peer waits for an end all the same.
+            self.fragments(&mut out, context_id, &[], false, true);
+        }
         self.connection.send_bytes(&out).await?;
         Ok(bytes)
+    }
+
+    fn cannot_read(&self, error: impl Display) -> Error {
+        Error::Source { peer: self.connection.peer.clone(), detail: error.to_string() }
     }
 
     /// Appends P-DATA-TF PDUs of one fragment each (PS3.8 §9.3.5), none longer than the peer takes, of even length.
@@ -243,6 +256,11 @@ impl Exchange {
     }
 }
 
+/// What an A-ABORT of the peer's is called.
+pub fn aborted_by(source: &AbortRQSource) -> String {
+    format!("it aborted the association ({source:?})")
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -262,9 +280,9 @@ mod tests {
         for max in [0_u32, 1, 7, 100, 129, 16_384, u32::MAX] {
             let (mut exchange, mut peer) = exchange(max);
             let data: Vec<u8> = (0..3_000).map(|i| i as u8).collect();
-            let pieces: Vec<_> = data.chunks(701).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+            let pieces: Vec<_> = data.chunks(701).map(|chunk| Ok::<_, String>(Bytes::copy_from_slice(chunk))).collect();
             let command = CommandSet::new(1).with_data_set();
-            exchange.send_flow(5, &command, futures::stream::iter(pieces).boxed()).await.unwrap();
+            exchange.send_flow(5, &command, futures::stream::iter(pieces)).await.unwrap();
             drop(exchange);
             let (mut bytes, mut data_set, mut lasts) = (Vec::new(), Vec::new(), 0);
             peer.read_to_end(&mut bytes).await.unwrap();

@@ -23,7 +23,7 @@ mod pdu;
 mod peers;
 mod read_side;
 mod retrieve;
-mod scu;
+pub mod scu;
 mod service;
 mod transport;
 
@@ -40,13 +40,12 @@ use association::Association;
 pub use commitment::Commitments;
 pub use exchange::Outflow;
 pub use identifier::{Key, Level, Wanted};
-pub(crate) use meta::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Meta};
+pub(crate) use meta::Meta;
 pub use negotiate::Extended;
 use pdu::Connection;
 pub use pdu::Stream;
 pub use peers::{Peer, Peers, Roles};
 pub use read_side::{Found, Instance, Outgoing, ReadSide, Unanswered};
-pub use scu::{Originator, Proposal, Scu};
 pub use transport::{Accepted, PlainTransport, Transport};
 
 /// Our AE title where none was chosen.
@@ -97,7 +96,7 @@ pub struct Dimse {
     pub read_side: Option<Arc<dyn ReadSide>>,
     /// Storage commitment; not offered without.
     pub commitments: Option<Commitments>,
-    /// How connections are made secure, and made.
+    /// How connections are made secure.
     pub transport: Arc<dyn Transport>,
 }
 

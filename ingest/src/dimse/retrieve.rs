@@ -7,7 +7,7 @@ use super::destination::{Destination, Outcome};
 use super::elements::Elements;
 use super::identifier::{Identifier, Refused, Wanted};
 use super::read_side::{Instance, ReadSide, Unanswered};
-use super::scu::{Originator, store_request};
+use super::scu::{Originator, StoreRequest};
 use super::service::Root;
 use crate::admit::tags;
 use crate::error::{
@@ -169,10 +169,11 @@ impl<'a> Association<'a> {
                 return Ok((Outcome::Failed, false));
             }
         };
-        let message_id = self.next_message_id();
-        let command = store_request(message_id, class, uid, request.command.priority);
+        let priority = request.command.priority;
+        let store = StoreRequest { sop_class_uid: class, sop_instance_uid: uid, priority, ..StoreRequest::default() };
+        let command = store.command(self.next_message_id());
         self.exchange.send_flow(context_id, &command, outgoing.data_set).await?;
-        let (response, cancelled) = self.exchange.response(message_id, Some(request.command.message_id)).await?;
+        let (response, cancelled) = self.exchange.response(&command, Some(request.command.message_id)).await?;
         if response.status != 0 {
             tracing::warn!("C-GET: {:04X} was answered to instance {uid}", response.status);
         }

@@ -1,9 +1,11 @@
-//! How connections are made, and made secure. What TLS is stays outside this crate.
+//! How connections are made secure. Which certificates are shown and trusted is settled outside this crate.
 
 use std::io;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::pdu::Stream;
 
@@ -15,7 +17,7 @@ pub struct Accepted {
     pub certificate_sha256: Option<[u8; 32]>,
 }
 
-/// Makes connections.
+/// Makes connections secure.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Makes a connection secure that came to the TLS listener.
@@ -24,11 +26,8 @@ pub trait Transport: Send + Sync {
     /// When the handshake fails.
     async fn accept(&self, socket: TcpStream) -> io::Result<Accepted>;
 
-    /// Connects, over TLS if asked for.
-    ///
-    /// # Errors
-    /// When that fails, or TLS is not set up.
-    async fn connect(&self, host: &str, port: u16, tls: bool) -> io::Result<Box<dyn Stream>>;
+    /// How connections of ours are made secure; `None` where TLS is not set up.
+    fn client(&self) -> Option<Arc<ClientConfig>>;
 }
 
 /// TCP, without TLS.
@@ -41,12 +40,7 @@ impl Transport for PlainTransport {
         Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is not set up"))
     }
 
-    async fn connect(&self, host: &str, port: u16, tls: bool) -> io::Result<Box<dyn Stream>> {
-        if tls {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is not set up"));
-        }
-        let socket = TcpStream::connect((host, port)).await?;
-        socket.set_nodelay(true)?;
-        Ok(Box::new(socket))
+    fn client(&self) -> Option<Arc<ClientConfig>> {
+        None
     }
 }

@@ -9,7 +9,11 @@ use transcode::outgoing::can_become;
 use super::prepare::Prepared;
 use super::rules::Destination;
 use super::verdict::{Trouble, Verdict, verdict};
-use crate::scu::{Accepted, CONTEXTS_MAX, IMPLICIT_VR_LITTLE_ENDIAN, Peer, Proposal, Scu, ScuError, StoreRequest};
+use crate::error::SOP_CLASS_NOT_SUPPORTED;
+use crate::scu::{
+    Accepted, CONTEXTS_MAX, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, Peer, Proposal, Scu, ScuError,
+    StoreRequest,
+};
 
 /// One association after another with one peer.
 pub struct CStore {
@@ -75,7 +79,7 @@ impl CStore {
         let request = StoreRequest {
             sop_class_uid: &one.instance.sop_class_uid,
             sop_instance_uid: &one.instance.sop_instance_uid,
-            move_originator: None,
+            ..StoreRequest::default()
         };
         let Some(scu) = &mut self.open else { return Err(Trouble::down("no association is open")) };
         match scu.store(accepted.id, &request, one.data_set()).await {
@@ -136,7 +140,3 @@ fn pairs(to: &Destination, one: &Prepared) -> Vec<(String, String)> {
     let class = &one.instance.sop_class_uid;
     syntaxes.into_iter().map(|syntax| (class.clone(), syntax.to_owned())).collect()
 }
-
-const EXPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
-/// Refused: SOP class not supported (PS3.7 Annex C.5.6).
-const SOP_CLASS_NOT_SUPPORTED: u16 = 0x0122;

@@ -54,13 +54,13 @@ fn proposals() -> Vec<Proposal> {
     ]
 }
 
-fn chunks(bytes: &[u8], size: usize) -> impl Stream<Item = std::io::Result<Bytes>> + Unpin + use<> {
+fn chunks(bytes: &[u8], size: usize) -> impl futures::Stream<Item = std::io::Result<Bytes>> + use<> {
     let chunks: Vec<_> = bytes.chunks(size).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
     futures::stream::iter(chunks)
 }
 
 fn request(instance: &str) -> StoreRequest<'_> {
-    StoreRequest { sop_class_uid: CT, sop_instance_uid: instance, move_originator: None }
+    StoreRequest { sop_class_uid: CT, sop_instance_uid: instance, ..StoreRequest::default() }
 }
 
 /// C-ECHO and C-STORE on one association: what is sent in pieces of any size arrives whole, a busy peer's status is
