@@ -156,10 +156,10 @@ mod tests {
                 (None, Some(before)) => [&before[..], &before[..1]].concat(),
                 _ => panic!("code {code} is not known"),
             };
-            if let Some(before) = before {
-                if strings.len() < 4096 {
-                    strings.push([&before[..], &string[..1]].concat());
-                }
+            if let Some(before) = before
+                && strings.len() < 4096
+            {
+                strings.push([&before[..], &string[..1]].concat());
             }
             if strings.len() == 1 << bits && bits < 12 {
                 bits += 1;

@@ -263,7 +263,8 @@ impl Said {
     /// Plane Position (Slide) of every frame; `None` where one has none or there are too many.
     fn sparse(&self) -> Option<Vec<Tile>> {
         // Not by Z Offset: that of a slide that is not flat differs from tile to tile.
-        let (mut paths, mut planes): (Vec<&str>, HashMap<(u32, u32, u16), u16>) = (Vec::new(), HashMap::new());
+        let mut paths: Vec<&str> = Vec::new();
+        let mut planes: HashMap<(u32, u32, u16), u16> = HashMap::new();
         let frames = &self.frames.value;
         if frames.len() > TILES_MAX {
             return None;
