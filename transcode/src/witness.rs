@@ -76,13 +76,19 @@ impl Witness {
             return Ok(0);
         }
         let layout = source.layout().map_err(Error::from);
-        chosen.par_iter().try_for_each(|&(index, kind)| {
+        let looked = chosen.par_iter().try_for_each(|&(index, kind)| {
             let same = layout.as_ref().map_err(|e| e.to_string()).and_then(|layout| {
                 let encoded = samples_of(source, layout, index as u32).map_err(|e| e.to_string())?;
                 self.agrees(&encoded, &codestreams[index])
             });
             same.map_err(|detail| Disagreement { frame: index as u32 + 1, kind: kind.to_string(), detail })
-        })?;
+        });
+        if looked.is_err() {
+            // What was not agreed upon counts as not seen.
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            chosen.iter().for_each(|(_, kind)| drop(seen.remove(kind)));
+        }
+        looked?;
         Ok(chosen.len() as u32)
     }
 
