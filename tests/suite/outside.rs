@@ -175,6 +175,7 @@ fn dicomweb_client_stores_searches_and_fetches_before_and_after_packing() {
         Kind::AbdominalUltrasound,
         Kind::Endoscopy,
         Kind::CineUltrasound,
+        Kind::Tomosynthesis,
     ];
     let files = small_studies(&kinds, 4);
     write(work.path(), &files);

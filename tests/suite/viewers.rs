@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use datasets::{Kind, Scale, Study};
 use serde_json::Value;
@@ -12,6 +13,9 @@ use crate::browser::{Server, chromium, has_node, import, playwright_dir, report,
 
 /// OHIF's version, as the folder that `.ci/outside-tools` unpacks it to is named.
 const OHIF: &str = "ohif-3.13.2/package/dist";
+
+/// WebGL in software takes every core there is: one browser after the other.
+static ONE_BROWSER: Mutex<()> = Mutex::new(());
 
 /// The npm folder, if all of `packages` are in it and there is a browser.
 fn packages(packages: &[&str]) -> Option<PathBuf> {
@@ -44,6 +48,7 @@ fn archive(data: &Path, files: &Path) {
 
 /// Runs a script of tests/browser against such an archive; its screenshots stay in `TSUNAGU_SCREENSHOTS` if that is set.
 fn run(script: &str, node: &Path, arguments: &[&Path]) -> Value {
+    let _alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let temporary = tempfile::tempdir().unwrap();
     let data = temporary.path().join("archive");
     archive(&data, temporary.path());

@@ -56,7 +56,7 @@ window.show = async (name, mode, url, metadata) => {
   await viewport.setStack([imageId]);
   viewport.render();
   const whole = () => seen.some(({ quality }) => quality === "FULL_RESOLUTION");
-  for (const deadline = began + 30_000; !whole() && performance.now() < deadline;) await new Promise((go) => setTimeout(go, 50));
+  for (const deadline = began + 90_000; !whole() && performance.now() < deadline;) await new Promise((go) => setTimeout(go, 50));
   title.textContent = `${name}: ${seen.map(({ quality, ms }) => `${quality} ${ms} ms`).join(", ")}`;
   return seen;
 };

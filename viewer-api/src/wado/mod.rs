@@ -74,6 +74,8 @@ pub(crate) fn not_modified(tag: &str) -> Response {
 
 /// A body of one media type, its length if that is known.
 pub(crate) fn single(content_type: &str, length: Option<u64>, body: Body) -> Response {
+    // An empty body, the answer to HEAD, would be given a length of 0; rather none (RFC 9110 §8.6).
+    let body = if length.is_none() { Body::from_stream(body.into_data_stream()) } else { body };
     let mut response = body.into_response();
     let kind = HeaderValue::from_str(content_type);
     let headers = response.headers_mut();

@@ -106,9 +106,7 @@ async fn one(state: &ViewerState, caller: &Caller, held: &Held, form: Form, acce
     };
     let part = part(state, held.clone(), form, access, String::new());
     let bytes = begun.unwrap_or(part.body);
-    // What is not written has no length that could be told, and none is better than 0 (RFC 9110 §8.6).
-    let bytes = if caller.head { stream::empty().boxed() } else { bytes };
-    let body = Body::from_stream(multipart::log_failure(bytes));
+    let body = if caller.head { Body::empty() } else { Body::from_stream(multipart::log_failure(bytes)) };
     let mut response = tagged(single(&part.content_type, part.content_length, body), &tag);
     let name = format!("attachment; filename=\"{}.dcm\"", held.record.description.instance.sop_instance_uid);
     let headers = response.headers_mut();
