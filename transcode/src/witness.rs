@@ -66,7 +66,7 @@ impl Witness {
     }
 
     /// Looks at the frames of a file that are to be looked at, and answers how many. A decoder that refuses a frame
-    /// disagrees too.
+    /// disagrees too, and kinds that it was asked about count as never seen then.
     ///
     /// # Errors
     /// [`Disagreement`] of the first frame that is not what was encoded.
@@ -76,14 +76,18 @@ impl Witness {
             return Ok(0);
         }
         let layout = source.layout().map_err(Error::from);
-        chosen.par_iter().try_for_each(|&(index, kind)| {
+        let looked = chosen.par_iter().try_for_each(|&(index, kind)| {
             let same = layout.as_ref().map_err(|e| e.to_string()).and_then(|layout| {
                 let encoded = samples_of(source, layout, index as u32).map_err(|e| e.to_string())?;
                 self.agrees(&encoded, &codestreams[index])
             });
             same.map_err(|detail| Disagreement { frame: index as u32 + 1, kind: kind.to_string(), detail })
-        })?;
-        Ok(chosen.len() as u32)
+        });
+        if looked.is_err() {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.retain(|kind| !chosen.iter().any(|(_, doubted)| doubted == kind));
+        }
+        looked.map(|()| chosen.len() as u32)
     }
 
     /// The frames to look at: the first of each kind not seen, and one in a hundred. Whoever is told to look at a kind first
