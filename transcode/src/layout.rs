@@ -1,11 +1,15 @@
 //! How the samples of native Pixel Data lie in bytes (PS3.5 §8.1.1, Annex A; PS3.3 C.7.6.3.1.3).
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use crate::bits;
 use crate::description::PixelDescription;
 use crate::error::{Error, Result};
 use crate::samples::{self, Samples, Values};
+
+/// Samples that are written at once: their bytes are read again by whoever takes them, and lie in a core's cache then.
+const PIECE_SAMPLES: usize = 1 << 15;
 
 /// The order of bytes in native Pixel Data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,13 +157,16 @@ impl Layout {
         if self.bits_stored == self.bytes_a_sample * 8 {
             return self.fill == Fill::Zero;
         }
-        let mut filled = true;
-        match self.fill {
-            Fill::Zero => self.for_each(frame, |word| filled &= u32::from(word) >> self.bits_stored == 0),
-            Fill::Sign => self.for_each(frame, |word| filled &= self.signed_word(self.extend(word)) == word),
+        // All words are looked at, none by itself: gathered by OR, they pass as fast as memory does.
+        let stray = match self.fill {
+            Fill::Zero => self.fold(frame, |word| word) >> self.bits_stored,
+            Fill::Sign => {
+                let layout = self.clone();
+                self.fold(frame, move |word| layout.signed_word(layout.extend(word)) ^ word)
+            }
             Fill::Beside => return true,
-        }
-        filled && (self.signed || self.fill == Fill::Zero)
+        };
+        stray == 0 && (self.signed || self.fill == Fill::Zero)
     }
 
     /// The samples of one frame.
@@ -171,12 +178,12 @@ impl Layout {
             let detail = format!("{} bytes, but a frame has {}", frame.len(), self.frame_bytes());
             return Err(Error::Damaged { coder: "native pixels", detail });
         }
-        let mask = ((1u32 << self.bits_stored) - 1) as u16;
-        let count = self.frame_samples();
+        let (mask, shift) = (((1u32 << self.bits_stored) - 1) as u16, self.shift);
+        let unused = 16 - u32::from(self.bits_stored);
         let values = match (self.signed, self.bits_stored) {
-            (true, _) => Values::I16(self.gather(frame, count, |word| self.extend(word >> self.shift))),
-            (false, ..=8) => Values::U8(self.gather(frame, count, |word| ((word >> self.shift) & mask) as u8)),
-            (false, _) => Values::U16(self.gather(frame, count, |word| (word >> self.shift) & mask)),
+            (true, _) => Values::I16(self.gather(frame, move |word| (((word >> shift) << unused) as i16) >> unused)),
+            (false, ..=8) => Values::U8(self.gather(frame, move |word| ((word >> shift) & mask) as u8)),
+            (false, _) => Values::U16(self.gather(frame, move |word| (word >> shift) & mask)),
         };
         Samples::new(self.columns.into(), self.rows.into(), self.components, self.bits_stored, values)
     }
@@ -187,32 +194,67 @@ impl Layout {
     /// # Errors
     /// [`Error::Damaged`] when the samples are not of this layout.
     pub fn bytes(&self, frame: &Samples) -> Result<Vec<u8>> {
+        self.check(frame)?;
+        let mask = self.mask();
+        let mut out = match frame.values() {
+            Values::U8(values) => self.scatter(values, u16::from),
+            Values::U16(values) => self.scatter(values, |value| value),
+            Values::I16(values) => self.scatter(values, move |value| value as u16 & mask),
+        };
+        if self.swaps() {
+            out.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.swap(0, 1));
+        }
+        Ok(out)
+    }
+
+    /// As [`Layout::bytes`], in pieces that stay in a core's cache until whoever takes them has read them.
+    ///
+    /// # Errors
+    /// As [`Layout::bytes`], and what `out` says.
+    pub fn write(&self, frame: &Samples, out: &mut impl Write) -> Result<()> {
+        if self.planar || self.swaps() {
+            return Ok(out.write_all(&self.bytes(frame)?)?);
+        }
+        self.check(frame)?;
+        let (mask, mut piece) = (self.mask(), Vec::new());
+        match frame.values() {
+            Values::U8(values) => self.pieces(values, u16::from, out, &mut piece),
+            Values::U16(values) => self.pieces(values, |value| value, out, &mut piece),
+            Values::I16(values) => self.pieces(values, move |value| value as u16 & mask, out, &mut piece),
+        }
+    }
+
+    /// Whether these are samples of one frame.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when they are not.
+    pub fn check(&self, frame: &Samples) -> Result<()> {
         let like = frame.width() == u32::from(self.columns)
             && frame.height() == u32::from(self.rows)
             && frame.components() == self.components
             && frame.bits() == self.bits_stored
             && frame.signed() == self.signed;
-        if !like {
-            let detail = format!(
-                "the codestream has {} x {} x {} samples of {} bits, the recipe {} x {} x {} of {}",
-                frame.width(),
-                frame.height(),
-                frame.components(),
-                frame.bits(),
-                self.columns,
-                self.rows,
-                self.components,
-                self.bits_stored
-            );
-            return Err(Error::Damaged { coder: "recipe", detail });
+        if like {
+            return Ok(());
         }
-        let mask = ((1u32 << self.bits_stored) - 1) as u16;
-        Ok(match frame.values() {
-            Values::U8(values) => self.scatter(values, u16::from),
-            Values::U16(values) => self.scatter(values, |value| value),
-            Values::I16(values) if self.fill == Fill::Sign => self.scatter(values, |value| self.signed_word(value)),
-            Values::I16(values) => self.scatter(values, |value| value as u16 & mask),
-        })
+        let detail = format!(
+            "the codestream has {} x {} x {} samples of {} bits, the recipe {} x {} x {} of {}",
+            frame.width(),
+            frame.height(),
+            frame.components(),
+            frame.bits(),
+            self.columns,
+            self.rows,
+            self.components,
+            self.bits_stored
+        );
+        Err(Error::Damaged { coder: "recipe", detail })
+    }
+
+    /// What of a signed value is written: its sign as far as the word reaches, or the stored bits alone.
+    fn mask(&self) -> u16 {
+        let bits = if self.fill == Fill::Sign { self.bytes_a_sample * 8 } else { self.bits_stored };
+        ((1u32 << bits) - 1) as u16
     }
 
     /// The sign of a stored value repeated to 16 bits.
@@ -231,26 +273,33 @@ impl Layout {
         self.order == Order::Swapped && !self.single_bits
     }
 
-    fn for_each(&self, bytes: &[u8], mut each: impl FnMut(u16)) {
+    /// All words of `bytes`, made into something and gathered by OR.
+    fn fold(&self, bytes: &[u8], make: impl Fn(u16) -> u16) -> u16 {
+        let words = bytes.as_chunks::<2>().0.iter();
         match (self.bytes_a_sample, self.order) {
-            (1, _) => bytes.iter().for_each(|&byte| each(byte.into())),
-            (_, Order::Big) => bytes.as_chunks::<2>().0.iter().for_each(|&two| each(u16::from_be_bytes(two))),
-            (_, _) => bytes.as_chunks::<2>().0.iter().for_each(|&two| each(u16::from_le_bytes(two))),
+            (1, _) => bytes.iter().fold(0, |all, &byte| all | make(byte.into())),
+            (_, Order::Big) => words.fold(0, |all, &two| all | make(u16::from_be_bytes(two))),
+            (_, _) => words.fold(0, |all, &two| all | make(u16::from_le_bytes(two))),
         }
     }
 
     /// All samples in interleaved order.
-    fn gather<T: Copy + Default>(&self, bytes: &[u8], count: usize, value: impl Fn(u16) -> T) -> Vec<T> {
-        let mut stored = Vec::with_capacity(count);
-        self.for_each(bytes, |word| stored.push(value(word)));
+    fn gather<T: Copy + Default>(&self, bytes: &[u8], value: impl Fn(u16) -> T) -> Vec<T> {
+        let words = bytes.as_chunks::<2>().0.iter();
+        // Iterators of known length into a Vec: a loop that the compiler makes of whole registers.
+        let mut stored: Vec<T> = match (self.bytes_a_sample, self.order) {
+            (1, _) => bytes.iter().map(|&byte| value(byte.into())).collect(),
+            (_, Order::Big) => words.map(|&two| value(u16::from_be_bytes(two))).collect(),
+            (_, _) => words.map(|&two| value(u16::from_le_bytes(two))).collect(),
+        };
         if self.swaps() {
             stored.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.swap(0, 1));
         }
         if !self.planar {
             return stored;
         }
-        let (components, plane) = (usize::from(self.components), count / usize::from(self.components));
-        let mut interleaved = vec![T::default(); count];
+        let (components, plane) = (usize::from(self.components), stored.len() / usize::from(self.components));
+        let mut interleaved = vec![T::default(); stored.len()];
         for (component, values) in stored.chunks_exact(plane).enumerate() {
             for (pixel, &value) in interleaved.chunks_exact_mut(components).zip(values) {
                 pixel[component] = value;
@@ -260,26 +309,48 @@ impl Layout {
     }
 
     /// All samples in stored order, as bytes.
-    fn scatter<T: Copy>(&self, values: &[T], word: impl Fn(T) -> u16) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.frame_bytes());
-        let mut put = |value: T| match (self.bytes_a_sample, self.order) {
-            (1, _) => out.push(word(value) as u8),
-            (_, Order::Big) => out.extend_from_slice(&word(value).to_be_bytes()),
-            (_, _) => out.extend_from_slice(&word(value).to_le_bytes()),
-        };
-        if self.planar {
-            let components = usize::from(self.components);
-            for component in 0..components {
-                values.iter().skip(component).step_by(components).for_each(|&value| put(value));
-            }
-        } else {
-            values.iter().for_each(|&value| put(value));
+    fn scatter<T: Copy>(&self, values: &[T], word: impl Fn(T) -> u16 + Copy) -> Vec<u8> {
+        let mut out = vec![0; self.frame_bytes()];
+        if !self.planar {
+            self.put(values.iter(), word, &mut out);
+            return out;
         }
-        if self.swaps() {
-            out.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.swap(0, 1));
+        let components = usize::from(self.components);
+        for (component, plane) in out.chunks_exact_mut(self.frame_bytes() / components).enumerate() {
+            self.put(values.iter().skip(component).step_by(components), word, plane);
         }
         out
     }
+
+    /// Samples as they are written, one after the other.
+    fn put<'a, T: Copy + 'a>(&self, values: impl Iterator<Item = &'a T>, word: impl Fn(T) -> u16, out: &mut [u8]) {
+        let big = self.order == Order::Big;
+        match (self.bytes_a_sample, big) {
+            (1, _) => out.iter_mut().zip(values).for_each(|(byte, &value)| *byte = word(value) as u8),
+            (_, true) => words(out).zip(values).for_each(|(two, &value)| *two = word(value).to_be_bytes()),
+            (_, false) => words(out).zip(values).for_each(|(two, &value)| *two = word(value).to_le_bytes()),
+        }
+    }
+
+    /// Samples in interleaved order, piece by piece.
+    fn pieces<T: Copy>(
+        &self,
+        values: &[T],
+        word: impl Fn(T) -> u16 + Copy,
+        out: &mut impl Write,
+        piece: &mut Vec<u8>,
+    ) -> Result<()> {
+        for values in values.chunks(PIECE_SAMPLES) {
+            piece.resize(values.len() * usize::from(self.bytes_a_sample), 0);
+            self.put(values.iter(), word, piece);
+            out.write_all(piece)?;
+        }
+        Ok(())
+    }
+}
+
+fn words(bytes: &mut [u8]) -> impl Iterator<Item = &mut [u8; 2]> {
+    bytes.as_chunks_mut::<2>().0.iter_mut()
 }
 
 #[cfg(test)]
@@ -330,7 +401,29 @@ mod tests {
             }).collect();
             prop_assert!(layout.fill_of(&frame) != Fill::Beside);
             let samples = layout.samples(&frame).unwrap();
-            prop_assert_eq!(layout.bytes(&samples).unwrap(), frame);
+            prop_assert_eq!(&layout.bytes(&samples).unwrap(), &frame);
+            let mut written = Vec::new();
+            layout.write(&samples, &mut written).unwrap();
+            prop_assert_eq!(written, frame);
+        }
+    }
+
+    /// Proves that a frame of several pieces, the last of them a part, is written as it is in one; and no other frame.
+    #[test]
+    fn a_frame_in_pieces_is_the_frame() {
+        for (bytes_a_sample, bits, signed) in [(1, 8, false), (2, 12, false), (2, 16, false), (2, 12, true)] {
+            for (order, fill) in [(Order::Little, Fill::Zero), (Order::Big, Fill::Zero), (Order::Little, Fill::Sign)] {
+                let mut layout = layout((bytes_a_sample, bits), 1, signed, order);
+                (layout.rows, layout.columns, layout.fill) = (300, 301, fill);
+                let bytes: Vec<u8> =
+                    (0..layout.frame_bytes() as u32).map(|at| (at.wrapping_mul(at) >> 5) as u8).collect();
+                let samples = layout.samples(&bytes).unwrap();
+                let (mut written, expected) = (Vec::new(), layout.bytes(&samples).unwrap());
+                layout.write(&samples, &mut written).unwrap();
+                assert!(written == expected && samples == layout.samples(&written).unwrap(), "{layout:?}");
+                layout.rows += 1;
+                assert!(matches!(layout.write(&samples, &mut written), Err(Error::Damaged { .. })));
+            }
         }
     }
 

@@ -32,7 +32,7 @@ use crate::bits;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::layout::{Fill, Layout, Order};
-use crate::samples;
+use crate::samples::{self, Samples};
 use crate::source::Source;
 pub use crate::source::WhyNot;
 
@@ -115,14 +115,17 @@ pub fn rebuild_to(dcm: &[u8], recipe: &[u8], out: &mut impl Write) -> Result<()>
     let at_once = rayon::current_num_threads().max(SAMPLES_AT_ONCE / recipe.layout.frame_samples());
     let mut packer = bits::Packer::new(recipe.layout.order == Order::Swapped);
     for spans in recipe.spans.chunks(at_once.max(1)) {
-        let frames: Result<Vec<Vec<u8>>> = spans.par_iter().map(|&span| recipe.frame(dcm, span)).collect();
-        for mut frame in frames? {
+        let frames: Result<Vec<Samples>> = spans.par_iter().map(|&span| recipe.frame(dcm, span)).collect();
+        for frame in frames? {
             match (recipe.layout.single_bits, recipe.layout.fill) {
-                (true, _) => frame = packer.push(&frame),
-                (false, Fill::Beside) => add_above(&mut frame, &mut contents)?,
-                (false, _) => {}
+                (true, _) => out.write_all(&packer.push(&recipe.layout.bytes(&frame)?))?,
+                (false, Fill::Beside) => {
+                    let mut frame = recipe.layout.bytes(&frame)?;
+                    add_above(&mut frame, &mut contents)?;
+                    out.write_all(&frame)?;
+                }
+                (false, _) => recipe.layout.write(&frame, out)?,
             }
-            out.write_all(&frame)?;
         }
     }
     copy(&mut contents, recipe.after, out)?;
@@ -204,12 +207,15 @@ impl<'a> Recipe<'a> {
         Ok(Recipe { layout, before: u64_at(header, 20), after: u64_at(header, 28), spans, compressed: rest })
     }
 
-    /// The native bytes of one frame.
-    fn frame(&self, dcm: &[u8], (offset, length): (u64, u64)) -> Result<Vec<u8>> {
+    /// One frame.
+    fn frame(&self, dcm: &[u8], (offset, length): (u64, u64)) -> Result<Samples> {
         let Some(codestream) = slice(dcm, offset, length) else {
             return damaged(format!("a codestream at byte {offset} reaches beyond N.dcm"));
         };
-        self.layout.bytes(&codec::decode(codestream)?)
+        let frame = codec::decode(codestream)?;
+        // Here, not where it is written: many frames are kept until then, and none of them may be larger than it said.
+        self.layout.check(&frame)?;
+        Ok(frame)
     }
 }
 

@@ -66,7 +66,7 @@ impl Witness {
     }
 
     /// Looks at the frames of a file that are to be looked at, and answers how many. A decoder that refuses a frame
-    /// disagrees too.
+    /// disagrees too, and kinds that it was asked about count as never seen then.
     ///
     /// # Errors
     /// [`Disagreement`] of the first frame that is not what was encoded.
@@ -84,12 +84,10 @@ impl Witness {
             same.map_err(|detail| Disagreement { frame: index as u32 + 1, kind: kind.to_string(), detail })
         });
         if looked.is_err() {
-            // What was not agreed upon counts as not seen.
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            chosen.iter().for_each(|(_, kind)| drop(seen.remove(kind)));
+            seen.retain(|kind| !chosen.iter().any(|(_, doubted)| doubted == kind));
         }
-        looked?;
-        Ok(chosen.len() as u32)
+        looked.map(|()| chosen.len() as u32)
     }
 
     /// The frames to look at: the first of each kind not seen, and one in a hundred. Whoever is told to look at a kind first
