@@ -120,6 +120,10 @@ pub struct Serve {
     /// A pack that another replaced is kept for so many seconds, for whoever is still reading it.
     #[arg(long, default_value_t = 86_400)]
     pub replaced_keep_s: u64,
+    /// Where readers reach this server, as `https://archive.example`, for the addresses it gives out; without, what a request
+    /// says in its Host header. With `https:` the session cookie is sent over HTTPS only.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
     /// An origin whose pages may call DICOMweb, credentials and all, as `https://viewer.example`. May be given several times;
     /// without it only the viewer at / may.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]

@@ -75,11 +75,12 @@ impl Server {
         let layout = house.reader.layout().clone();
         let tokens = Tokens::open(layout.event_log("tokens"))?;
         let audit = Arc::new(EventLog::open(&layout.event_log("audit"))?);
+        let public_url = viewer.public_url.clone();
         let viewer = ViewerState::new(house.reader.clone(), audit, tokens, Arc::new(SystemClock), viewer);
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(http).await.map_err(|e| format!("{http}: {e}"))?;
         let http = listener.local_addr()?;
-        let router = viewer_api::cors(router(&house, &viewer), &cors_origins);
+        let router = viewer_api::cors(router(&house, &viewer, public_url), &cors_origins);
         let serving = HttpListener::new(router, HttpLimits::default()).serve(listener, stopped.clone());
         let mut tasks = vec![tokio::spawn(serving)];
         match house.change_feed() {
@@ -108,13 +109,13 @@ impl Server {
     }
 }
 
-fn router(house: &House, viewer: &ViewerState) -> axum::Router {
+fn router(house: &House, viewer: &ViewerState, public_url: Option<String>) -> axum::Router {
     let stow = Stow {
         door: house.doorway(),
         batches: Arc::new(house.intake.clone()),
         limits: StowLimits::default(),
         base: DICOM_WEB.into(),
-        public_url: None,
+        public_url,
         uploads: Uploads::default(),
     };
     let admitted = |principal: &Principal, extensions: &mut axum::http::Extensions| {

@@ -22,7 +22,8 @@ pub async fn run(cli: &Cli, args: &Serve) -> Result<ExitCode> {
     let pack_after_s = (!args.no_pack).then_some(args.pack_after_s);
     let packing = Packing { pack_after_s, replaced_keep_s: args.replaced_keep_s };
     let forwarding = args.forward.as_deref().map(|rules| Forwarding::open(&house.reader, rules)).transpose()?;
-    let viewer = Options { cache_bytes: args.cache_mib.saturating_mul(1 << 20), ..Options::default() };
+    let public_url = args.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+    let viewer = Options { public_url, cache_bytes: args.cache_mib.saturating_mul(1 << 20), ..Options::default() };
     let serving = Serving { http: args.listen, dimse, packing, cors_origins: args.cors_origins.clone(), viewer };
     let server = Server::start(Arc::clone(&house), serving).await?;
     say!("Viewer    http://{}/", server.http);

@@ -34,7 +34,9 @@ pub use error::{Error, Result};
 pub use frames::{Frame, decode_frame};
 pub use recipe::WhyNot;
 pub use region::{Region, decode_region, is_high_throughput, is_shown_by_browsers, reductions};
-pub use render::{Crop, Palette, Picture, Rendering, VoiLutFunction, Window, found_window, render};
+pub use render::{
+    Crop, ENLARGED_PIXELS_MAX, Palette, Picture, Rendering, VoiLutFunction, Window, found_window, render,
+};
 pub use samples::{SAMPLES_MAX, Samples, Values};
 pub use source::{Source, encode_frames, encode_frames_with, packable};
 pub use witness::{Disagreement, Witness};

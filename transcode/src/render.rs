@@ -82,7 +82,12 @@ pub struct Rendering {
     pub width_max: u32,
     /// Rows the picture may have; 0 as many as it has.
     pub height_max: u32,
+    /// A smaller picture is enlarged until it has as many columns or rows as it may, within [`ENLARGED_PIXELS_MAX`].
+    pub enlarged: bool,
 }
+
+/// Pixels that a picture is enlarged to at the most.
+pub const ENLARGED_PIXELS_MAX: u32 = 1 << 26;
 
 impl Default for Rendering {
     /// MONOCHROME2 as it is, its window found, in full size.
@@ -97,6 +102,7 @@ impl Default for Rendering {
             region: None,
             width_max: 0,
             height_max: 0,
+            enlarged: false,
         }
     }
 }
@@ -136,7 +142,7 @@ pub fn render(samples: &Samples, rendering: &Rendering) -> Result<Picture> {
         Some(region) => cut(&picture, region)?,
         None => picture,
     };
-    Ok(fit(picture, rendering.width_max, rendering.height_max))
+    Ok(fit(picture, rendering))
 }
 
 /// The part of a picture that lies in the region.
@@ -330,14 +336,17 @@ fn red_green_blue(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// Makes a picture smaller until it fits, keeping its shape; each new pixel is the mean of those it covers. Never larger.
-fn fit(picture: Picture, width_max: u32, height_max: u32) -> Picture {
-    let room = |max: u32, edge: u32| if max == 0 { 1.0 } else { f64::from(max) / f64::from(edge) };
-    let scale = room(width_max, picture.width).min(room(height_max, picture.height));
-    if scale >= 1.0 {
+fn fit(picture: Picture, rendering: &Rendering) -> Picture {
+    let room = |max: u32, edge: u32| if max == 0 { f64::INFINITY } else { f64::from(max) / f64::from(edge) };
+    let scale = room(rendering.width_max, picture.width).min(room(rendering.height_max, picture.height));
+    let pixels = f64::from(picture.width) * f64::from(picture.height);
+    let largest = if rendering.enlarged { (f64::from(ENLARGED_PIXELS_MAX) / pixels).sqrt().max(1.0) } else { 1.0 };
+    let scale = if scale.is_finite() { scale.min(largest) } else { 1.0 };
+    if scale == 1.0 {
         return picture;
     }
-    let shrink = |edge: u32| ((f64::from(edge) * scale).round() as u32).max(1);
-    let (width, height) = (shrink(picture.width), shrink(picture.height));
+    let scaled = |edge: u32| ((f64::from(edge) * scale).round() as u32).max(1);
+    let (width, height) = (scaled(picture.width), scaled(picture.height));
     let mut bytes = Vec::with_capacity(width as usize * height as usize * usize::from(picture.components));
     for row in 0..height {
         for column in 0..width {
@@ -462,9 +471,10 @@ mod tests {
     #[test]
     fn a_smaller_picture_is_the_mean_of_what_it_covers() {
         let picture = Picture { width: 4, height: 2, components: 1, bytes: vec![0, 10, 20, 30, 0, 10, 20, 30] };
-        let small = fit(picture.clone(), 2, 0);
+        let into = |width_max, height_max| Rendering { width_max, height_max, ..Rendering::default() };
+        let small = fit(picture.clone(), &into(2, 0));
         assert_eq!((small.width, small.height, small.bytes), (2, 1, vec![5, 25]));
-        assert_eq!(fit(picture.clone(), 9, 9), picture);
+        assert_eq!(fit(picture.clone(), &into(9, 9)), picture);
     }
 
     proptest! {
@@ -481,5 +491,25 @@ mod tests {
             prop_assert!(picture.height <= least(height, height_max));
             prop_assert!(picture.png().unwrap().starts_with(b"\x89PNG") && picture.jpeg(85).unwrap().starts_with(&[0xFF, 0xD8]));
         }
+    }
+
+    /// Proves that a picture is enlarged only where that is asked for, its aspect kept, and within bounds.
+    #[test]
+    fn a_small_picture_fills_its_viewport() {
+        let samples = Samples::new(4, 2, 1, 8, Values::U8(vec![0, 255, 0, 255, 9, 9, 9, 9])).unwrap();
+        let check = |width_max, height_max, enlarged, expected: (u32, u32)| {
+            let rendering = Rendering { width_max, height_max, enlarged, ..Rendering::default() };
+            let picture = render(&samples, &rendering).unwrap();
+            assert_eq!((picture.width, picture.height), expected, "{width_max} x {height_max}");
+            picture
+        };
+        check(40, 40, false, (4, 2));
+        let large = check(40, 40, true, (40, 20));
+        assert!(large.bytes[..10].iter().all(|&byte| byte == large.bytes[0]), "a sample becomes ten");
+        check(0, 20, true, (40, 20));
+        check(0, 0, true, (4, 2));
+        check(2, 40, true, (2, 1));
+        let pixels = check(65_535, 65_535, true, (11_585, 5_793));
+        assert!(pixels.width * pixels.height <= ENLARGED_PIXELS_MAX + 65_536);
     }
 }

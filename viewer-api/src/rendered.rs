@@ -40,6 +40,8 @@ pub(crate) struct Asked {
     pub(crate) window: Option<Window>,
     /// Columns and rows it may have; 0 as many as it has.
     pub(crate) viewport: (u32, u32),
+    /// It is to fill the viewport (PS3.18 §8.3.5.1.3), also where it has fewer pixels.
+    pub(crate) enlarged: bool,
     pub(crate) region: Option<Cut>,
     pub(crate) quality: u8,
     pub(crate) kind: Kind,
@@ -171,7 +173,8 @@ pub(crate) async fn thumbnail(State(state): State<ViewerState>, address: Address
         None => held.record.description.instance.number_of_frames / 2 + 1,
     };
     let viewport = if asked.viewport == (0, 0) { (THUMBNAIL_EDGE, THUMBNAIL_EDGE) } else { asked.viewport };
-    picture(&state, &caller, held, number, Asked { window: None, viewport, quality: 80, ..asked }).await
+    picture(&state, &caller, held, number, Asked { window: None, viewport, enlarged: false, quality: 80, ..asked })
+        .await
 }
 
 /// The one frame an address names, if it names any.
@@ -342,6 +345,7 @@ async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Res
         region,
         width_max: asked.viewport.0,
         height_max: asked.viewport.1,
+        enlarged: asked.enlarged,
         ..Rendering::default()
     };
     let place = state.pool().place().await?;
@@ -437,7 +441,7 @@ fn asked(caller: &Caller, kind: Kind) -> Result<Asked> {
     if !["no", "yes", "srgb", "adobergb", "rommrgb"].contains(&profile.as_str()) {
         return Err(Error::invalid("the ICC profile cannot be read", "write iccprofile=no or iccprofile=srgb"));
     }
-    Ok(Asked { window, viewport, region, quality, kind })
+    Ok(Asked { window, viewport, enlarged: true, region, quality, kind })
 }
 
 /// `vw,vh[,[sx],[sy],[sw],[sh]]` (PS3.18 §8.3.5.1.3).

@@ -144,6 +144,7 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     // Files of it need the permission to download besides, which the handler asks for.
     (Service::WadoUri, "/wado", VIEW),
     (Service::Capabilities, "/dicom-web", VIEW),
+    (Service::Capabilities, "/dicom-web/", VIEW),
     (Service::Session, "/session", Needs::Nothing),
     (Service::SignIn, "/sign-in", Needs::Nothing),
     (Service::Description, "/openapi.json", Needs::Nothing),

@@ -119,7 +119,7 @@ impl Told {
         };
         let security = if secured { json!([{ "bearer": [] }, { "cookie": [] }]) } else { json!([]) };
         let mut operation = json!({
-            "operationId": self.name,
+            "operationId": if path.ends_with("/dicom-web/") { format!("{}WithSlash", self.name) } else { self.name.to_owned() },
             "tags": [self.tag],
             "summary": self.summary,
             "parameters": parameters,

@@ -97,7 +97,7 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
             .body(String::new())
             .unwrap()
     };
-    assert_eq!(house.send(studies()).await.status, StatusCode::OK);
+    assert_eq!(house.send(studies()).await.status, StatusCode::NO_CONTENT, "let in, and nothing is held");
     let id = house.state.tokens().list().unwrap().into_iter().find(|row| row.name == "r").unwrap().id;
     assert!(house.state.tokens().revoke(&id, house.state.now()).unwrap());
     assert_eq!(house.send(studies()).await.status, StatusCode::UNAUTHORIZED);

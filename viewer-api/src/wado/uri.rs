@@ -137,7 +137,7 @@ fn asked(caller: &Caller, kind: Kind) -> Result<Asked> {
             Error::invalid("the region cannot be read", next_step)
         })?),
     };
-    Ok(Asked { window, viewport: (edge("columns")?, edge("rows")?), region, quality, kind })
+    Ok(Asked { window, viewport: (edge("columns")?, edge("rows")?), enlarged: true, region, quality, kind })
 }
 
 /// `xmin,ymin,xmax,ymax` (§9.5.1.2.5).
