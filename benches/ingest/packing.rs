@@ -44,7 +44,7 @@ pub fn measure(dir: &Path, corpus: &Corpus, runs: usize) -> Result<Packed> {
 fn pack(dir: &Path, corpus: &Corpus) -> Result<(Measure, Counts)> {
     let (cpu_before, started) = (process::children_cpu_s()?, Instant::now());
     let mut command = tsunagu();
-    command.arg("--data").arg(archive_of(dir)).args(["--json", "pack"]);
+    command.arg("--data").arg(archive_of(dir)).args(["--json", "pack", "--no-renditions"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let rss_mb = watch(&mut child)?;
     let seconds = started.elapsed().as_secs_f64();
