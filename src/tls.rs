@@ -2,13 +2,14 @@
 //! all that rustls has and what the BCP 195 profile of PS3.15 §B.12 asks for.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use ingest::dimse::{authorities, certificates};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, server};
@@ -77,24 +78,6 @@ impl Tls {
 pub fn certificate_sha256(stream: &server::TlsStream<TcpStream>) -> Option<[u8; 32]> {
     let certificate = stream.get_ref().1.peer_certificates()?.first()?;
     Some(Sha256::digest(certificate).into())
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let wrong = |e| format!("{}: {e}", file.display());
-    let read = CertificateDer::pem_file_iter(file).map_err(wrong)?.collect::<std::result::Result<Vec<_>, _>>();
-    let read = read.map_err(wrong)?;
-    if read.is_empty() {
-        return Err(format!("{}: there is no certificate in it; give a PEM file", file.display()).into());
-    }
-    Ok(read)
-}
-
-fn authorities(file: &Path) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
-        roots.add(certificate).map_err(|e| format!("{}: {e}", file.display()))?;
-    }
-    Ok(roots)
 }
 
 fn of_the_system() -> RootCertStore {

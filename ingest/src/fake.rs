@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::door::{Batches, Doorway, Gate, InstanceUids, Received, Refusal, Taken};
 use crate::receive::{ReceiveLimits, Receiver};
+use crate::stow::{Stow, StowLimits, Uploads};
 
 /// One file as it was handed in.
 #[derive(Clone, Debug)]
@@ -49,6 +50,18 @@ impl FakeGate {
     pub fn doorway(self: &Arc<Self>, spool: &tempfile::TempDir) -> Doorway {
         let receiver = Receiver::new(ReceiveLimits::default(), spool.path());
         Doorway { gate: self.clone(), receiver, now: Arc::new(|| "2026-11-23T00:00:00Z".into()) }
+    }
+
+    /// A STOW door to this gate.
+    pub fn stow(self: &Arc<Self>, spool: &tempfile::TempDir) -> Stow {
+        Stow {
+            door: self.doorway(spool),
+            batches: self.clone(),
+            limits: StowLimits::default(),
+            base: String::new(),
+            public_url: None,
+            uploads: Uploads::default(),
+        }
     }
 
     /// Names of what was handed in, sorted.

@@ -1,6 +1,7 @@
 //! The receipt as a page people can read, print and file: Japanese and English, one file without assets.
 
 use archive::Receipt;
+use transcode::data_set::markup_escaped as escape;
 
 const STYLE: &str = "body{font:16px/1.6 sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#111}\
     table{border-collapse:collapse;width:100%}th,td{border:1px solid #888;padding:.3rem .6rem;text-align:left;\
@@ -107,21 +108,6 @@ fn programme(code: &str) -> &str {
 
 fn row(name: &str, class: &str, value: &str) -> String {
     format!("<tr><th>{name}</th><td{class}>{}</td></tr>", escape(value))
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

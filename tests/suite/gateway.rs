@@ -74,7 +74,7 @@ async fn store(port: u16, file: &File) -> bool {
     let context = scu.contexts()[0].id;
     let request =
         StoreRequest { sop_class_uid: class, sop_instance_uid: &file.sop_instance_uid, ..StoreRequest::default() };
-    let data = futures::stream::iter([Ok::<_, std::io::Error>(data_set(&file.bytes))]);
+    let data = futures::stream::iter([Ok::<_, String>(data_set(&file.bytes))]);
     let answered = scu.store(context, &request, data).await.is_ok_and(|response| response.status == 0);
     let _ = scu.release().await;
     answered

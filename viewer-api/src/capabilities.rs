@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use transcode::data_set::markup_escaped;
 
 use crate::access::{ROUTES, Service};
 use crate::error::Error;
@@ -92,18 +93,19 @@ fn described(base: &str) -> serde_json::Value {
 fn wadl(base: &str) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     out.push_str("<application xmlns=\"http://wadl.dev.java.net/2009/02\">\n");
-    let _ = writeln!(out, "  <resources base=\"{}\">", escaped(base));
+    let _ = writeln!(out, "  <resources base=\"{}\">", markup_escaped(base));
     for (path, name, types) in resources() {
-        let _ = writeln!(out, "    <resource path=\"{}\">", escaped(path.trim_start_matches('/')));
+        let _ = writeln!(out, "    <resource path=\"{}\">", markup_escaped(path.trim_start_matches('/')));
         let _ = writeln!(out, "      <method name=\"GET\" id=\"{name}\">\n        <request>");
         let default = types.first().copied().unwrap_or("*/*");
-        let _ = writeln!(out, "          <param name=\"Accept\" style=\"header\" default=\"{}\">", escaped(default));
+        let _ =
+            writeln!(out, "          <param name=\"Accept\" style=\"header\" default=\"{}\">", markup_escaped(default));
         for kind in types {
-            let _ = writeln!(out, "            <option value=\"{}\"/>", escaped(kind));
+            let _ = writeln!(out, "            <option value=\"{}\"/>", markup_escaped(kind));
         }
         out.push_str("          </param>\n        </request>\n        <response status=\"200\">\n");
         for kind in types {
-            let _ = writeln!(out, "          <representation mediaType=\"{}\"/>", escaped(kind));
+            let _ = writeln!(out, "          <representation mediaType=\"{}\"/>", markup_escaped(kind));
         }
         out.push_str("        </response>\n        <response status=\"400 401 403 404 406 503\"/>\n      </method>\n");
         if methods(&format!("{BASE}{path}")).contains("POST") {
@@ -117,8 +119,4 @@ fn wadl(base: &str) -> String {
     }
     out.push_str("  </resources>\n</application>\n");
     out
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

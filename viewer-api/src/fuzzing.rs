@@ -3,7 +3,6 @@
 use crate::find::{Level, plan::Plan, project};
 use crate::qido::parameters;
 use crate::wado::accept_of;
-use crate::xml;
 
 /// A query of any level: read or refused, without a panic; a refusal repeats no value.
 pub fn query(data: &[u8]) {
@@ -22,7 +21,7 @@ pub fn query(data: &[u8]) {
         for path in &plan.wanted {
             project::copy(&data_set, path, Some(&plan.rest), &mut answer);
         }
-        let _ = xml::native_model(&answer);
+        let _ = transcode::data_set::native_model(&answer);
     }
 }
 

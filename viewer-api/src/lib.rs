@@ -33,7 +33,6 @@ mod router;
 mod shown;
 mod state;
 mod wado;
-mod xml;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,

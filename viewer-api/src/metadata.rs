@@ -9,12 +9,13 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use transcode::data_set::{DICOM_XML, native_model};
+
 use crate::audit::{Access, Counts, Rendition};
 use crate::error::{Error, Result};
 use crate::multipart::{self, Part, log_failure};
 use crate::state::ViewerState;
 use crate::wado::{Address, Caller, MediaRange, instances_at, not_modified, single, tagged};
-use crate::xml::{self, DICOM_XML};
 
 /// DICOM JSON (PS3.18 Annex F).
 pub(crate) const DICOM_JSON: &str = "application/dicom+json";
@@ -96,7 +97,7 @@ fn xml(state: &ViewerState, caller: &Caller, found: Vec<Held>, access: Access, t
 
 async fn xml_of(state: &ViewerState, base: &str, held: &Held, access: &Access) -> Result<String> {
     let document = state.reader().dicom_json(std::slice::from_ref(held)).await?.pop().unwrap_or_default();
-    let model = xml::native_model(&with_absolute_uris(&document, &place(base, held))?);
+    let model = native_model(&with_absolute_uris(&document, &place(base, held))?);
     access.serve(Counts { instances: 1, frames: 0, bytes: model.len() as u64 }).await?;
     Ok(model)
 }

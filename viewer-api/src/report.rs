@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
+use transcode::data_set::markup_escaped;
 
 type Elements = Map<String, Value>;
 
@@ -152,20 +153,10 @@ fn text(object: &Elements, tag: &str) -> Option<String> {
     }
 }
 
+/// Text as HTML: its lines stay lines, other control characters go.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("<br>\n"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
+    let plain = text.replace(|c: char| c.is_control() && c != '\n', " ");
+    markup_escaped(&plain).replace('\n', "<br>\n")
 }
 
 #[cfg(test)]

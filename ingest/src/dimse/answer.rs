@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
+use transcode::data_set::dictionary::{hex_of, tag_of_hex};
 use transcode::data_set::{DataSet, Element, Tag, VR};
 
 use super::elements::Elements;
@@ -47,7 +48,7 @@ impl<'a> Answers<'a> {
         let mut writing = Writing { set, foreign: false };
         let mut fields = Fields::new(self.transfer_syntax);
         for element in self.identifier.data_set.elements.iter().filter(|element| !steers(element.tag)) {
-            writing.element(&mut fields, element, answer.get(&name(element.tag)))?;
+            writing.element(&mut fields, element, answer.get(&hex_of(element.tag)))?;
         }
         fields.text(tags::QUERY_RETRIEVE_LEVEL, VR::CS, self.level.word());
         fields.text(tags::RETRIEVE_AE_TITLE, VR::AE, self.ae_title);
@@ -115,7 +116,7 @@ impl Writing<'_> {
             match asked.filter(|asked| !asked.elements.is_empty()) {
                 Some(asked) => {
                     for element in &asked.elements {
-                        self.element(&mut item, element, object.get(&name(element.tag)))?;
+                        self.element(&mut item, element, object.get(&hex_of(element.tag)))?;
                     }
                 }
                 None => self.whole(&mut item, object)?,
@@ -127,7 +128,7 @@ impl Writing<'_> {
 
     /// All attributes of an item. Depth is bounded by what read the JSON.
     fn whole(&mut self, fields: &mut Fields, object: &Map<String, Value>) -> Option<()> {
-        for (tag, found) in object.iter().filter_map(|(name, found)| Some((tag_of(name)?, found))) {
+        for (tag, found) in object.iter().filter_map(|(name, found)| Some((tag_of_hex(name)?, found))) {
             let field = match vr_of(found)? {
                 VR::SQ => Field::Items(self.items(fields, None, Some(found))?),
                 vr => Field::Value(vr, self.value(vr, found)?),
@@ -161,15 +162,6 @@ impl Writing<'_> {
     }
 }
 
-fn name(tag: Tag) -> String {
-    format!("{:04X}{:04X}", tag.0, tag.1)
-}
-
-fn tag_of(name: &str) -> Option<Tag> {
-    let number = u32::from_str_radix(name, 16).ok().filter(|_| name.len() == 8)?;
-    Some(Tag((number >> 16) as u16, number as u16))
-}
-
 fn vr_of(found: &Value) -> Option<VR> {
     found.get("vr").and_then(Value::as_str)?.parse().ok()
 }
@@ -194,7 +186,7 @@ fn binary(vr: VR, value: &Value) -> Vec<u8> {
     let float = value.as_f64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0.0);
     match vr {
         VR::AT => {
-            let tag = value.as_str().and_then(tag_of).unwrap_or(Tag(0, 0));
+            let tag = value.as_str().and_then(tag_of_hex).unwrap_or(Tag(0, 0));
             [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat()
         }
         VR::FD => float.to_le_bytes().to_vec(),
@@ -258,7 +250,7 @@ mod tests {
     fn only_what_was_asked_for_is_answered() {
         for syntax in [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN] {
             let found = answered(syntax, "", json!({ "Alphabetic": "Yamada^Tarou" }));
-            let all: Vec<String> = found.data_set.elements.iter().map(|element| name(element.tag)).collect();
+            let all: Vec<String> = found.data_set.elements.iter().map(|element| hex_of(element.tag)).collect();
             let expected = ["00080020", "00080052", "00080054", "00080061", "00100010", "00201208", "00400275"];
             assert_eq!(all, expected);
             assert_eq!(found.text(tags::STUDY_DATE).as_deref(), Some(""));

@@ -46,7 +46,7 @@ use pdu::Connection;
 pub use pdu::Stream;
 pub use peers::{Peer, Peers, Roles};
 pub use read_side::{Found, Instance, Outgoing, ReadSide, Unanswered};
-pub use transport::{Accepted, PlainTransport, Transport};
+pub use transport::{Accepted, PlainTransport, Transport, authorities, certificates};
 
 /// Our AE title where none was chosen.
 const AE_TITLE: &str = "TSUNAGU";

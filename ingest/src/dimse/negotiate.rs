@@ -8,6 +8,8 @@ use dicom_ul::pdu::{
     RequestorRoles, UserVariableItem,
 };
 
+pub use transcode::data_set::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
+
 use super::meta::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use super::service::Service;
 
@@ -15,10 +17,6 @@ use super::service::Service;
 const EXTENDED_BYTES_MAX: usize = 5;
 /// DICOM's application context.
 pub const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
-/// Implicit VR Little Endian.
-pub const IMPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2";
-/// Explicit VR Little Endian.
-pub const EXPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
 /// What queries, and everything else that is no image, are exchanged in, the best first.
 pub const PLAIN: &[&str] = &[EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN];
 /// What instances are sent in by C-GET, the best first: as held, then lossless and plain.

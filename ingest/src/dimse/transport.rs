@@ -1,11 +1,14 @@
 //! How connections are made secure. Which certificates are shown and trusted is settled outside this crate.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::pdu::Stream;
 
@@ -33,6 +36,31 @@ pub trait Transport: Send + Sync {
 /// TCP, without TLS.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainTransport;
+
+/// The certificates of a PEM file.
+///
+/// # Errors
+/// A sentence that names the file, also where there is none in it.
+pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let wrong = |error| format!("{}: {error}", file.display());
+    let read = CertificateDer::pem_file_iter(file).map_err(wrong)?.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    match read.is_empty() {
+        true => Err(format!("{}: no certificate is in it; give a PEM file", file.display())),
+        false => Ok(read),
+    }
+}
+
+/// The authorities whose certificates are in a PEM file.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        roots.add(certificate).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(roots)
+}
 
 #[async_trait]
 impl Transport for PlainTransport {

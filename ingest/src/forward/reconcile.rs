@@ -12,7 +12,9 @@ use std::time::SystemTime;
 
 use archive::{Body, ReadSeek};
 use transcode::data_set::rewrite::{Changes, Header, explicit_vr_le};
-use transcode::data_set::{self, DataSet, Element, Encoding, Item, Limits, Part10, Tag, VR, Value};
+use transcode::data_set::{
+    self, DataSet, EXPLICIT_VR_LITTLE_ENDIAN, Element, Encoding, Item, Limits, Part10, Tag, VR, Value,
+};
 
 const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
 const ISSUER_OF_PATIENT_ID: Tag = Tag(0x0010, 0x0021);
@@ -26,7 +28,6 @@ const SOURCE_OF_PREVIOUS_VALUES: Tag = Tag(0x0400, 0x0564);
 const REASON_FOR_THE_ATTRIBUTE_MODIFICATION: Tag = Tag(0x0400, 0x0565);
 const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
 const EXTENDED_OFFSET_TABLES: [Tag; 2] = [Tag(0x7FE0, 0x0001), Tag(0x7FE0, 0x0002)];
-const EXPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
 /// An LO holds 64 characters (PS3.5 Table 6.2-1).
 const LO_CHARS_MAX: usize = 64;
 /// A changed file of more goes to the spool folder.

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::{ClientConfig, crypto};
 
 use super::source::Facts;
+use crate::dimse::authorities;
 use crate::error::{Error, Result};
 use crate::scu::{Peer, ScuLimits};
 
@@ -276,17 +275,10 @@ impl Destination {
 
 /// TLS 1.2 or 1.3 with the peer's certificate checked by the authorities in a PEM file (PS3.15 B.9).
 fn tls(ca_file: &Path) -> std::result::Result<Arc<ClientConfig>, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", ca_file.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca_file).map_err(|error| wrong(&error))? {
-        roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(wrong(&"no certificate is in it"));
-    }
+    let roots = authorities(ca_file)?;
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = versions.map_err(|error| wrong(&error))?.with_root_certificates(roots).with_no_client_auth();
+    let config = versions.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
     Ok(Arc::new(config))
 }
 

@@ -20,7 +20,7 @@ use crate::changes::Change;
 use crate::dimse::{Dimse, DimseLimits, Listening, Peer as Caller, Peers};
 use crate::door::Principal;
 use crate::fake::FakeGate;
-use crate::{Stow, StowLimits, Uploads, router};
+use crate::router;
 
 /// A feed and studies in memory.
 #[derive(Default)]
@@ -362,14 +362,7 @@ async fn killed_between_send_and_log_it_resumes_without_doubles() {
 #[tokio::test]
 async fn studies_are_forwarded_by_stow() {
     let (house, gate, spool) = (House::new(), Arc::new(FakeGate::default()), tempfile::tempdir().unwrap());
-    let stow = Stow {
-        door: gate.doorway(&spool),
-        batches: gate.clone(),
-        limits: StowLimits::default(),
-        base: String::new(),
-        public_url: None,
-        uploads: Uploads::default(),
-    };
+    let stow = gate.stow(&spool);
     let principal = Principal { centre: "north".into(), name: "test".into() };
     let app = Router::new().merge(router(stow)).layer(Extension(principal));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

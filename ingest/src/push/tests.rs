@@ -10,7 +10,7 @@ use super::*;
 use crate::door::Principal;
 use crate::fake::FakeGate;
 use crate::progress::Silent;
-use crate::stow::{Stow, StowLimits, router};
+use crate::stow::router;
 
 struct Server {
     gate: Arc<FakeGate>,
@@ -21,14 +21,7 @@ struct Server {
 /// A server; its first `broken` store requests are answered 502, as by a proxy in between.
 async fn server(broken: usize) -> Server {
     let (gate, folder) = (Arc::new(FakeGate::default()), tempfile::tempdir().unwrap());
-    let stow = Stow {
-        door: gate.doorway(&folder),
-        batches: gate.clone(),
-        limits: StowLimits::default(),
-        base: String::new(),
-        public_url: None,
-        uploads: crate::Uploads::default(),
-    };
+    let stow = gate.stow(&folder);
     let left = Arc::new(AtomicUsize::new(broken));
     let breaking = axum::middleware::from_fn(move |request: axum::extract::Request, next: axum::middleware::Next| {
         let left = left.clone();

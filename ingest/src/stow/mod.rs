@@ -11,7 +11,6 @@ mod multipart;
 mod response;
 mod session;
 mod uploads;
-mod xml;
 
 use std::sync::Arc;
 
@@ -24,6 +23,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
+use transcode::data_set::native_model;
 
 use crate::door::{Batches, Doorway, Principal, Refusal, is_batch_id};
 use crate::error::Error;
@@ -230,7 +230,7 @@ fn answer(stow: &Stow, headers: &HeaderMap, form: Form, outcomes: &[Outcome]) ->
     let module = || response::store_instances_response(outcomes, &retrieve_base(stow, headers));
     let body = match form {
         Form::Json => Value::Object(module()).to_string(),
-        Form::Xml => xml::native_dicom_model(&module()),
+        Form::Xml => native_model(&module()),
         Form::Parts => json!(response::parts(outcomes)).to_string(),
     };
     let mut answered = (status, [(header::CONTENT_TYPE, form.media_type())], body).into_response();

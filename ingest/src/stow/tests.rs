@@ -24,14 +24,7 @@ pub(super) struct Server {
 
 pub(super) async fn server(change: impl FnOnce(&mut Stow)) -> Server {
     let (gate, spool) = (Arc::new(FakeGate::default()), tempfile::tempdir().unwrap());
-    let mut stow = Stow {
-        door: gate.doorway(&spool),
-        batches: gate.clone(),
-        limits: StowLimits::default(),
-        base: "/dicom-web".into(),
-        public_url: None,
-        uploads: Uploads::default(),
-    };
+    let mut stow = Stow { base: "/dicom-web".into(), ..gate.stow(&spool) };
     change(&mut stow);
     let principal = Principal { centre: "north".into(), name: "test".into() };
     let app = Router::new().nest("/dicom-web", router(stow)).layer(Extension(principal));
@@ -151,14 +144,7 @@ async fn wrong_requests_are_refused() {
 #[tokio::test]
 async fn without_a_credential_nothing_is_taken_in() {
     let (gate, spool) = (Arc::new(FakeGate::default()), tempfile::tempdir().unwrap());
-    let stow = Stow {
-        door: gate.doorway(&spool),
-        batches: gate.clone(),
-        limits: StowLimits::default(),
-        base: String::new(),
-        public_url: None,
-        uploads: Uploads::default(),
-    };
+    let stow = gate.stow(&spool);
     let request =
         Request::post("/studies").header("content-type", "application/dicom").body(Body::from("one")).unwrap();
     assert_eq!(store(Arc::new(stow), None, request).await.status(), 401);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use dicom_core::{Tag, VR};
 
+use super::dictionary::tag_of_hex;
 use super::encoding::{dictionary_vr, word_bytes};
 
 /// The elements of a Data Set or of an item, in the order of the file.
@@ -75,10 +76,10 @@ impl DataSet {
     /// `54000100/0/54001010`, with or without `bulkdata/` before it.
     pub fn at_path(&self, path: &str) -> Option<&Element> {
         let mut steps = path.strip_prefix("bulkdata/").unwrap_or(path).split('/');
-        let mut element = self.get(tag_of(steps.next()?)?)?;
+        let mut element = self.get(tag_of_hex(steps.next()?)?)?;
         while let Some(item) = steps.next() {
             let inside = element.items().get(item.parse::<usize>().ok()?)?;
-            element = inside.data_set.get(tag_of(steps.next()?)?)?;
+            element = inside.data_set.get(tag_of_hex(steps.next()?)?)?;
         }
         Some(element)
     }
@@ -209,10 +210,4 @@ fn array<const N: usize>(chunk: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     out.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
     out
-}
-
-fn tag_of(step: &str) -> Option<Tag> {
-    let hex = |part: Option<&str>| u16::from_str_radix(part?, 16).ok();
-    let plain = step.len() == 8 && step.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| Some(Tag(hex(step.get(..4))?, hex(step.get(4..))?)))?
 }

@@ -4,6 +4,13 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
 
+/// Implicit VR Little Endian (PS3.5 §A.1).
+pub const IMPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2";
+/// Explicit VR Little Endian (PS3.5 §A.2).
+pub const EXPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1";
+/// Deflated Explicit VR Little Endian (PS3.5 §A.5).
+pub const DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN: &str = "1.2.840.10008.1.2.1.99";
+
 /// How the elements of a Data Set are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -20,7 +27,7 @@ impl Encoding {
     pub fn of(transfer_syntax_uid: &str) -> Encoding {
         match transfer_syntax_uid {
             // The second is Papyrus 3, which is implicit too.
-            "1.2.840.10008.1.2" | "1.2.840.10008.1.20" => Encoding::ImplicitLittle,
+            IMPLICIT_VR_LITTLE_ENDIAN | "1.2.840.10008.1.20" => Encoding::ImplicitLittle,
             "1.2.840.10008.1.2.2" => Encoding::ExplicitBig,
             _ => Encoding::ExplicitLittle,
         }
@@ -29,8 +36,8 @@ impl Encoding {
     /// The uncompressed transfer syntax of this encoding.
     pub fn transfer_syntax_uid(self) -> &'static str {
         match self {
-            Encoding::ImplicitLittle => "1.2.840.10008.1.2",
-            Encoding::ExplicitLittle => "1.2.840.10008.1.2.1",
+            Encoding::ImplicitLittle => IMPLICIT_VR_LITTLE_ENDIAN,
+            Encoding::ExplicitLittle => EXPLICIT_VR_LITTLE_ENDIAN,
             Encoding::ExplicitBig => "1.2.840.10008.1.2.2",
         }
     }
@@ -94,7 +101,7 @@ pub(super) fn has_long_length(vr: VR) -> bool {
 }
 
 /// Whether values of this VR are text, which is always kept.
-pub(super) fn is_text(vr: VR) -> bool {
+pub fn is_text(vr: VR) -> bool {
     use VR::*;
     matches!(vr, AE | AS | CS | DA | DS | DT | IS | LO | LT | PN | SH | ST | TM | UC | UI | UR | UT)
 }

@@ -9,6 +9,7 @@
 //!
 //! Source: PS3.5 §7 (data elements), Annex A (transfer syntaxes); PS3.10 §7 (the file).
 
+pub mod dictionary;
 mod edit;
 mod element;
 mod encoding;
@@ -16,6 +17,7 @@ mod error;
 mod frame_spans;
 mod input;
 mod looks;
+mod native_model;
 mod part10;
 mod pixel_description;
 pub mod rewrite;
@@ -24,10 +26,13 @@ pub(crate) mod writer;
 
 pub use dicom_core::{Tag, VR};
 pub use element::{DataSet, Element, Fragment, Item, Value, swap};
-pub use encoding::Encoding;
+pub use encoding::{
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, Encoding, IMPLICIT_VR_LITTLE_ENDIAN, is_text,
+};
 pub use error::Error;
 pub(crate) use frame_spans::frame_bits;
 pub use frame_spans::{FrameSpan, frame_spans};
+pub use native_model::{DICOM_XML, markup_escaped, native_model};
 pub use part10::{Part10, Preamble, inflate, scan};
 pub use pixel_description::pixel_description;
 

@@ -151,7 +151,8 @@ fn begins_as_data_set(head: &[u8], length: u64) -> bool {
 
 /// Deflated Explicit VR Little Endian (PS3.5 §A.5) and the two JPIP referenced deflated ones (§A.7, §A.12).
 fn is_deflated(transfer_syntax_uid: &str) -> bool {
-    ["1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"].contains(&transfer_syntax_uid)
+    [super::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"]
+        .contains(&transfer_syntax_uid)
 }
 
 /// Raw deflate as PS3.5 §A.5 wants it, or zlib as some senders write it.

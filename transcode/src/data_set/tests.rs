@@ -513,7 +513,7 @@ fn agreement(scanned: &Part10, bytes: &[u8]) -> Result<Option<usize>, String> {
         let (Ok(their), Some(our)) = (theirs.to_bytes(), ours.little_endian()) else { continue };
         let plain = |bytes: &[u8]| {
             let text: Vec<u8> = bytes.iter().copied().filter(|byte| !matches!(byte, b' ' | 0)).collect();
-            if encoding::is_text(ours.vr) { text } else { bytes.to_vec() }
+            if is_text(ours.vr) { text } else { bytes.to_vec() }
         };
         if our.is_ascii() && plain(&our) != plain(&their) {
             return Err(format!("{tag} {:?} {:?}", our.escape_ascii().to_string(), their.escape_ascii().to_string()));

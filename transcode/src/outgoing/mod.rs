@@ -27,11 +27,12 @@ use self::changes::Elements;
 use self::pixels::Pixels;
 use crate::data_set::writer::{Writer, pieces};
 use crate::data_set::{self, Element, Encoding, Limits, Part10, Preamble, Tag, VR, Value, rewrite};
+use crate::data_set::{
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN as DEFLATED, EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT,
+    IMPLICIT_VR_LITTLE_ENDIAN as IMPLICIT,
+};
 use crate::error::{Error, Result};
 
-const IMPLICIT: &str = "1.2.840.10008.1.2";
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 const RLE: &str = "1.2.840.10008.1.2.5";
 const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
 

@@ -3,6 +3,8 @@
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
+use transcode::data_set::dictionary::tag_of_hex;
+pub(crate) use transcode::data_set::dictionary::{hex, keyword_of, private_creator_of};
 
 use super::Level;
 
@@ -147,38 +149,16 @@ pub(crate) fn vr_of(tag: u32) -> Option<VR> {
     })
 }
 
-/// The keyword of a tag; `None` for what the dictionary does not have.
-pub(crate) fn keyword_of(tag: u32) -> Option<&'static str> {
-    let entry = StandardDataDictionary.by_tag(Tag((tag >> 16) as u16, tag as u16))?;
-    // What stands for a whole range of tags (group lengths, private creators) names none.
-    ((tag >> 16) & 1 == 0 && entry.tag() == Tag((tag >> 16) as u16, tag as u16)).then(|| entry.alias())
-}
-
 /// The tag of eight hexadecimal digits or of a keyword.
 pub(crate) fn tag_of(name: &str) -> Option<u32> {
-    if name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return u32::from_str_radix(name, 16).ok();
-    }
-    let entry = StandardDataDictionary.by_name(name)?;
-    let tag = entry.tag();
+    let tag = tag_of_hex(name).or_else(|| Some(StandardDataDictionary.by_name(name)?.tag()))?;
     Some(u32::from(tag.group()) << 16 | u32::from(tag.element()))
-}
-
-/// A tag as DICOM JSON writes it (PS3.18 §F.2.2).
-pub(crate) fn hex(tag: u32) -> String {
-    format!("{tag:08X}")
 }
 
 /// The name of a path for sentences: keywords, else tags, with points between.
 pub(crate) fn path_name(path: &[u32]) -> String {
     let names = path.iter().map(|tag| keyword_of(*tag).map_or_else(|| hex(*tag), str::to_owned));
     names.collect::<Vec<_>>().join(".")
-}
-
-/// The Private Creator that a private attribute is reserved by (PS3.5 §7.8.1).
-pub(crate) fn private_creator_of(tag: u32) -> Option<u32> {
-    let block = (tag >> 8) & 0xFF;
-    ((tag >> 16) & 1 == 1 && block >= 0x10).then_some((tag & 0xFFFF_0000) | block)
 }
 
 #[cfg(test)]
@@ -205,8 +185,6 @@ mod tests {
         }
         assert_eq!(path_name(&[0x0040_0275, 0x0040_0009]), "RequestAttributesSequence.ScheduledProcedureStepID");
         assert_eq!(path_name(&[0x0009_1001]), "00091001");
-        assert_eq!(private_creator_of(0x0009_1001), Some(0x0009_0010));
-        assert_eq!(private_creator_of(0x0009_0010), None);
         assert_eq!(tag_of("NoSuchKeyword"), None);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use archive::{FrameSpan, FrameTable, Held, Rendition};
 use bytes::Bytes;
+use transcode::data_set::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN as DEFLATED;
 use transcode::viewing_copy;
 
 use super::Desk;
@@ -15,8 +16,6 @@ use crate::wado::FrameSource;
 const FRAME_BYTES_MAX: u64 = 512 << 20;
 /// Frames of an instance whose resolution levels are kept in mind; of more, frames are small and read whole.
 const LEVELS_KEPT_FRAMES_MAX: usize = 1024;
-/// Deflated Explicit VR Little Endian.
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 
 /// The frames of one instance.
 pub(crate) struct Part {

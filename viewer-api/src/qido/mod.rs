@@ -10,13 +10,14 @@ use futures::stream;
 use serde_json::{Map, Value, json};
 
 use self::parameters::Request;
+use transcode::data_set::{DICOM_XML, native_model};
+
 use crate::error::{Error, Result};
 use crate::find::{Found, Key, Level, REMAINING_MAX};
 use crate::metadata::{self, DICOM_JSON};
 use crate::multipart::{self, Part};
 use crate::state::ViewerState;
 use crate::wado::{Address, Caller};
-use crate::xml::{self, DICOM_XML};
 
 const STUDY_INSTANCE_UID: u32 = 0x0020_000D;
 const SERIES_INSTANCE_UID: u32 = 0x0020_000E;
@@ -127,7 +128,7 @@ fn xml(found: Found) -> Response {
         return StatusCode::NO_CONTENT.into_response();
     }
     let parts = found.answers.into_iter().map(|answer| {
-        let body = Bytes::from(xml::native_model(&answer));
+        let body = Bytes::from(native_model(&answer));
         let content_length = Some(body.len() as u64);
         Ok(Part {
             content_type: DICOM_XML.into(),

@@ -5,13 +5,10 @@ use proptest::prelude::*;
 use transcode::codec::{Coders, decode};
 
 use super::fixture::{Answer, House, INSTANCE, SERIES, STUDY, samples};
+use super::wado::place;
 
 const AS_CORNERSTONE_ASKS: &str = "multipart/related; type=application/octet-stream; transfer-syntax=*";
 const HTJ2K: &str = "1.2.840.10008.1.2.4.202";
-
-fn place() -> String {
-    format!("/dicom-web/studies/{STUDY}/series/{SERIES}/instances/{INSTANCE}")
-}
 
 async fn packed() -> House {
     let house = House::new().await;

@@ -6,24 +6,11 @@ use sha2::{Digest, Sha256};
 use transcode::codec::Coders;
 
 use super::fixture::{DOCUMENT, EXPLICIT, House, INSTANCE, SERIES, STUDY, file, samples};
-
-fn place() -> String {
-    format!("/dicom-web/studies/{STUDY}/series/{SERIES}/instances/{INSTANCE}")
-}
+use super::wado::place;
 
 /// The bodies of a multipart answer.
 fn parts(answer: &super::fixture::Answer) -> Vec<Vec<u8>> {
-    let boundary = answer.header("content-type").rsplit_once("boundary=").unwrap().1.to_owned();
-    let (mark, mut rest, mut out) = (format!("--{boundary}").into_bytes(), answer.body.as_ref(), Vec::new());
-    let find = |hay: &[u8], needle: &[u8]| hay.windows(needle.len()).position(|window| window == needle);
-    while let Some(at) = find(rest, &mark) {
-        let Some(after) = rest[at + mark.len()..].strip_prefix(b"\r\n") else { break };
-        let start = find(after, b"\r\n\r\n").unwrap() + 4;
-        let end = find(after, &[b"\r\n", mark.as_slice()].concat()).unwrap();
-        out.push(after[start..end].to_vec());
-        rest = &after[end..];
-    }
-    out
+    super::wado::parts(answer).into_iter().map(|(_, body)| body).collect()
 }
 
 #[tokio::test]

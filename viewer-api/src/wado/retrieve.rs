@@ -19,6 +19,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
+use transcode::data_set::EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT_LITTLE;
 use transcode::outgoing::{self, can_become};
 
 use super::accept::MediaRange;
@@ -34,8 +35,6 @@ use crate::state::ViewerState;
 const RANGE_BYTES: u64 = 1 << 20;
 /// The media type of a Part 10 file.
 const DICOM: &str = "application/dicom";
-/// Explicit VR Little Endian.
-const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 /// Bytes of native Pixel Data that its length can say (PS3.5 §7.1.2).
 const NATIVE_BYTES_MAX: u64 = u32::MAX as u64 - 1;
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use transcode::data_set::Limits;
+use transcode::data_set::{EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT_LITTLE, Limits};
 use transcode::outgoing::Outgoing;
 
 use super::HeldFile;
@@ -24,8 +24,6 @@ use crate::state::ViewerState;
 const CHUNK_BYTES: usize = 256 << 10;
 /// Chunks that wait for the client.
 const WAITING_CHUNKS_MAX: usize = 4;
-/// Explicit VR Little Endian.
-const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 
 /// What of a file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -120,7 +120,7 @@ impl Writer<'_> {
             Content::Bytes(bytes) => put(&mut self.tail, tag, attribute.vr, bytes),
             Content::Bulk(uri) => {
                 let body = (self.find)(uri).ok_or_else(|| {
-                    Fault::at(super::tag_text(tag), "no part has the Content-Location of its BulkDataURI; send it too")
+                    Fault::at(super::hex_of(tag), "no part has the Content-Location of its BulkDataURI; send it too")
                 })?;
                 let length = length_of(tag, body.len())?;
                 head(&mut self.tail, tag, attribute.vr, length);
@@ -183,7 +183,7 @@ impl Writer<'_> {
 
 fn length_of(tag: Tag, bytes: u64) -> Result<u32, Fault> {
     let even = bytes.checked_next_multiple_of(2).and_then(|even| u32::try_from(even).ok());
-    let too_long = || Fault::at(super::tag_text(tag), format!("{bytes} bytes; an element has at most 4 GiB less two"));
+    let too_long = || Fault::at(super::hex_of(tag), format!("{bytes} bytes; an element has at most 4 GiB less two"));
     even.filter(|even| *even < u32::MAX).ok_or_else(too_long)
 }
 

@@ -73,7 +73,7 @@ fn instance(text: &str) -> Result<Attributes, Fault> {
 fn data_set(object: &Map<String, Value>, depth: usize) -> Result<Attributes, Fault> {
     let mut attributes = Attributes::new();
     for (name, given) in object {
-        let tag = super::tag_of(name).ok_or_else(|| {
+        let tag = super::tag_of_hex(name).ok_or_else(|| {
             let shown: String = name.chars().take(20).flat_map(char::escape_default).collect();
             Fault::at(shown, "its name is not eight hexadecimal digits")
         })?;
@@ -83,7 +83,7 @@ fn data_set(object: &Map<String, Value>, depth: usize) -> Result<Attributes, Fau
 }
 
 fn attribute(tag: Tag, given: &Value, depth: usize) -> Result<Attribute, Fault> {
-    let wrong = |detail: String| Fault::at(super::tag_text(tag), detail);
+    let wrong = |detail: String| Fault::at(super::hex_of(tag), detail);
     let object = given.as_object().ok_or_else(|| wrong("it is no JSON object".into()))?;
     let letters = object.get("vr").and_then(Value::as_str).ok_or_else(|| wrong("it has no \"vr\"".into()))?;
     let vr = value::vr_of(tag, letters).map_err(wrong)?;
@@ -104,7 +104,7 @@ fn attribute(tag: Tag, given: &Value, depth: usize) -> Result<Attribute, Fault> 
 }
 
 fn values(tag: Tag, vr: VR, values: &Value, depth: usize) -> Result<Content, Fault> {
-    let wrong = |detail: String| Fault::at(super::tag_text(tag), detail);
+    let wrong = |detail: String| Fault::at(super::hex_of(tag), detail);
     let values = values.as_array().ok_or_else(|| wrong("its Value is no array".into()))?;
     if vr == VR::SQ {
         return items(tag, values, depth).map(Content::Items);
@@ -115,13 +115,13 @@ fn values(tag: Tag, vr: VR, values: &Value, depth: usize) -> Result<Content, Fau
 
 fn items(tag: Tag, values: &[Value], depth: usize) -> Result<Vec<Attributes>, Fault> {
     if depth >= NESTING_MAX {
-        return Err(Fault::at(super::tag_text(tag), format!("more than {NESTING_MAX} sequences inside each other")));
+        return Err(Fault::at(super::hex_of(tag), format!("more than {NESTING_MAX} sequences inside each other")));
     }
     let item = |(index, one): (usize, &Value)| match one {
         // §F.2.5: an item without attributes may be null.
         Value::Null => Ok(Attributes::new()),
         Value::Object(object) => data_set(object, depth + 1).map_err(|fault| fault.inside(tag, index)),
-        _ => Err(Fault::at(super::tag_text(tag), "an item of it is no object")),
+        _ => Err(Fault::at(super::hex_of(tag), "an item of it is no object")),
     };
     values.iter().enumerate().map(item).collect()
 }

@@ -12,6 +12,7 @@ mod xml;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use transcode::data_set::dictionary::{hex_of, tag_of_hex};
 use transcode::data_set::{Tag, VR};
 
 pub use build::{Segment, part10};
@@ -69,7 +70,7 @@ impl Fault {
 
     /// The same inside a sequence.
     fn inside(self, sequence: Tag, item: usize) -> Fault {
-        Fault { place: format!("{}[{item}].{}", tag_text(sequence), self.place), detail: self.detail }
+        Fault { place: format!("{}[{item}].{}", hex_of(sequence), self.place), detail: self.detail }
     }
 }
 
@@ -77,18 +78,6 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "attribute {}: {}", self.place, self.detail)
     }
-}
-
-/// `00100020`
-fn tag_text(tag: Tag) -> String {
-    format!("{:04X}{:04X}", tag.0, tag.1)
-}
-
-/// Reads `00100020`.
-fn tag_of(text: &str) -> Option<Tag> {
-    let hex = |part: Option<&str>| u16::from_str_radix(part?, 16).ok();
-    let plain = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| Some(Tag(hex(text.get(..4))?, hex(text.get(4..))?)))?
 }
 
 /// A text of the default repertoire, for looking at a value; empty where there is none.

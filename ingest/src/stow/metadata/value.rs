@@ -2,16 +2,11 @@
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_dictionary_std::StandardDataDictionary;
+pub use transcode::data_set::is_text;
 use transcode::data_set::{Tag, VR};
 
 /// PS3.5 §6.2: a Decimal String has 16 characters at the most.
 const DS_BYTES_MAX: usize = 16;
-
-/// Whether values of this VR are text.
-pub fn is_text(vr: VR) -> bool {
-    use VR::*;
-    matches!(vr, AE | AS | CS | DA | DS | DT | IS | LO | LT | PN | SH | ST | TM | UC | UI | UR | UT)
-}
 
 /// Whether values of this VR are bytes, which JSON and XML carry as base64 or elsewhere.
 pub fn is_binary(vr: VR) -> bool {
@@ -106,7 +101,7 @@ fn number(vr: VR, text: &str, bytes: &mut Vec<u8>) -> Result<(), String> {
     };
     match vr {
         VR::AT => {
-            let tag = super::tag_of(text).ok_or("a value is no tag of eight hexadecimal digits")?;
+            let tag = super::tag_of_hex(text).ok_or("a value is no tag of eight hexadecimal digits")?;
             bytes.extend_from_slice(&tag.0.to_le_bytes());
             bytes.extend_from_slice(&tag.1.to_le_bytes());
         }

@@ -144,7 +144,7 @@ impl Walk<'_> {
             (None, b"NativeDicomModel") if self.root.is_none() => data_set(),
             (None, _) => return Err(self.fault("the root is not one NativeDicomModel")),
             (Some(Open::DataSet { .. }), b"DicomAttribute") => {
-                let tag = named("tag")?.as_deref().and_then(super::tag_of);
+                let tag = named("tag")?.as_deref().and_then(super::tag_of_hex);
                 let tag =
                     tag.ok_or_else(|| self.fault("a DicomAttribute without a tag of eight hexadecimal digits"))?;
                 let (letters, creator) = (named("vr")?.unwrap_or_default(), named("privateCreator")?);
@@ -257,7 +257,7 @@ fn private(attributes: &mut Attributes, tag: Tag, creator: &str) -> Option<Tag> 
 }
 
 fn attribute(tag: Tag, letters: &str, given: Given) -> Result<Attribute, Fault> {
-    let wrong = |detail: String| Fault::at(super::tag_text(tag), detail);
+    let wrong = |detail: String| Fault::at(super::hex_of(tag), detail);
     let vr = value::vr_of(tag, letters).map_err(wrong)?;
     if let Some(fault) = given.fault {
         return Err(fault);
@@ -293,4 +293,25 @@ fn in_order(values: Vec<(usize, String)>) -> Result<Vec<Option<String>>, String>
         }
     }
     Ok(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attributes of an answer with keyword and VR, items and values numbered, text escaped; it is read back as it was.
+    #[test]
+    fn an_answer_is_a_native_dicom_model() {
+        let object = serde_json::json!({
+            "00081190": { "vr": "UR", "Value": ["http://a/?b&c"] },
+            "00081198": { "vr": "SQ", "Value": [{ "00081197": { "vr": "US", "Value": [272] } }] },
+            "00081199": { "vr": "SQ" },
+        });
+        let xml = transcode::data_set::native_model(object.as_object().unwrap());
+        assert!(xml.contains(r#"<DicomAttribute tag="00081190" vr="UR" keyword="RetrieveURL">"#), "{xml}");
+        assert!(xml.contains("<Value number=\"1\">http://a/?b&amp;c</Value>"), "{xml}");
+        assert!(xml.contains(r#"keyword="FailureReason"><Value number="1">272</Value>"#), "{xml}");
+        let read = read(xml.as_bytes()).unwrap().unwrap();
+        assert_eq!(super::super::text(&read, Tag(0x0008, 0x1190)), "http://a/?b&c");
+    }
 }

@@ -2,8 +2,9 @@
 
 use archive::Located;
 
-use super::{DEFLATED, EXPLICIT_LITTLE, OCTETS};
+use super::{DEFLATED, OCTETS};
 use crate::wado::MediaRange;
+use transcode::data_set::EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT_LITTLE;
 
 /// JPEG 2000, lossless only; and the one that may be lossy, under which lossless ones may stand, too (PS3.5 §A.4.4).
 const JPEG_2000: [&str; 2] = ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"];

@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use transcode::data_set::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN as DEFLATED;
 
 use self::body::{Pieces, Sender};
 use self::choice::{Choice, Form};
@@ -32,10 +33,6 @@ const FRAMES_MAX: usize = 10_000;
 const MADE_BYTES_MAX: u64 = 64 << 20;
 /// Native samples, or anything.
 const OCTETS: &str = "application/octet-stream";
-/// Explicit VR Little Endian.
-const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
-/// Deflated Explicit VR Little Endian.
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 /// Tag of an item as it is encoded (PS3.5 §7.5): FFFE,E000.
 const ITEM_TAG: [u8; 4] = [0xFE, 0xFF, 0x00, 0xE0];
 /// Digits of the digest by which an address names one representation.

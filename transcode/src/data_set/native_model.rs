@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use crate::find::dictionary;
+use super::dictionary;
 
 /// Media type of a Native DICOM Model document (PS3.18 §8.7.3.2).
-pub(crate) const DICOM_XML: &str = "application/dicom+xml";
+pub const DICOM_XML: &str = "application/dicom+xml";
 /// Elements of a name of a person's component group, in the order of PS3.5 §6.2.
 const COMPONENTS: [&str; 5] = ["FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix"];
 
 /// The document of one Data Set, in UTF-8.
-pub(crate) fn native_model(data_set: &Map<String, Value>) -> String {
+pub fn native_model(data_set: &Map<String, Value>) -> String {
     let mut out = String::from(concat!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
         "<NativeDicomModel xmlns=\"http://dicom.nema.org/PS3.19/models/NativeDICOM\" xml:space=\"preserve\">"
@@ -106,6 +106,13 @@ fn inside(out: &mut String, name: &str, text: &str) {
     let _ = write!(out, "</{name}>");
 }
 
+/// Text for XML or HTML, between tags or in quotes: none of it is markup.
+pub fn markup_escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escaped(&mut out, text);
+    out
+}
+
 /// Text in XML 1.0: markup escaped, and what no document may hold (§2.2 there) replaced.
 fn escaped(out: &mut String, text: &str) {
     for c in text.chars() {
@@ -114,6 +121,7 @@ fn escaped(out: &mut String, text: &str) {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
             // A parser makes line feeds of carriage returns that are not escaped.
             '\r' => out.push_str("&#13;"),
             '\t' | '\n' => out.push(c),
