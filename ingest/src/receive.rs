@@ -37,7 +37,7 @@ pub struct ReceiveLimits {
     pub body_bytes_max: u64,
     /// A file of more is spooled to disk. Default: 32 MiB.
     pub body_memory_bytes_max: usize,
-    /// All files in memory together, until the archive lets go of them. Default: 128 MiB.
+    /// All files in memory together, until the archive lets go of them. Default: 80 MiB.
     pub in_flight_bytes_max: usize,
     /// How long a new file waits for memory before it is spooled. Default: 2 s.
     pub memory_wait_ms_max: u64,
@@ -48,7 +48,7 @@ impl Default for ReceiveLimits {
         ReceiveLimits {
             body_bytes_max: 16 << 30,
             body_memory_bytes_max: 32 << 20,
-            in_flight_bytes_max: 128 << 20,
+            in_flight_bytes_max: 80 << 20,
             memory_wait_ms_max: 2_000,
         }
     }

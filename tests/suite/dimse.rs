@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,14 +15,9 @@ use datasets::{File, Kind};
 use transcode::data_set::{Limits, Part10, frame_spans, inflate, pixel_description, scan};
 
 use crate::outside::{installed, path_str, script, small_studies, tool, write};
-use crate::program::{Server, files_below, real_files, run_clean};
+use crate::program::{Server, files_below, free_port, real_files, run_clean};
 
 const CENTRE: &str = "peer-centre";
-
-/// A port that is free now.
-fn port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
-}
 
 /// A program that is killed when dropped.
 struct Running(Child);
@@ -62,7 +57,7 @@ impl House {
         write(&sent, &files);
         let said = run_clean(dir.path(), &["import", "--centre", CENTRE, path_str(&sent)]);
         assert_eq!(said.json["stored"], files.len());
-        House { dir, work, port: port(), files }
+        House { dir, work, port: free_port().to_string(), files }
     }
 
     /// The file that names the peers.
@@ -139,7 +134,7 @@ fn dcmtk_finds_moves_and_gets_what_was_stored() {
     }
     let kinds = [Kind::Chest, Kind::ChestCt, Kind::Mammography, Kind::Endoscopy, Kind::BrainMr];
     let house = House::new(small_studies(&kinds, 3));
-    let store = port();
+    let store = free_port().to_string();
     let peers = house.peers(&format!("address = \"127.0.0.1:{store}\"\n"));
     let listen = format!("127.0.0.1:{}", house.port);
     let _server = Server::start(house.dir.path(), &["--dimse", &listen, "--peers", path_str(&peers), "--no-pack"]);
@@ -199,8 +194,8 @@ fn real_files_come_back_as_they_were_sent() {
     let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&work.path().join("sent"), &files);
     crate::program::run(dir.path(), &["import", "--centre", CENTRE, path_str(&work.path().join("sent"))]);
-    let house = House { dir, work, port: port(), files };
-    let store = port();
+    let house = House { dir, work, port: free_port().to_string(), files };
+    let store = free_port().to_string();
     let peers = house.peers(&format!("address = \"127.0.0.1:{store}\"\n"));
     let listen = format!("127.0.0.1:{}", house.port);
     let _server = Server::start(house.dir.path(), &["--dimse", &listen, "--peers", path_str(&peers), "--no-pack"]);
@@ -222,7 +217,7 @@ fn real_files_come_back_as_they_were_sent() {
 #[test]
 fn pynetdicom_finds_gets_and_commits() {
     let house = House::new(small_studies(&[Kind::Chest, Kind::ChestCt, Kind::Endoscopy], 3));
-    let report = port();
+    let report = free_port().to_string();
     let all = "roles = [\"query\", \"retrieve\", \"commit\"]";
     let peers = house.peers(&format!(
         "[[peer]]\nae_title = \"PYNET\"\ncentre = \"{CENTRE}\"\n{all}\naddress = \"127.0.0.1:{report}\"\n"
@@ -259,11 +254,11 @@ fn dcmtk_speaks_tls_both_ways() {
     tool("openssl", &[&authority[..], &["-keyout", path_str(&ca_key), "-out", path_str(&ca)]].concat());
     let (our_key, ours) = certificate(&folder, "archive");
     let (their_key, theirs) = certificate(&folder, "peer");
-    let store = port();
+    let store = free_port().to_string();
     let peers = house.peers(&format!("address = \"127.0.0.1:{store}\"\ntls = true\n"));
     let listen = format!("127.0.0.1:{}", house.port);
     let tls = ["--tls-cert", &ours, "--tls-key", &our_key, "--tls-client-ca", path_str(&ca)];
-    let plain = port();
+    let plain = free_port().to_string();
     let plain_listen = format!("127.0.0.1:{plain}");
     let listens = ["--dimse-tls-listen", &listen, "--dimse", &plain_listen, "--peers", path_str(&peers), "--no-pack"];
     let _server = Server::start(house.dir.path(), &[&listens[..], &tls].concat());

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use ingest::scu::{Peer, Proposal, Scu, ScuLimits, StoreRequest};
 use transcode::data_set::{Part10, Tag, scan};
 
 use crate::client::{Dicomweb, text};
-use crate::program::{Server, program, run, run_clean, token, verify};
+use crate::program::{Server, free_port, program, run, run_clean, token, verify};
 
 const CENTRE: &str = "north";
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -43,10 +42,6 @@ impl Drop for Gateway {
 
 fn path_str(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn scanned(bytes: &[u8]) -> Part10 {

@@ -6,14 +6,13 @@
 //! `.ci/run` installs all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use datasets::{File, Kind, Profile, Scale, Study};
 
 use crate::client::{Dicomweb, text};
-use crate::program::{Server, files_below, run_clean, token, verify};
+use crate::program::{Server, files_below, free_port, run_clean, token, verify};
 
 const CENTRE: &str = "outside-centre";
 
@@ -130,7 +129,7 @@ async fn storescu_stores_what_is_found_afterwards() {
         folders.entry(proposes).or_default().push(file.clone());
     }
     assert_eq!(folders.len(), families.len());
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
     let listen = format!("127.0.0.1:{port}");
     let server = Server::start(dir.path(), &["--dimse", &listen, "--any-peer", CENTRE, "--no-pack"]);
 

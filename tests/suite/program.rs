@@ -1,8 +1,11 @@
 //! The program as its users have it: a child process, spoken to by its command line and over HTTP.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Seek};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +17,17 @@ pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagu"));
     command.arg("--data").arg(data).env_remove("TSUNAGU_TOKEN").env("TSUNAGU_LOG", "warn").stdin(Stdio::null());
     command
+}
+
+/// A port that is free now, and that no other test of this process was given.
+pub fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 /// Real files of every kind, outside the tree; says so where they are not.

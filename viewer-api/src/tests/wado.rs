@@ -50,6 +50,17 @@ async fn packed() -> House {
 }
 
 #[tokio::test]
+async fn a_link_that_saves_a_file_is_followed_without_an_accept_header() {
+    let house = House::new().await;
+    let path = format!("/dicom-web/studies/{STUDY}/series/{SERIES}/instances/{INSTANCE}");
+    let request = || Request::get(&path).header("authorization", format!("Bearer {}", house.reader));
+    let saved = house.send(request().header("sec-fetch-mode", "navigate").body(String::new()).unwrap()).await;
+    assert_eq!(saved.status, StatusCode::OK);
+    assert!(saved.header("content-type").starts_with("application/dicom;"), "{saved:?}");
+    assert_eq!(house.send(request().body(String::new()).unwrap()).await.status, StatusCode::NOT_ACCEPTABLE);
+}
+
+#[tokio::test]
 async fn without_a_transfer_syntax_explicit_vr_little_endian_goes_out() {
     // PS3.18 §8.7.3, §8.7.8.2: packed as codestreams, received as Explicit VR Little Endian.
     let house = packed().await;

@@ -141,10 +141,14 @@ fn is_own_addition(path: &str, query: &str) -> bool {
 ///
 /// # Errors
 /// PS3.18 §8.7.5: without an Accept header an answer with a payload is refused by 406, whatever a parameter says, unless
-/// `lenient`; DICOM and rendered media types side by side by 400.
+/// `lenient` or a browser follows a link; DICOM and rendered media types side by side by 400.
 fn accepted(headers: &HeaderMap, query: &str, lenient: bool) -> Result<Vec<MediaRange>> {
     let header = accept::parse(headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()));
     if !headers.contains_key(header::ACCEPT) {
+        // A link of a page that saves a file is followed without an Accept header by browsers, which say what it is.
+        if headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate") {
+            return Ok(accept::parse(["text/html, */*;q=0.8"]));
+        }
         if lenient {
             return Ok(accept::parse(["*/*"]));
         }
