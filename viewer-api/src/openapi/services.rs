@@ -228,7 +228,8 @@ fn frames() -> Told {
         .header("Range", "A range of bytes.", pattern("^bytes=[0-9]{1,9}-[0-9]{0,9}$"))
         .answers(200, "Frames in parts, or one.", FRAMES)
         .answers(206, "A range of that.", FRAMES)
-        .refuses(ERROR, &[404, 406, 416])
+        .answers(416, "No byte of the range is there. Without a body: loaders of ranges append what comes.", &[])
+        .refuses(ERROR, &[404, 406])
         .tagged()
 }
 
