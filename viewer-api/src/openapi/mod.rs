@@ -231,9 +231,10 @@ mod tests {
                 assert!(!secured || answers.contains_key(status), "{verb} {path} {status}");
             }
             for (status, answer) in answers.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
-                let store = status == "409";
+                // 409 is the answer of Store itself; 416 has no body, it is told by its headers alone.
+                let told_otherwise = ["409", "416"].contains(&status.as_str());
                 assert!(
-                    store || answer["content"]["application/json"]["schema"]["$ref"].is_string(),
+                    told_otherwise || answer["content"]["application/json"]["schema"]["$ref"].is_string(),
                     "{path} {status}"
                 );
             }
