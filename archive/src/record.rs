@@ -152,9 +152,10 @@ pub struct Digests {
     /// SHA-256 of the file as received (for C-STORE: of the file written at intake).
     #[serde(with = "hex")]
     pub file: [u8; 32],
-    /// SHA-256 of the Data Set alone: without preamble and group 0002, as encoded.
-    #[serde(with = "hex")]
-    pub data_set: [u8; 32],
+    /// SHA-256 of the Data Set alone: without preamble and group 0002, as encoded. It decides where a SOP Instance UID
+    /// comes again in another file, so it is made then, or when the instance is packed; `None` until then.
+    #[serde(default, with = "hex_or_none", skip_serializing_if = "Option::is_none")]
+    pub data_set: Option<[u8; 32]>,
 }
 
 /// Who sent a file, when, and as part of what. The centre comes from the credential, never from the file.
@@ -253,5 +254,40 @@ mod hex {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
         let text = String::deserialize(from)?;
         crate::unhex(&text).ok_or_else(|| serde::de::Error::custom("not 64 hexadecimal digits"))
+    }
+}
+
+/// The same where there may be none: the key is left out then.
+mod hex_or_none {
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(digest: &Option<[u8; 32]>, to: S) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => super::hex::serialize(digest, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[u8; 32]>, D::Error> {
+        super::hex::deserialize(from).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record says either digest or only that of the file, and is read back as it was written.
+    #[test]
+    fn a_digest_that_was_not_made_is_left_out() {
+        let check = |digests: Digests, keys: usize| {
+            let json = serde_json::to_value(digests).unwrap();
+            assert_eq!(json.as_object().unwrap().len(), keys);
+            assert_eq!(serde_json::from_value::<Digests>(json).unwrap(), digests);
+        };
+        check(Digests { file: [7; 32], data_set: Some([0; 32]) }, 2);
+        check(Digests { file: [7; 32], data_set: None }, 1);
+        let half = serde_json::json!({ "file": "00".repeat(32), "data_set": "00" });
+        assert!(serde_json::from_value::<Digests>(half).is_err());
     }
 }

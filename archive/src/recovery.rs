@@ -281,8 +281,7 @@ fn replay_segment(
 fn replay_record(index: &Connection, front: &Front, place: Place) -> Result<Option<ReceiptEvent>> {
     let (sequence, meta) = (front.header.sequence, &front.meta);
     let held = index::lookup(index, &meta.description.instance.sop_instance_uid)?;
-    let data_set = index::short(&meta.digests.data_set);
-    if !index::has_sequence(index, sequence)? && !held.iter().any(|row| row.data_set == data_set) {
+    if !index::has_sequence(index, sequence)? && !held.iter().any(|row| row.is_same_data_set(&meta.digests)) {
         index::insert(index, sequence, meta, front.header.body_bytes, place)?;
     }
     let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };

@@ -16,8 +16,26 @@ const ENCODING: &[&str] = &["7FE00010", "7FE00001", "7FE00002", "FFFCFFFC", "002
 /// A value that is not kept by the scan is compared up to this length; a longer one counts as different.
 const BULK_BYTES_MAX: u64 = 256 << 20;
 
+/// What two files under one SOP Instance UID are to each other.
+pub(crate) enum Likeness {
+    /// One Data Set, byte for byte; preamble and meta group may differ.
+    SameDataSet,
+    /// Values and pixels are the same.
+    SameValues,
+    /// What differs first, in words.
+    Differs(String),
+}
+
+/// Compares a held file with a new one, of which the Data Set's digest is known.
+pub(crate) fn likeness(held: &Body, new: &Body, new_data_set: &[u8; 32], limits: &Limits) -> Likeness {
+    if admit::data_set_digest(held, limits).is_ok_and(|held| held == *new_data_set) {
+        return Likeness::SameDataSet;
+    }
+    difference(held, new, limits).map_or(Likeness::SameValues, Likeness::Differs)
+}
+
 /// What differs first, in words; `None` where both say the same.
-pub(crate) fn difference(held: &Body, new: &Body, limits: &Limits) -> Option<String> {
+fn difference(held: &Body, new: &Body, limits: &Limits) -> Option<String> {
     match (side(held, limits), side(new, limits)) {
         (Ok(held), Ok(new)) => values_differ(&held, &new).or_else(|| pixels_differ(&held, &new)),
         (Err(why), _) | (_, Err(why)) => Some(format!("they cannot be compared: {why}")),

@@ -6,7 +6,7 @@ use archive::{Admission, Body, Digests, Origin, Quarantined, Reason, TakeIn, Tak
 use async_trait::async_trait;
 
 use crate::admit::{self, Examined};
-use crate::compare;
+use crate::compare::{self, Likeness};
 use crate::door::{Batches, Gate, InstanceUids, Received, Refusal, Taken};
 
 /// The gate of an archive.
@@ -62,44 +62,64 @@ impl Intake {
             let reason = other_study(expected, &uids.study_instance_uid);
             return self.set_aside(origin, &body, file_digest, uids, reason).await;
         }
-        let take_in = take_in(origin, body, file_digest, examined);
+        let mut take_in = take_in(origin, body, file_digest, examined);
+        // Most UIDs come once: the Data Set's digest is made where it is asked for. What is too long to be in memory is
+        // not looked at again when it is packed, and what somebody decided about is seldom.
+        if matches!(take_in.body, Body::Spooled(..)) || admission != Admission::Ordinary {
+            take_in.digests.data_set = Some(self.data_set_digest(&take_in.body).await?);
+        }
         match self.writer.take_in(take_in.clone(), admission).await.map_err(refusal)? {
-            TakenIn::Stored => Ok(Taken::Stored(uids)),
-            TakenIn::Variant => Ok(Taken::Variant(uids)),
-            TakenIn::AlreadyHeld => Ok(Taken::AlreadyHeld(uids)),
-            TakenIn::OtherPerson { held } => {
-                let reason = other_person(&held, &take_in);
-                self.set_aside(take_in.origin, &take_in.body, file_digest, uids, reason).await
-            }
             TakenIn::Collision => self.collided(take_in, uids).await,
+            outcome => self.settled(outcome, take_in, uids).await,
         }
     }
 
-    /// Another Data Set is held under the same SOP Instance UID: a variant if values and pixels are the same.
-    async fn collided(&self, take_in: TakeIn, uids: InstanceUids) -> Result<Taken, Refusal> {
+    async fn settled(&self, outcome: TakenIn, take_in: TakeIn, uids: InstanceUids) -> Result<Taken, Refusal> {
+        let reason = match outcome {
+            TakenIn::Stored => return Ok(Taken::Stored(uids)),
+            TakenIn::Variant => return Ok(Taken::Variant(uids)),
+            TakenIn::AlreadyHeld => return Ok(Taken::AlreadyHeld(uids)),
+            TakenIn::OtherPerson { held } => other_person(&held, &take_in),
+            TakenIn::Collision => conflict("another file is held under its SOP Instance UID"),
+        };
+        self.set_aside(take_in.origin, &take_in.body, take_in.digests.file, uids, reason).await
+    }
+
+    /// Another file is held under the same SOP Instance UID: already held if its Data Set is the same, a variant if values
+    /// and pixels are.
+    async fn collided(&self, mut take_in: TakeIn, uids: InstanceUids) -> Result<Taken, Refusal> {
+        let data_set = self.data_set_digest(&take_in.body).await?;
+        take_in.digests.data_set = Some(data_set);
+        // Asked once more: the digest of what is held may be known, if only of a variant.
+        match self.writer.take_in(take_in.clone(), Admission::Ordinary).await.map_err(refusal)? {
+            TakenIn::Collision => {}
+            outcome => return self.settled(outcome, take_in, uids).await,
+        }
         let held = self.reader.find_all(&uids.sop_instance_uid).await.map_err(refusal)?;
         let mut difference = "another file is held under its SOP Instance UID".to_owned();
         for one in &held {
             let old = crate::original::received_body(&self.reader, one).await.map_err(refusal)?;
             let (new, limits) = (take_in.body.clone(), Arc::clone(&self.limits));
-            let compare = move || compare::difference(&old, &new, &limits);
-            match blocking(compare).await? {
-                None => {
-                    let digest = take_in.digests.file;
-                    let (origin, body) = (take_in.origin.clone(), take_in.body.clone());
-                    return match self.writer.take_in(take_in, Admission::Variant).await.map_err(refusal)? {
-                        TakenIn::AlreadyHeld => Ok(Taken::AlreadyHeld(uids)),
-                        TakenIn::OtherPerson { .. } | TakenIn::Collision => {
-                            self.set_aside(origin, &body, digest, uids, conflict(&difference)).await
-                        }
-                        TakenIn::Stored | TakenIn::Variant => Ok(Taken::Variant(uids)),
-                    };
+            let compare = move || compare::likeness(&old, &new, &data_set, &limits);
+            let admission = match blocking(compare).await? {
+                Likeness::SameDataSet => Admission::SameDataSet,
+                Likeness::SameValues => Admission::Variant,
+                Likeness::Differs(found) => {
+                    difference = found;
+                    continue;
                 }
-                Some(found) => difference = found,
-            }
+            };
+            let outcome = self.writer.take_in(take_in.clone(), admission).await.map_err(refusal)?;
+            return self.settled(outcome, take_in, uids).await;
         }
         let reason = conflict(&difference);
         self.set_aside(take_in.origin, &take_in.body, take_in.digests.file, uids, reason).await
+    }
+
+    async fn data_set_digest(&self, body: &Body) -> Result<[u8; 32], Refusal> {
+        let _permit = self.examining.acquire().await.map_err(|e| Refusal::Failed(e.to_string()))?;
+        let (body, limits) = (body.clone(), Arc::clone(&self.limits));
+        blocking(move || admit::data_set_digest(&body, &limits)).await?.map_err(Refusal::Failed)
     }
 
     async fn examine(&self, body: Body) -> Result<Result<Examined, Reason>, Refusal> {
@@ -164,7 +184,7 @@ fn take_in(origin: Origin, body: Body, file: [u8; 32], examined: Examined) -> Ta
         description,
         dicom_json: examined.dicom_json,
         frames: examined.frames,
-        digests: Digests { file, data_set: examined.data_set_digest },
+        digests: Digests { file, data_set: None },
         body,
     }
 }
@@ -228,3 +248,6 @@ fn refusal(error: archive::Error) -> Refusal {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(|e| Refusal::Failed(format!("an internal failure: {e}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
-use archive::{Form, FrameSpan, FrameTable, Held};
+use archive::{Body, Digests, Form, FrameSpan, FrameTable, Held};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -18,6 +18,7 @@ use transcode::data_set::{self, Limits, Tag, VR, Value};
 use transcode::policy::Policy;
 use transcode::{Disagreement, Source, Witness, recipe};
 
+use crate::admit;
 use crate::renditions::{self, Renderer};
 
 /// Studies looked at before the backlog is asked again.
@@ -119,7 +120,7 @@ pub struct Packer {
 
 /// What became of an instance that is being packed.
 enum One {
-    Made(Made),
+    Made(Made, Digests),
     /// Its bytes are not those received.
     Damaged(String),
     /// Packing has stopped: what is under way is given up, and stays where it is.
@@ -268,8 +269,8 @@ impl Packer {
             }
             let Some((held, json, one)) = under_way.next().await else { break };
             bytes = bytes.saturating_sub(held.part10_bytes);
-            let form = match one? {
-                One::Made(form) => form,
+            let (form, digests) = match one? {
+                One::Made(form, digests) => (form, digests),
                 One::Stopped => return Ok(0),
                 One::Damaged(reason) => {
                     tracing::error!(study_instance_uid, reason, "an instance in intake is damaged; it stays there");
@@ -277,7 +278,9 @@ impl Packer {
                     continue;
                 }
             };
-            let held_bytes = pack.add(&self.reader, held, json, form.form).await?;
+            let mut record = held.clone();
+            record.record.digests = digests;
+            let held_bytes = pack.add(&self.reader, &record, json, form.form).await?;
             done.count(held, form.kept, held_bytes);
             packed += 1;
             each(held);
@@ -311,19 +314,32 @@ impl Packer {
     async fn one(&self, held: &Held) -> archive::Result<One> {
         if held.part10_bytes > self.settings.packable_bytes_max {
             return Ok(match self.is_as_received(held).await? {
-                Ok(()) => One::Made(Made::received(Kept::TooLarge)),
+                Ok(()) => One::Made(Made::received(Kept::TooLarge), held.record.digests),
                 Err(reason) => One::Damaged(reason),
             });
         }
         let received = self.reader.read(held, None).await?;
         let Some(made) = self.make_form_of(received.clone(), held).await else { return Ok(One::Stopped) };
+        let digests = self.digests(received.clone(), held).await;
         if matches!(made.kept, Kept::Rebuilt) {
-            return Ok(One::Made(made));
+            return Ok(One::Made(made, digests));
         }
-        let digest = held.record.digests.file;
+        let digest = digests.file;
         let hashed = tokio::task::spawn_blocking(move || Sha256::digest(&received).as_slice() == digest);
         let same = hashed.await.unwrap_or(false);
-        Ok(if same { One::Made(made) } else { One::Damaged(damaged(held)) })
+        Ok(if same { One::Made(made, digests) } else { One::Damaged(damaged(held)) })
+    }
+
+    /// The digests that the pack keeps: that of the Data Set is made here, unless somebody had to know it before.
+    async fn digests(&self, received: Bytes, held: &Held) -> Digests {
+        let digests = held.record.digests;
+        if digests.data_set.is_some() {
+            return digests;
+        }
+        let bench = Arc::clone(&self.bench);
+        let hash = move || admit::data_set_digest(&Body::Memory(received), &bench.limits);
+        let data_set = tokio::task::spawn_blocking(hash).await.ok().and_then(Result::ok);
+        Digests { data_set, ..digests }
     }
 
     /// Makes the form of these received bytes. `None` once packing has stopped: what is under way is given up, and stays

@@ -25,7 +25,7 @@ pub(super) enum Get<R> {
     /// One component group of a PN, split at `=` (PS3.5 §6.2); null when empty.
     NameGroup(fn(&R) -> &str, usize),
     /// A SHA-256 digest, as lower-case hex.
-    Digest(fn(&R) -> &[u8; 32]),
+    Digest(fn(&R) -> Option<&[u8; 32]>),
     /// A DA value; null when absent or not a date.
     Date(fn(&R) -> &str),
     /// An RFC 3339 time; null when absent or not one.
@@ -63,7 +63,9 @@ impl<R> Column<R> {
             Get::NameGroup(get, group) => {
                 Arc::new(rows.map(|r| get(r).split('=').nth(group).and_then(some)).collect::<StringArray>())
             }
-            Get::Digest(get) => Arc::new(rows.map(|r| Some(crate::hex(get(r)))).collect::<StringArray>()),
+            Get::Digest(get) => {
+                Arc::new(rows.map(|r| get(r).map(|digest| crate::hex(digest))).collect::<StringArray>())
+            }
             Get::Date(get) => Arc::new(rows.map(|r| days(get(r))).collect::<Date32Array>()),
             Get::Instant(get) => {
                 let micros = rows.map(|r| microseconds(get(r))).collect::<TimestampMicrosecondArray>();

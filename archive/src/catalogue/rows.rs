@@ -109,8 +109,8 @@ pub(super) fn instance_columns() -> Vec<Column<InstanceRow>> {
         column("CharacterSetSuspect", Flag(|r| r.description.instance.character_set_suspect)),
         column("DatesNotValid", Texts(|r| instance_dates_not_valid(&r.description))),
         column("ReceivedFile", Text(|r| &r.origin.file)),
-        column("FileSHA256", Digest(|r| &r.digests.file)),
-        column("DataSetSHA256", Digest(|r| &r.digests.data_set)),
+        column("FileSHA256", Digest(|r| Some(&r.digests.file))),
+        column("DataSetSHA256", Digest(|r| r.digests.data_set.as_ref())),
     ]
 }
 

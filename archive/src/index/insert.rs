@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
-use super::{Place, short, sop_key};
+use super::{Place, data_set_column, short, sop_key};
 use crate::error::Result;
 use crate::intake::Meta;
 use crate::{Digests, fold};
@@ -25,7 +25,7 @@ pub(crate) fn insert(connection: &Connection, sequence: u64, meta: &Meta, bytes:
             sop_key(&meta.description.instance.sop_instance_uid),
             series,
             short(file),
-            short(data_set),
+            data_set_column(data_set),
             bytes as i64,
             meta.variant,
             container,

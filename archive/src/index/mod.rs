@@ -33,7 +33,7 @@ pub use rows::{PatientRow, SeriesRow, StudyRow};
 pub(crate) use search::{count_patients, count_series, search_patients, search_series, search_studies, study_page};
 
 use crate::error::Result;
-use crate::fold;
+use crate::{Digests, fold};
 
 /// Version of the tables; another one found on disk is dropped and built anew.
 pub(crate) const SCHEMA_VERSION: u32 = 4;
@@ -44,9 +44,19 @@ pub(crate) struct InstanceRow {
     pub sequence: u64,
     pub place: Place,
     pub file: [u8; 16],
-    pub data_set: [u8; 16],
+    /// `None` while nobody has asked for it.
+    pub data_set: Option<[u8; 16]>,
     pub received_bytes: u64,
     pub variant: bool,
+}
+
+impl InstanceRow {
+    /// Whether these are the digests of the same Data Set. The same file has the same Data Set; of another file that is
+    /// known only where both digests of the Data Set are.
+    pub fn is_same_data_set(&self, digests: &Digests) -> bool {
+        self.file == short(&digests.file)
+            || self.data_set.is_some() && self.data_set == digests.data_set.map(|d| short(&d))
+    }
 }
 
 /// In a segment or in a pack.
@@ -148,12 +158,18 @@ pub(crate) fn person_of_study(connection: &Connection, study_instance_uid: &str)
     Ok(statement.query_row([study_instance_uid], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// Moves one instance to the pack that holds it now. Answers whether its row was there to be moved.
-pub(crate) fn move_to(connection: &Connection, sequence: u64, place: Place) -> Result<bool> {
+/// The column `data_set`.
+fn data_set_column(data_set: &Option<[u8; 32]>) -> Vec<u8> {
+    data_set.map(|digest| short(&digest).to_vec()).unwrap_or_default()
+}
+
+/// Moves one instance to the pack that holds it now, which may know its Data Set's digest. Answers whether its row was
+/// there to be moved.
+pub(crate) fn move_to(connection: &Connection, sequence: u64, digests: &Digests, place: Place) -> Result<bool> {
     let (container, position) = place.columns();
     let moved = connection
-        .prepare_cached("UPDATE instance SET container = ?2, position = ?3 WHERE sequence = ?1")?
-        .execute(params![sequence as i64, container, position])?;
+        .prepare_cached("UPDATE instance SET container = ?2, position = ?3, data_set = ?4 WHERE sequence = ?1")?
+        .execute(params![sequence as i64, container, position, data_set_column(&digests.data_set)])?;
     Ok(moved == 1)
 }
 

@@ -159,7 +159,7 @@ pub(crate) fn instance_from_row(row: &Row<'_>) -> rusqlite::Result<InstanceRow> 
         sequence: row.get::<_, i64>(0)? as u64,
         place: Place::from_columns(row.get(1)?, row.get(2)?),
         file: row.get(3)?,
-        data_set: row.get(4)?,
+        data_set: <[u8; 16]>::try_from(row.get_ref(4)?.as_blob()?).ok(),
         received_bytes: row.get::<_, i64>(5)? as u64,
         variant: row.get(6)?,
     })

@@ -105,7 +105,7 @@ CREATE TABLE instance (
   sop BLOB NOT NULL,                     -- first 16 bytes of SHA-256 of the SOP Instance UID
   series INTEGER NOT NULL REFERENCES series (id),
   file BLOB NOT NULL,                    -- first 16 bytes of SHA-256 of the file as received
-  data_set BLOB NOT NULL,                -- first 16 bytes of SHA-256 of the Data Set
+  data_set BLOB NOT NULL,                -- first 16 bytes of SHA-256 of the Data Set; empty while nobody asked for it
   received_bytes INTEGER NOT NULL,
   variant INTEGER NOT NULL,              -- 1: kept beside another of the same UID, never listed
   container INTEGER NOT NULL,            -- a pack's number, or a segment's number negated

@@ -39,6 +39,7 @@ fn record(n: u32) -> InstanceRecord {
     description.instance.sop_instance_uid = format!("1.2.3.4.{n}");
     record.origin.centre = "centre-a".into();
     record.digests.file[0] = n as u8;
+    record.digests.data_set = Some([0; 32]);
     record.variant = n == 2;
     record
 }

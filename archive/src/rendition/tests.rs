@@ -26,7 +26,7 @@ async fn archive(dir: &Path) -> (Writer, Reader, [u8; 32]) {
         description,
         dicom_json: Bytes::from_static(b"{}"),
         frames: FrameTable::default(),
-        digests: Digests { file, data_set: file },
+        digests: Digests { file, data_set: Some(file) },
         body: Body::Memory(body),
     };
     writer.take_in(take_in, Admission::Ordinary).await.unwrap();

@@ -158,8 +158,8 @@ pub(crate) fn apply_pack(connection: &Connection, directory: &PackDirectory) -> 
     let transaction = connection.unchecked_transaction()?;
     for instance in &directory.instances {
         let place = Place::Pack { number: directory.number, entry: instance.entry };
-        if !index::move_to(&transaction, instance.record.sequence, place)? {
-            let record = &instance.record;
+        let record = &instance.record;
+        if !index::move_to(&transaction, record.sequence, &record.digests, place)? {
             let meta = Meta {
                 description: record.description.clone(),
                 origin: record.origin.clone(),
@@ -238,8 +238,8 @@ impl Step<'_> {
         let description = &take_in.description;
         let digest = &take_in.digests.file;
         let held = index::lookup(self.index, &description.instance.sop_instance_uid)?;
-        let data_set = index::short(&take_in.digests.data_set);
-        if held.iter().any(|row| row.data_set == data_set) {
+        let compared = admission == Admission::SameDataSet && !held.is_empty();
+        if compared || held.iter().any(|row| row.is_same_data_set(&take_in.digests)) {
             let recorded = batches::outcome(self.index, &take_in.origin, digest)?;
             self.ledger(Item::of(&take_in.origin, digest, ItemOutcome::AlreadyHeld, None), &take_in.origin)?;
             return Ok(match recorded {

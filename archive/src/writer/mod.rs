@@ -47,6 +47,8 @@ pub enum Admission {
     Ordinary,
     /// Compared with what is held under its SOP Instance UID: the same values in another transfer syntax.
     Variant,
+    /// Compared with what is held under its SOP Instance UID: the same Data Set, byte for byte, in another file.
+    SameDataSet,
     /// Somebody decided that it is to be kept, whatever is held.
     Released,
 }
@@ -60,8 +62,8 @@ pub enum TakenIn {
     Variant,
     /// Held already with the same Data Set.
     AlreadyHeld,
-    /// Nothing was kept: another Data Set is held under its SOP Instance UID. Compare, then send again as a variant, or
-    /// quarantine it.
+    /// Nothing was kept: another Data Set is held under its SOP Instance UID, or one whose digest is not known. Compare,
+    /// then send again as what it is found to be, or quarantine it.
     Collision,
     /// Nothing was kept: its study is held as another person's.
     OtherPerson {

@@ -10,7 +10,7 @@ mod verdict;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use archive::{Body, Description, Digests, FrameSpan, FrameTable, Reason};
+use archive::{Body, Description, FrameSpan, FrameTable, Reason};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use transcode::data_set::{self, Limits, Part10};
@@ -40,8 +40,6 @@ pub struct Examined {
     /// Where its frames lie. Empty for what has no pixels, for a deflated Data Set, whose frames lie in no range
     /// of the file, and where fragments cannot be told apart.
     pub frames: FrameTable,
-    /// SHA-256 of the Data Set as encoded: from [`Part10::data_set_offset`] to the end of the file.
-    pub data_set_digest: [u8; 32],
 }
 
 /// Examines a received file.
@@ -54,37 +52,42 @@ pub fn examine(body: &Body, limits: &Limits) -> Result<Examined, Reason> {
 
 fn admit(body: &Body, limits: &Limits) -> Result<Examined, Verdict> {
     match body {
-        Body::Memory(bytes) => admit_from(std::io::Cursor::new(bytes), limits, |_, from| {
-            Ok(Sha256::digest(bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default()).into())
-        }),
+        Body::Memory(bytes) => admit_from(std::io::Cursor::new(bytes), limits),
         // The scan seeks much and reads little: a large read-ahead would be thrown away at each seek.
-        Body::Spooled(file, _) => admit_from(file.reopen().map_err(data_set::Error::from)?, limits, digest_from),
+        Body::Spooled(file, _) => admit_from(file.reopen().map_err(data_set::Error::from)?, limits),
     }
 }
 
-fn admit_from<S: Read + Seek>(
-    mut source: S,
-    limits: &Limits,
-    digest: impl Fn(&mut S, u64) -> std::io::Result<[u8; 32]>,
-) -> Result<Examined, Verdict> {
+fn admit_from(mut source: impl Read + Seek, limits: &Limits) -> Result<Examined, Verdict> {
     let part10 = data_set::scan(&mut source, limits)?;
     let set = CharacterSet::of(&part10.data_set, None);
     let description = describe(&part10, &set)?;
     let frames = frame_table(&part10, &mut source)?;
     let dicom_json = dicom_json(&part10.data_set, &set).into();
-    let data_set_digest = digest(&mut source, part10.data_set_offset).map_err(data_set::Error::from)?;
-    Ok(Examined { part10, description, dicom_json, frames, data_set_digest })
+    Ok(Examined { part10, description, dicom_json, frames })
 }
 
-/// The two digests of a file, read again: of all of it, and of its Data Set.
+/// SHA-256 of the Data Set as encoded: from [`Part10::data_set_offset`] to the end of the file.
 ///
 /// # Errors
-/// A sentence, where it is no longer a file that can be read.
-pub(crate) fn digests(body: &Body, limits: &Limits) -> Result<Digests, String> {
+/// A sentence, where it is no file that can be read.
+pub fn data_set_digest(body: &Body, limits: &Limits) -> Result<[u8; 32], String> {
     let mut source = body.reader().map_err(|error| error.to_string())?;
-    let part10 = data_set::scan(&mut source, limits).map_err(|error| error.to_string())?;
-    let mut from = |offset| digest_from(&mut source, offset).map_err(|error| error.to_string());
-    Ok(Digests { file: from(0)?, data_set: from(part10.data_set_offset)? })
+    let offset = data_set::scan(&mut source, limits).map_err(|error| error.to_string())?.data_set_offset;
+    if let Body::Memory(bytes) = body {
+        let data_set = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
+        return Ok(Sha256::digest(data_set.unwrap_or_default()).into());
+    }
+    digest_from(&mut source, offset).map_err(|error| error.to_string())
+}
+
+/// SHA-256 of a file, read again.
+///
+/// # Errors
+/// A sentence, where it can no longer be read.
+pub(crate) fn file_digest(body: &Body) -> Result<[u8; 32], String> {
+    let digest = body.reader().and_then(|mut source| digest_from(&mut source, 0));
+    digest.map_err(|error| error.to_string())
 }
 
 fn frame_table(part10: &Part10, source: &mut (impl Read + Seek)) -> Result<FrameTable, Verdict> {

@@ -61,7 +61,7 @@ impl House {
             description,
             dicom_json: "{}".into(),
             frames: Default::default(),
-            digests: Digests { file: digest, data_set: digest },
+            digests: Digests { file: digest, data_set: Some(digest) },
             body: Body::Memory(body.into()),
         };
         self.writer().take_in(take_in, Admission::Ordinary).await.unwrap();

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use archive::{EventLog, Reader};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
-use transcode::data_set::Limits;
 
 use super::DimseLimits;
 use super::association::{Association, Request};
@@ -341,9 +340,9 @@ impl Shared {
             return Err(CLASS_INSTANCE_CONFLICT);
         }
         let body = crate::original::received_body(&self.reader, &held).await.map_err(|e| failed(e.to_string()))?;
-        let hashed = tokio::task::spawn_blocking(move || admit::digests(&body, &Limits::default()));
-        let digests = hashed.await.map_err(|e| failed(e.to_string()))?.map_err(failed)?;
-        match digests == held.record.digests {
+        let hashed = tokio::task::spawn_blocking(move || admit::file_digest(&body));
+        let digest = hashed.await.map_err(|e| failed(e.to_string()))?.map_err(failed)?;
+        match digest == held.record.digests.file {
             true => Ok(()),
             false => Err(failed("what is held is not what was received".into())),
         }

@@ -131,7 +131,7 @@ fn take_in(bytes: Vec<u8>, number: usize) -> Option<TakeIn> {
         };
     }
     let digests =
-        Digests { file: Sha256::digest(&bytes).into(), data_set: Sha256::digest(number.to_le_bytes()).into() };
+        Digests { file: Sha256::digest(&bytes).into(), data_set: Some(Sha256::digest(number.to_le_bytes()).into()) };
     Some(TakeIn {
         origin: Origin { centre: "a".into(), received_at: "2027-01-15T08:00:00Z".into(), ..Origin::default() },
         description: said,

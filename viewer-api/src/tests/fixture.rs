@@ -279,7 +279,7 @@ fn take_in(study: u32, series: u32, instance: u32) -> TakeIn {
     });
     let digests = Digests {
         file: Sha256::digest(&bytes).into(),
-        data_set: Sha256::digest(&bytes[part10.data_set_offset as usize..]).into(),
+        data_set: Some(Sha256::digest(&bytes[part10.data_set_offset as usize..]).into()),
     };
     let mut description = description(study_uid, series_uid, uid, series, instance);
     (description.instance.rows, description.instance.columns) = (edge(study), edge(study));

@@ -80,7 +80,7 @@ impl Instance {
         let received_at = "2027-01-15T08:00:00Z".into();
         let origin = Origin { centre: "a".into(), file: self.uid, received_at, batch: None };
         let (dicom_json, body) = (Bytes::from(self.document.to_string()), Body::Memory(bytes.into()));
-        let digests = Digests { file: digest, data_set: digest };
+        let digests = Digests { file: digest, data_set: Some(digest) };
         house.take(TakeIn { origin, description, dicom_json, frames, digests, body }).await;
     }
 }

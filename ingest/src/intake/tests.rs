@@ -1,0 +1,119 @@
+//! The gate on a real archive: what comes again under a SOP Instance UID that is held.
+
+use datasets::{Kind, Scale, Study};
+use sha2::{Digest, Sha256};
+use transcode::data_set::Limits;
+
+use super::*;
+use crate::packing::{self, Packer};
+
+const NOW: &str = "2026-11-23T00:00:00Z";
+
+struct House {
+    writer: archive::Writer,
+    reader: archive::Reader,
+    gate: Intake,
+}
+
+impl House {
+    async fn open(dir: &std::path::Path) -> House {
+        let (writer, reader) = archive::open(dir, archive::Settings::default()).await.unwrap();
+        let gate = Intake::new(writer.clone(), reader.clone(), Limits::default());
+        House { writer, reader, gate }
+    }
+
+    async fn send(&self, file: &[u8]) -> Taken {
+        let origin = Origin { centre: "north".into(), received_at: NOW.into(), ..Origin::default() };
+        let received =
+            Received { body: file.to_vec().into(), file_digest: Sha256::digest(file).into(), expected_study: None };
+        self.gate.take_in(origin, received).await.unwrap()
+    }
+
+    async fn pack(&self) {
+        let packer =
+            Packer::new(self.writer.clone(), self.reader.clone(), Limits::default(), packing::Settings::default());
+        let packed = packer.pack_quiet(None, &|| NOW.into(), &|_| {}).await.unwrap();
+        assert_eq!((packed.packs, packed.failures), (1, vec![]));
+    }
+
+    async fn data_set(&self, uid: &str) -> Option<[u8; 32]> {
+        self.reader.find(uid).await.unwrap().unwrap().record.digests.data_set
+    }
+
+    /// The same file, the same Data Set in other files, and another Data Set: what is said of each.
+    async fn check_again(&self, file: &[u8], other_preamble: u8) {
+        assert!(matches!(self.send(file).await, Taken::AlreadyHeld(_)));
+        let mut other = file.to_vec();
+        other[5] = other_preamble;
+        assert!(matches!(self.send(&other).await, Taken::AlreadyHeld(_)), "another preamble");
+        assert!(matches!(self.send(&other).await, Taken::AlreadyHeld(_)), "another preamble, once more");
+        *other.last_mut().unwrap() ^= 1;
+        let Taken::Quarantined { reason, .. } = self.send(&other).await else { panic!("another pixel was taken in") };
+        assert_eq!(reason.code, "conflict");
+        assert_eq!(self.reader.totals().await.unwrap()[2], 1);
+    }
+}
+
+/// A Data Set is held once in whatever file it comes again: while nobody knows its digest, after packing has made it, and
+/// with an index made anew. Another Data Set under its UID is a conflict.
+#[tokio::test]
+async fn the_same_data_set_in_another_file_is_already_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    let study = Study::new(Kind::ChestCt, 5, Scale::Small, 1);
+    let file = study.files().next().unwrap();
+    let (uid, bytes) = (&file.sop_instance_uid, &file.bytes);
+    assert!(matches!(house.send(bytes).await, Taken::Stored(_)));
+    assert_eq!(house.data_set(uid).await, None, "it was not asked for");
+    house.check_again(bytes, 1).await;
+
+    house.pack().await;
+    let offset =
+        transcode::data_set::scan(&mut std::io::Cursor::new(bytes), &Limits::default()).unwrap().data_set_offset;
+    let expected: [u8; 32] = Sha256::digest(&bytes[offset as usize..]).into();
+    assert_eq!(house.data_set(uid).await, Some(expected));
+    house.check_again(bytes, 2).await;
+
+    let index = house.reader.layout().index();
+    drop(house);
+    std::fs::remove_file(index).unwrap();
+    let house = House::open(dir.path()).await;
+    assert_eq!(house.data_set(uid).await, Some(expected));
+    house.check_again(bytes, 3).await;
+}
+
+/// Of files with one Data Set that come at the same moment one is stored, and the others are held already.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_data_set_in_many_files_at_once_is_stored_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    let study = Study::new(Kind::ChestCt, 6, Scale::Small, 1);
+    let file = study.files().next().unwrap();
+    let files = (0..8).map(|n| {
+        let mut bytes = file.bytes.clone();
+        bytes[5] = n;
+        bytes
+    });
+    let files: Vec<Vec<u8>> = files.collect();
+    let taken = futures::future::join_all(files.iter().map(|file| house.send(file))).await;
+    let stored = taken.iter().filter(|taken| matches!(taken, Taken::Stored(_))).count();
+    let held = taken.iter().filter(|taken| matches!(taken, Taken::AlreadyHeld(_))).count();
+    assert_eq!((stored, held), (1, 7));
+}
+
+/// What is decided by a person, and what is too long for memory, brings its digest with it.
+#[tokio::test]
+async fn a_spooled_file_is_taken_in_with_its_digest() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    let study = Study::new(Kind::ChestCt, 7, Scale::Small, 1);
+    let file = study.files().next().unwrap();
+    let mut spooled = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut spooled, &file.bytes).unwrap();
+    let origin = Origin { centre: "north".into(), received_at: NOW.into(), ..Origin::default() };
+    let body = Body::spooled(spooled).unwrap();
+    let received = Received { body, file_digest: Sha256::digest(&file.bytes).into(), expected_study: None };
+    assert!(matches!(house.gate.take_in(origin, received).await.unwrap(), Taken::Stored(_)));
+    assert!(house.data_set(&file.sop_instance_uid).await.is_some());
+    house.check_again(&file.bytes, 1).await;
+}
