@@ -47,3 +47,16 @@ export function select(label, options, value, onChange, props = {}) {
   box.value = value;
   return h("label", { class: "field" }, h("span", {}, label), box);
 }
+
+const sheets = new Map();
+
+/** Loads the style sheet at `url` once, for a part of the page that is loaded when first used; resolves when it holds. */
+export function styleSheet(url) {
+  const address = String(url);
+  if (!sheets.has(address)) {
+    sheets.set(address, new Promise((resolve) => {
+      document.head.append(h("link", { rel: "stylesheet", href: address, on: { load: resolve, error: resolve } }));
+    }));
+  }
+  return sheets.get(address);
+}

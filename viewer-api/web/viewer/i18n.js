@@ -111,6 +111,17 @@ export const TEXT = {
 
 let current = "ja";
 
+/**
+ * Adds the words of a part of the page that is loaded when first used. `words` is `{ja: {…}, en: {…}}` with the same keys in both; a part
+ * begins its keys with its own name. A key that is there already is our own mistake and throws.
+ */
+export function addWords(words) {
+  for (const [name, table] of Object.entries(words)) {
+    for (const key of Object.keys(table)) if (Object.hasOwn(TEXT[name], key) && TEXT[name][key] !== table[key]) throw new Error(`two texts for ${key}`);
+    Object.assign(TEXT[name], table);
+  }
+}
+
 /** The language now shown: `"ja"` or `"en"`. */
 export function language() {
   return current;
