@@ -1,7 +1,6 @@
 // Proves the arithmetic around pictures: window levels, order of slices, what is asked for first, how much is kept, what a search sends.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { searchKeys } from "../viewer/api.js";
 import { displaySets, edgeLetters, framesOf, inOrder, spacingOf, statedWindow } from "../viewer/display.js";
 import { FrameCache, neighbours } from "../viewer/frames.js";
 import { applyLevels, draggedWindow, levels } from "../viewer/levels.js";
@@ -83,16 +82,6 @@ test("the cache stays within its bytes, closes what it lets go and keeps the fra
   assert.deepEqual([closed, [...cache.held.keys()], cache.bytes], [[1], [0, 2], 800]);
   cache.clear();
   assert.equal(cache.bytes, 0);
-});
-
-test("letters search the name, digits the ID; dates are a range; an empty form asks for everything", () => {
-  const check = (form, expected) => assert.deepEqual(searchKeys(form, { limit: 51, offset: 0 }), { includefield: "all", limit: "51", offset: "0", ...expected });
-  check({}, {});
-  check({ words: " 山田 " }, { PatientName: "*山田*", fuzzymatching: "true" });
-  check({ words: "００１２" }, { PatientID: "*0012*" });
-  check({ words: "yama*" }, { PatientName: "yama*", fuzzymatching: "true" });
-  check({ from: "2026-04-01" }, { StudyDate: "20260401-" });
-  check({ from: "2026-04-01", to: "2026-04-30", modality: "CT" }, { StudyDate: "20260401-20260430", ModalitiesInStudy: "CT" });
 });
 
 test("a report of ten thousand items or endless depth is cut and says so", () => {

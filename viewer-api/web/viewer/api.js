@@ -17,10 +17,10 @@ export function onSignInNeeded(handler) {
   signInNeeded = handler;
 }
 
-async function request(path, accept, signal) {
+async function request(path, accept, signal, init = { headers: { Accept: accept } }) {
   let response;
   try {
-    response = await fetch(path, { headers: { Accept: accept }, credentials: "same-origin", signal });
+    response = await fetch(path, { ...init, credentials: "same-origin", signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, String(error.message ?? error));
@@ -56,7 +56,7 @@ export function pathOf(study, series, instance) {
   return path;
 }
 
-/** QIDO-RS Search for Studies (PS3.18 §10.6). `query` is made by `searchKeys`. */
+/** QIDO-RS Search for Studies (PS3.18 §10.6). */
 export function searchStudies(query, signal) {
   return json(`${ROOT}/studies?${new URLSearchParams(query)}`, signal);
 }
@@ -141,20 +141,21 @@ export async function signIn(token) {
   return response.ok;
 }
 
-/** QIDO keys of what a person typed: letters and kana search the name, anything with a digit the Patient ID. */
-export function searchKeys({ words = "", from = "", to = "", modality = "", accession = "" }, { limit, offset }) {
-  const keys = { includefield: "all", limit: String(limit), offset: String(offset) };
-  // NFKC: a full-width "１２３" typed through an input method is the ID 123. Wildcards typed by hand are the reader's own.
-  const wanted = words.normalize("NFKC").trim();
-  if (/[0-9]/.test(wanted)) keys.PatientID = starred(wanted);
-  else if (wanted) Object.assign(keys, { PatientName: starred(words.trim()), fuzzymatching: "true" });
-  const dates = `${from.replaceAll("-", "")}-${to.replaceAll("-", "")}`;
-  if (dates !== "-") keys.StudyDate = dates;
-  if (modality) keys.ModalitiesInStudy = modality;
-  if (accession.trim()) keys.AccessionNumber = starred(accession.normalize("NFKC").trim());
-  return keys;
+/**
+ * The list of studies, by POST: what is searched for is in no address. `asked` is what `POST /search` takes: `{terms, taken_in_after?,
+ * sort, descending, limit, offset}`; answers `{studies, total, complete, last_sequence}`.
+ */
+export async function searchList(asked, signal) {
+  const init = { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(asked) };
+  return (await request("/search", "application/json", signal, init)).json();
 }
 
-function starred(value) {
-  return /[*?]/.test(value) ? value : `*${value}*`;
+/** Who is signed in: `{name, centre, permissions}`. */
+export async function session(signal) {
+  return (await request("/session", "application/json", signal)).json();
+}
+
+/** Whether this session may send files in. */
+export async function mayUpload(signal) {
+  return (await session(signal)).permissions.includes("upload");
 }

@@ -3,7 +3,7 @@
 import { ageAt, formatDate, formatTime, number, personName, text, values } from "./dicom.js";
 import { fill, h } from "./dom.js";
 import { language, t } from "./i18n.js";
-import { sex } from "./list.js";
+import { sex } from "./patient.js";
 
 const RULER_MM = [100, 50, 20, 10, 5, 2, 1];
 

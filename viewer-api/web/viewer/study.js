@@ -8,7 +8,7 @@ import { fill, h } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { EcgView } from "./ecg/view.js";
 import { language, t } from "./i18n.js";
-import { sex } from "./list.js";
+import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
 import { showReport } from "./sr.js";
 import { Stack } from "./stack.js";
