@@ -5,7 +5,7 @@ import { edgeLetters } from "./display.js";
 import { fill, h } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { qualityText } from "./image/quality.js";
-import { sex } from "./list.js";
+import { sex } from "./patient.js";
 
 const RULER_MM = [100, 50, 20, 10, 5, 2, 1];
 const RULER_PIXELS_MAX = 160;

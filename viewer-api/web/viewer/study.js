@@ -1,19 +1,24 @@
 // The study view: who and when on top, series at the side, what the chosen series holds in the middle.
 
-import { findStudy, pathOf, searchInstances, searchSeries, seriesMetadata } from "./api.js";
+import { pathOf, seriesMetadata } from "./api.js";
 import { displaySets, unshownName } from "./display.js";
-import { ageAt, formatDate, formatTime, number, personName, text, values } from "./dicom.js";
+import { ageAt, formatDate, formatTime, personName, text } from "./dicom.js";
 import { showDocument } from "./document.js";
 import { fill, h } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { EcgView } from "./ecg/view.js";
 import { language, t } from "./i18n.js";
-import { sex } from "./list.js";
+import { loadManifest } from "./image/manifest.js";
+import { PixelStore } from "./image/pixels.js";
+import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
 import { showReport } from "./sr.js";
 import { Stack } from "./stack.js";
 
-const WITHOUT_PICTURE = ["SR", "KO", "PR", "ECG", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "RWV", "REG", "AU", "HD", "SEG"];
+/** Opened first only where there is nothing else. */
+const BESIDE = ["PR", "KO", "SEG", "RWV"];
+/** Thumbnails wait for the first picture, but no longer than this. */
+const THUMBNAILS_WAIT_MS = 2500;
 const TABS = { image: "tabImages", ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
 
 /** Shows a study in `main` and its patient line in `place`. Returns `{dispose}`. */
@@ -28,6 +33,8 @@ class StudyView {
     Object.assign(this, { main, place, study });
     this.stop = new AbortController();
     this.shown = null;
+    // Workers begin to compile the decoder while the manifest is on its way.
+    this.store = new PixelStore();
     this.strip = h("nav", { class: "strip", "aria-label": t("series") });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
@@ -39,16 +46,16 @@ class StudyView {
     this.stop.abort();
     this.shown?.dispose?.();
     this.shown = null;
+    this.store.dispose();
   }
 
   async load() {
     const { signal } = this.stop;
     try {
-      const [row, series] = await Promise.all([findStudy(this.study, signal), searchSeries(this.study, signal)]);
+      this.manifest = await loadManifest(this.study, signal);
       if (signal.aborted) return;
-      this.row = row;
-      this.showPatient(row);
-      this.showStrip(series.sort(bySeriesNumber));
+      this.showPatient(this.manifest);
+      this.showStrip(this.manifest.series);
     } catch (error) {
       this.fail(error, () => this.load());
     }
@@ -61,13 +68,11 @@ class StudyView {
     fill(this.pane, problemBox(error, again));
   }
 
-  showPatient(row) {
-    if (!row) return;
-    const name = personName(values(row, "PatientName")[0], language());
-    const birth = text(row, "PatientBirthDate");
-    const age = ageAt(birth, text(row, "StudyDate"));
-    const parts = [text(row, "PatientID"), formatDate(birth), age === null ? "" : t("years", { n: age }), sex(text(row, "PatientSex"))].filter(Boolean);
-    const when = [formatDate(text(row, "StudyDate")), formatTime(text(row, "StudyTime")), text(row, "StudyDescription")].filter(Boolean);
+  showPatient({ patient, study }) {
+    const name = personName(patient.PatientName, language());
+    const age = ageAt(patient.PatientBirthDate, study.StudyDate);
+    const parts = [patient.PatientID, formatDate(patient.PatientBirthDate), age === null ? "" : t("years", { n: age }), sex(patient.PatientSex ?? "")].filter(Boolean);
+    const when = [formatDate(study.StudyDate), formatTime(study.StudyTime), study.StudyDescription].filter(Boolean);
     this.place.append(h("h1", { class: "patient" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
       h("span", { class: "number" }, parts.join("  ")), h("span", { class: "number faint" }, when.join("  "))));
   }
@@ -75,32 +80,37 @@ class StudyView {
   showStrip(series) {
     this.cards = series.map((one) => this.card(one));
     fill(this.strip, this.cards);
-    if (!series.length) fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
-    const first = series.findIndex((one) => !["PR", "KO", "SEG", "RWV"].includes(text(one, "Modality")));
-    if (series.length) this.choose(series[Math.max(0, first)], this.cards[Math.max(0, first)]);
+    if (!series.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
+    const first = Math.max(0, series.findIndex((one) => !BESIDE.includes(one.Modality)));
+    this.choose(series[first], this.cards[first]);
+    this.thumbnailsSoon();
   }
 
   card(series) {
-    const modality = text(series, "Modality");
-    const count = number(series, "NumberOfSeriesRelatedInstances") ?? "";
-    const picture = h("span", { class: "thumb", "aria-hidden": "true" }, modality || "–");
+    const picture = h("span", { class: "thumb", "aria-hidden": "true" }, series.Modality || "–");
     const card = h("button", { type: "button", class: "card", on: { click: () => this.choose(series, card) } }, picture,
-      h("span", { class: "card-text" }, h("span", { class: "card-title" }, text(series, "SeriesDescription") || t("seriesNumber", { n: text(series, "SeriesNumber") || "–" })),
-        h("span", { class: "faint number" }, [modality, t(WITHOUT_PICTURE.includes(modality) ? "objects" : "images", { n: count })].filter(Boolean).join("  "))));
-    if (!WITHOUT_PICTURE.includes(modality)) this.thumbnail(series, picture, count);
+      h("span", { class: "card-text" }, h("span", { class: "card-title" }, series.SeriesDescription || t("seriesNumber", { n: series.SeriesNumber ?? "–" })),
+        h("span", { class: "faint number" }, [series.Modality, t(series.frames.length ? "images" : "objects", { n: series.count })].filter(Boolean).join("  "))));
     return card;
   }
 
-  // The middle instance stands for the series. Where the server has no picture of it, the modality's letters stay.
-  async thumbnail(series, picture, count) {
-    const uid = text(series, "SeriesInstanceUID");
-    try {
-      const [middle] = await searchInstances(this.study, uid, { limit: 1, offset: Math.floor(count / 2) }, this.stop.signal);
-      if (!number(middle, "Rows") || this.stop.signal.aborted) return;
-      const image = h("img", { alt: "", src: `${pathOf(this.study, uid, text(middle, "SOPInstanceUID"))}/thumbnail`, on: { load: () => fill(picture, image) } });
-    } catch {
-      // A missing thumbnail is no reason to disturb anybody; opening the series says what is wrong.
-    }
+  // What is being read has the link for itself until its first picture is there.
+  thumbnailsSoon() {
+    const { signal } = this.stop;
+    const begin = () => {
+      if (signal.aborted || this.thumbnailsBegun) return;
+      this.thumbnailsBegun = true;
+      this.manifest.series.forEach((series, at) => this.thumbnail(series, this.cards[at].querySelector(".thumb")));
+    };
+    this.store.addEventListener("picture", () => setTimeout(begin, 300), { once: true, signal });
+    setTimeout(begin, THUMBNAILS_WAIT_MS);
+  }
+
+  // The middle frame stands for the series. Where the server has no picture of it, the modality's letters stay.
+  thumbnail({ frames }, place) {
+    const middle = frames[Math.floor(frames.length / 2)];
+    if (!middle) return;
+    const image = h("img", { alt: "", src: `${pathOf(...middle.address)}/thumbnail`, on: { load: () => fill(place, image) } });
   }
 
   async choose(series, card) {
@@ -109,11 +119,12 @@ class StudyView {
     const choosing = this.choosing = new AbortController();
     this.stop.signal.addEventListener("abort", () => choosing.abort());
     this.clear();
+    const images = series.frames.length ? [{ kind: "image", count: new Set(series.frames.map(({ instance }) => instance)).size }] : [];
+    if (images.length && images[0].count === series.count) return this.showSets(series, images);
     fill(this.pane, h("p", { class: "quiet" }, t("loading")));
-    const uid = text(series, "SeriesInstanceUID");
     try {
-      const sets = displaySets(await seriesMetadata(this.study, uid, choosing.signal));
-      if (!choosing.signal.aborted) this.showSets(uid, sets);
+      const sets = displaySets(await seriesMetadata(this.study, series.SeriesInstanceUID, choosing.signal));
+      if (!choosing.signal.aborted) this.showSets(series, [...images, ...sets]);
     } catch (error) {
       this.fail(error, () => this.choose(series, card));
     }
@@ -130,28 +141,24 @@ class StudyView {
     if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
     if (sets.length > 1) {
       const tabs = sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(series, set, tabs, at) } },
-        `${t(TABS[set.kind], { n: set.instances.length })}${set.kind === "image" ? "" : ` ${text(set.instances[0], "InstanceNumber")}`}`));
+        `${t(TABS[set.kind], { n: set.count ?? 1 })}${set.kind === "image" ? "" : ` ${text(set.instance, "InstanceNumber")}`}`));
       fill(this.tabs, tabs);
       this.showSet(series, sets[0], tabs, 0);
     } else this.showSet(series, sets[0], [], 0);
   }
 
-  showSet(series, { kind, instances }, tabs, chosen) {
+  showSet(series, { kind, instance }, tabs, chosen) {
     tabs.forEach((tab, at) => tab.setAttribute("aria-selected", String(at === chosen)));
     this.shown?.dispose?.();
     fill(this.pane);
     this.pane.dataset.kind = kind;
-    const source = { study: this.study, series, instances, instance: instances[0], studyRow: this.row, address: [this.study, series, text(instances[0], "SOPInstanceUID")] };
-    if (kind === "image") this.shown = new Stack(this.pane, source);
-    else if (kind === "ecg") this.shown = new EcgView(this.pane, source);
+    if (kind === "image") return void (this.shown = new Stack(this.pane, { manifest: this.manifest, frames: series.frames, store: this.store }));
+    const source = { study: this.study, series: series.SeriesInstanceUID, instance, address: [this.study, series.SeriesInstanceUID, text(instance, "SOPInstanceUID")] };
+    if (kind === "ecg") this.shown = new EcgView(this.pane, source);
     else if (kind === "report") this.shown = showReport(this.pane, source);
     else if (kind === "pdf") this.shown = showDocument(this.pane, source);
     else fill(this.pane, unshown(source));
   }
-}
-
-function bySeriesNumber(a, b) {
-  return (number(a, "SeriesNumber") ?? Infinity) - (number(b, "SeriesNumber") ?? Infinity) || 0;
 }
 
 function unshown({ instance, address }) {
