@@ -6,7 +6,6 @@ import { ageAt, formatDate, formatTime, number, personName, text, values } from 
 import { showDocument } from "./document.js";
 import { fill, h } from "./dom.js";
 import { downloads } from "./downloads.js";
-import { EcgView } from "./ecg/view.js";
 import { language, t } from "./i18n.js";
 import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
@@ -143,11 +142,18 @@ class StudyView {
     this.pane.dataset.kind = kind;
     const source = { study: this.study, series, instances, instance: instances[0], studyRow: this.row, address: [this.study, series, text(instances[0], "SOPInstanceUID")] };
     if (kind === "image") this.shown = new Stack(this.pane, source);
-    else if (kind === "ecg") this.shown = new EcgView(this.pane, source);
+    else if (kind === "ecg") this.shown = later(import("./ecg/view.js"), ({ EcgView }) => new EcgView(this.pane, source), this.pane);
     else if (kind === "report") this.shown = showReport(this.pane, source);
     else if (kind === "pdf") this.shown = showDocument(this.pane, source);
     else fill(this.pane, unshown(source));
   }
+}
+
+// A part that is fetched when first used. Who has left before it came is not shown it.
+function later(module, make, pane) {
+  const shown = { dispose() { shown.gone = true; shown.view?.dispose(); } };
+  module.then((part) => { if (!shown.gone) shown.view = make(part); }, (error) => { if (!shown.gone) fill(pane, problemBox(error)); });
+  return shown;
 }
 
 function bySeriesNumber(a, b) {
