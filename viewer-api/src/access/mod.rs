@@ -30,11 +30,22 @@ pub enum Permission {
     Original,
     /// Run the archive.
     Administer,
+    /// Claim items of a worklist and give verdicts.
+    Read,
+    /// Fetch the results of readings.
+    Results,
 }
 
 impl Permission {
-    const ALL: [Permission; 5] =
-        [Permission::Upload, Permission::View, Permission::Download, Permission::Original, Permission::Administer];
+    const ALL: [Permission; 7] = [
+        Permission::Upload,
+        Permission::View,
+        Permission::Download,
+        Permission::Original,
+        Permission::Administer,
+        Permission::Read,
+        Permission::Results,
+    ];
 
     /// The word in logs and answers.
     pub fn word(self) -> &'static str {
@@ -44,6 +55,8 @@ impl Permission {
             Permission::Download => "download",
             Permission::Original => "original",
             Permission::Administer => "administer",
+            Permission::Read => "read",
+            Permission::Results => "results",
         }
     }
 
@@ -97,7 +110,7 @@ impl fmt::Debug for Permissions {
 pub enum Role {
     /// A screening centre's sender: upload.
     Uploader,
-    /// A reading doctor: view and download; original only if granted at issue.
+    /// A reading doctor: view and download; original, read and results only if granted at issue.
     Reader,
     /// Everything.
     Admin,

@@ -10,6 +10,7 @@ mod iiif;
 mod manifest;
 mod qido;
 mod qido_answers;
+mod reading;
 mod rendered;
 mod retrieve;
 mod search;
