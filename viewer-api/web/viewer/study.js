@@ -3,16 +3,13 @@
 import { pathOf, seriesMetadata } from "./api.js";
 import { displaySets, unshownName } from "./display.js";
 import { ageAt, formatDate, formatTime, personName, text } from "./dicom.js";
-import { showDocument } from "./document.js";
 import { fill, h } from "./dom.js";
 import { downloads } from "./downloads.js";
-import { EcgView } from "./ecg/view.js";
 import { language, t } from "./i18n.js";
 import { loadManifest } from "./image/manifest.js";
 import { PixelStore } from "./image/pixels.js";
 import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
-import { showReport } from "./sr.js";
 import { Stack } from "./stack.js";
 
 /** Opened first only where there is nothing else. */
@@ -154,11 +151,18 @@ class StudyView {
     this.pane.dataset.kind = kind;
     if (kind === "image") return void (this.shown = new Stack(this.pane, { manifest: this.manifest, frames: series.frames, store: this.store }));
     const source = { study: this.study, series: series.SeriesInstanceUID, instance, address: [this.study, series.SeriesInstanceUID, text(instance, "SOPInstanceUID")] };
-    if (kind === "ecg") this.shown = new EcgView(this.pane, source);
-    else if (kind === "report") this.shown = showReport(this.pane, source);
-    else if (kind === "pdf") this.shown = showDocument(this.pane, source);
+    if (kind === "ecg") this.shown = later(import("./ecg/view.js"), ({ EcgView }) => new EcgView(this.pane, source), this.pane);
+    else if (kind === "report") this.shown = later(import("./sr.js"), ({ showReport }) => showReport(this.pane, source), this.pane);
+    else if (kind === "pdf") this.shown = later(import("./document.js"), ({ showDocument }) => showDocument(this.pane, source), this.pane);
     else fill(this.pane, unshown(source));
   }
+}
+
+// A part that is fetched when first used. Who has left before it came is not shown it.
+function later(module, make, pane) {
+  const shown = { dispose() { shown.gone = true; shown.view?.dispose?.(); } };
+  module.then((part) => { if (!shown.gone) shown.view = make(part); }, (error) => { if (!shown.gone) fill(pane, problemBox(error)); });
+  return shown;
 }
 
 function unshown({ instance, address }) {
