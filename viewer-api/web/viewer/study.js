@@ -30,8 +30,6 @@ class StudyView {
     Object.assign(this, { main, place, study });
     this.stop = new AbortController();
     this.shown = null;
-    // Workers begin to compile the decoder while the manifest is on its way.
-    this.store = new PixelStore();
     this.strip = h("nav", { class: "strip", "aria-label": t("series") });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
@@ -43,13 +41,16 @@ class StudyView {
     this.stop.abort();
     this.shown?.dispose?.();
     this.shown = null;
-    this.store.dispose();
+    this.store?.dispose();
   }
 
   async load() {
     const { signal } = this.stop;
     try {
-      this.manifest = await loadManifest(this.study, signal);
+      const manifest = loadManifest(this.study, signal);
+      // The decoder is fetched and compiled while the manifest is on its way.
+      this.store ??= new PixelStore();
+      this.manifest = await manifest;
       if (signal.aborted) return;
       this.showPatient(this.manifest);
       this.showStrip(this.manifest.series);

@@ -94,19 +94,23 @@ export class Renderer extends EventTarget {
   #clock = 0;
   #table = null;
   #software = null;
+  #isBegun = false;
 
   constructor({ textureBytesMax = TEXTURE_BYTES_MAX, software = false } = {}) {
     super();
     this.textureBytesMax = textureBytesMax;
     this.#canvas = document.createElement("canvas");
-    if (!software) this.#begin();
     this.#canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.#lose(); });
     this.#canvas.addEventListener("webglcontextrestored", () => { this.#begin(); this.dispatchEvent(new Event("changed")); });
-    if (!this.#gl) this.#fallBack();
+    this.#isBegun = software;
+    if (software) this.#fallBack();
+    // Making a context takes longer than a round trip: what is asked of the network is asked first.
+    else setTimeout(() => this.#start());
   }
 
   /** "webgl2" or "software". */
   get kind() {
+    this.#start();
     return this.#gl ? "webgl2" : "software";
   }
 
@@ -117,12 +121,14 @@ export class Renderer extends EventTarget {
 
   /** The WEBGL_lose_context extension, for tests of what happens then. */
   get loseContext() {
+    this.#start();
     return this.#gl?.getExtension("WEBGL_lose_context") ?? null;
   }
 
   /** Draws `scene` over all of the canvas of `context`; `false` if that has to wait for "changed". */
   draw(context, scene) {
     const { width, height } = scene;
+    this.#start();
     if (this.#gl && !this.#gl.isContextLost() && this.#render(scene)) {
       context.drawImage(this.#canvas, 0, this.#canvas.height - height, width, height, 0, 0, width, height);
       return true;
@@ -135,6 +141,7 @@ export class Renderer extends EventTarget {
   /** The RGBA bytes of `scene`, first row first, read back from where they are drawn. */
   read(scene) {
     const { width, height } = scene;
+    this.#start();
     if (!this.#gl || !this.#render(scene)) return this.#software?.pixels(scene) ?? null;
     const upside = new Uint8Array(width * height * 4);
     this.#gl.readPixels(0, 0, width, height, this.#gl.RGBA, this.#gl.UNSIGNED_BYTE, upside);
@@ -146,6 +153,14 @@ export class Renderer extends EventTarget {
   dispose() {
     this.#gl?.getExtension("WEBGL_lose_context")?.loseContext();
     this.#gl = null;
+  }
+
+  #start() {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    this.#begin();
+    if (this.#gl) this.#program("usampler2D", GREY);
+    else this.#fallBack();
   }
 
   #begin() {
@@ -182,17 +197,18 @@ export class Renderer extends EventTarget {
     if (!texture || gl.isContextLost()) return false;
     const isGrey = shading.kind === "window" || shading.kind === "table";
     const program = this.#program(texture.sampler, isGrey ? GREY : COLOUR);
+    const places = this.#places(program);
     gl.useProgram(program.program);
     gl.viewport(0, 0, width, height);
     gl.disable(gl.SCISSOR_TEST);
     gl.clearColor(0, 0, 0, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    this.#say(program.places, scene, texture);
+    this.#say(places, scene);
     for (const tile of texture.tiles) {
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D, tile.texture);
-      gl.uniform2i(program.places.origin, tile.x, tile.y);
-      gl.uniform4f(program.places.own, ...tile.own);
+      gl.uniform2i(places.origin, tile.x, tile.y);
+      gl.uniform4f(places.own, ...tile.own);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     }
     return true;
@@ -249,11 +265,21 @@ export class Renderer extends EventTarget {
         gl.deleteShader(shader);
       }
       gl.linkProgram(program);
-      if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program) || "no program");
-      const names = ["samples", "table", "column", "row", "offset", "size", "origin", "own", "smooth_", "invert", "padded", "padding", "height", "first", "entries", "kind", "window"];
-      this.#programs.set(key, { program, places: Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)])) });
+      this.#programs.set(key, { program, places: null });
     }
     return this.#programs.get(key);
+  }
+
+  // Asked only when the program is first used: until then it is compiled beside us.
+  #places(one) {
+    if (!one.places) {
+      const gl = this.#gl;
+      const { program } = one;
+      if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program) || "no program");
+      const names = ["samples", "table", "column", "row", "offset", "size", "origin", "own", "smooth_", "invert", "padded", "padding", "height", "first", "entries", "kind", "window"];
+      one.places = Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)]));
+    }
+    return one.places;
   }
 
   #textureOf(picture) {

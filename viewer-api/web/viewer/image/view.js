@@ -357,11 +357,11 @@ export class ImageView extends EventTarget {
 
   #want() {
     if (!this.frame) return;
-    const level = this.#level(FIT_COARSE);
-    const key = `${this.index} ${level} ${this.direction} ${this.frame.key}`;
+    const [level, sharp] = [this.#level(FIT_COARSE), this.#level(1)];
+    const key = `${this.index} ${level} ${sharp} ${this.direction} ${this.frame.key}`;
     if (key === this.wanted) return;
     this.wanted = key;
-    this.store.want(neighbours(this.frames, this.index, this.direction, NEAR_MAX), { level, seen: 1, owner: this });
+    this.store.want(neighbours(this.frames, this.index, this.direction, NEAR_MAX), { level, sharp, seen: 1, owner: this });
     if (this.frame.instance.PhotometricInterpretation === "PALETTE COLOR") this.#askTables();
   }
 
