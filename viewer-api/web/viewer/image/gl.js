@@ -7,10 +7,13 @@
 // comes from voi.js.
 
 import { after, imageToSamplesMap } from "./geometry.js";
+import * as software from "./software.js";
 
 /** Textures kept, in bytes. */
 const TEXTURE_BYTES_MAX = 192 * 1024 * 1024;
 const TABLE_COLUMNS = 256;
+/** Making a context takes longer than the first pictures: they are drawn without one, and it is made so long after the first. */
+const CONTEXT_WAIT_MS = 700;
 const FUNCTIONS = { LINEAR: 0, LINEAR_EXACT: 1, SIGMOID: 2 };
 
 const VERTEX = `#version 300 es
@@ -83,7 +86,7 @@ void main() {
   show(mix(mix(hue(i), hue(i + ivec2(1, 0)), part.x), mix(hue(i + ivec2(0, 1)), hue(i + 1), part.x), part.y));
 }`;
 
-/** Draws scenes. Events: "changed", when what was drawn may look different now (the context came back, the fallback is here). */
+/** Draws scenes. Events: "changed", when what draws is another now: a context was made, lost or came back. */
 export class Renderer extends EventTarget {
   #gl = null;
   #canvas;
@@ -93,19 +96,17 @@ export class Renderer extends EventTarget {
   #bytes = 0;
   #clock = 0;
   #table = null;
-  #software = null;
   #isBegun = false;
+  #soon = 0;
 
-  constructor({ textureBytesMax = TEXTURE_BYTES_MAX, software = false } = {}) {
+  /** `plain`: never WebGL. */
+  constructor({ textureBytesMax = TEXTURE_BYTES_MAX, plain = false } = {}) {
     super();
     this.textureBytesMax = textureBytesMax;
     this.#canvas = document.createElement("canvas");
     this.#canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.#lose(); });
     this.#canvas.addEventListener("webglcontextrestored", () => { this.#begin(); this.dispatchEvent(new Event("changed")); });
-    this.#isBegun = software;
-    if (software) this.#fallBack();
-    // Making a context takes longer than a round trip: what is asked of the network is asked first.
-    else setTimeout(() => this.#start());
+    this.#isBegun = plain;
   }
 
   /** "webgl2" or "software". */
@@ -125,24 +126,20 @@ export class Renderer extends EventTarget {
     return this.#gl?.getExtension("WEBGL_lose_context") ?? null;
   }
 
-  /** Draws `scene` over all of the canvas of `context`; `false` if that has to wait for "changed". */
+  /** Draws `scene` over all of the canvas of `context`. */
   draw(context, scene) {
     const { width, height } = scene;
-    this.#start();
+    if (!this.#isBegun) this.#startSoon();
     if (this.#gl && !this.#gl.isContextLost() && this.#render(scene)) {
       context.drawImage(this.#canvas, 0, this.#canvas.height - height, width, height, 0, 0, width, height);
-      return true;
-    }
-    if (!this.#software) { this.#fallBack(); return false; }
-    this.#software.paint(context, scene);
-    return true;
+    } else software.paint(context, scene);
   }
 
   /** The RGBA bytes of `scene`, first row first, read back from where they are drawn. */
   read(scene) {
     const { width, height } = scene;
     this.#start();
-    if (!this.#gl || !this.#render(scene)) return this.#software?.pixels(scene) ?? null;
+    if (!this.#gl || !this.#render(scene)) return software.pixels(scene);
     const upside = new Uint8Array(width * height * 4);
     this.#gl.readPixels(0, 0, width, height, this.#gl.RGBA, this.#gl.UNSIGNED_BYTE, upside);
     const rows = new Uint8ClampedArray(upside.length);
@@ -151,8 +148,18 @@ export class Renderer extends EventTarget {
   }
 
   dispose() {
+    clearTimeout(this.#soon);
+    this.#isBegun = true;
     this.#gl?.getExtension("WEBGL_lose_context")?.loseContext();
     this.#gl = null;
+  }
+
+  #startSoon() {
+    this.#soon ||= setTimeout(() => {
+      const begin = () => { this.#start(); this.dispatchEvent(new Event("changed")); };
+      if (globalThis.requestIdleCallback) requestIdleCallback(begin, { timeout: CONTEXT_WAIT_MS });
+      else begin();
+    }, CONTEXT_WAIT_MS);
   }
 
   #start() {
@@ -160,7 +167,6 @@ export class Renderer extends EventTarget {
     this.#isBegun = true;
     this.#begin();
     if (this.#gl) this.#program("usampler2D", GREY);
-    else this.#fallBack();
   }
 
   #begin() {
@@ -177,13 +183,6 @@ export class Renderer extends EventTarget {
     this.#textures.clear();
     this.#bytes = 0;
     this.#table = null;
-    this.#fallBack();
-    this.dispatchEvent(new Event("changed"));
-  }
-
-  async #fallBack() {
-    if (this.#software) return;
-    this.#software = await import("./software.js");
     this.dispatchEvent(new Event("changed"));
   }
 
