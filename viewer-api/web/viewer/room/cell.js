@@ -7,6 +7,7 @@ import { ImageView } from "../image/view.js";
 import { problem } from "../problem.js";
 import { ScrollBar } from "../scrollbar.js";
 import { showCorners } from "./corners.js";
+import { chestWall } from "./hanging.js";
 import { planesOf } from "./linked.js";
 import { maskLayer, maskOf } from "./mammography.js";
 import { crosshairLayer, localiserLayer } from "./localiser.js";
@@ -93,6 +94,11 @@ export class Cell {
   /** What lies where it lies now was put there by the room. */
   settle() {
     this.placed = lies(this.view);
+  }
+
+  /** The side of the chest wall of a mammogram that hangs beside others, else `null`. */
+  get hangs() {
+    return this.room.cells.length > 1 && this.view?.frame?.series.Modality === "MG" ? chestWall(this.view.frame) : null;
   }
 
   /** Whether the reader has zoomed or panned since. */

@@ -20,8 +20,17 @@ export function showCorners(cell) {
   if (!frame) return void fill(overlay);
   const compact = cell.place.clientWidth < COMPACT_PIXELS;
   overlay.classList.toggle("compact", compact);
+  if (cell.hangs) return fill(overlay, besideBreast(cell, compact), edges(view), ruler(view));
   fill(overlay, corner("top left", compact ? [priorLine(cell)] : [...patientLines(manifest), priorLine(cell)]), corner("top right", studyLines(cell, compact)),
     corner("bottom left", placeLines(cell, compact)), corner("bottom right", qualityLines(view, compact)), edges(view), compact ? null : ruler(view));
+}
+
+// Of a mammogram everything is written over the air, away from the chest wall; whose it is stands above the room.
+function besideBreast(cell, compact) {
+  const { view, manifest } = cell;
+  const side = cell.hangs === "right" ? "left" : "right";
+  return [corner(`top ${side}`, [...studyLines(cell, true), priorLine(cell) || formatDate(manifest.study.StudyDate)]),
+    corner(`bottom ${side}`, [...(compact ? [] : placeLines(cell, compact)), ...qualityLines(view, compact)])];
 }
 
 function corner(place, lines) {

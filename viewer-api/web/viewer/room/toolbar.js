@@ -16,9 +16,9 @@ export class Toolbar {
     this.extras = h("span", { class: "group" });
     this.presets = select(t("preset"), [["file", t("roomFile")]], "file", (value) => room.chooseWindow(value));
     this.layouts = select(t("roomLayout"), Object.keys(LAYOUTS).map((key) => [key, key.replace("x", "×")]), "1x1", (value) => room.setLayout(value));
-    this.rate = h("input", { type: "number", min: 1, max: 60, value: 15, "aria-label": t("frameRate"), class: "rate", on: { change: () => room.setRate(this.rate.value) } });
+    this.rate = h("input", { type: "number", min: 1, max: 60, value: 15, "aria-label": t("frameRate"), title: t("frameRate"), class: "rate", on: { change: () => room.setRate(this.rate.value) } });
     this.playButton = this.button("play", "play", () => room.toggleCine());
-    this.cine = h("span", { class: "group cine" }, this.playButton, h("label", { class: "field" }, this.rate, h("span", {}, t("frameRate"))));
+    this.cine = h("span", { class: "group cine" }, this.playButton, this.rate);
     this.invert = this.button("invert", "roomInvert", () => room.invert(), true);
     this.text = this.button("text", "overlay", () => room.toggleText(), true);
     this.link = this.button("link", "roomLink", () => room.setLinked(!room.linked), true);
@@ -118,6 +118,6 @@ export class Toolbar {
     const key = frame && !frame.derived && this.room.manifest.offers.download !== false ? frame.series.SeriesInstanceUID : "";
     if (this.save.dataset.key === key) return;
     this.save.dataset.key = key;
-    fill(this.save, key && downloads(() => this.room.active?.view?.frame?.address));
+    fill(this.save, key && h("details", { class: "menu" }, h("summary", { class: "button" }, t("roomSave")), h("div", { class: "menu-box" }, downloads(() => this.room.active?.view?.frame?.address))));
   }
 }
