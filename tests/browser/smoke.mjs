@@ -97,7 +97,7 @@ const rows = () => page.locator("table.studies tbody tr[data-address]");
 const overlay = (place) => page.locator(`.corner.${place}`).innerText();
 
 async function searchAndWait(act) {
-  await Promise.all([page.waitForResponse((response) => response.url().includes("/dicom-web/studies?")), act()]);
+  await Promise.all([page.waitForResponse((response) => response.url() === `${base}/search`), act()]);
   await page.waitForTimeout(300);
 }
 
@@ -113,7 +113,7 @@ async function openStudy(modality) {
   await toList();
   await searchAndWait(() => page.locator(".search select").selectOption(modality));
   const found = await rows().evaluateAll((list) => list.map((row) => ({
-    modalities: row.querySelectorAll(".modality").length, images: Number(row.lastElementChild.innerText.split("/").at(-1)),
+    modalities: row.querySelectorAll(".modality").length, images: Number(row.querySelector(".c-images").innerText.replaceAll(",", "")),
   })));
   if (!found.length) throw new Error(`there is no ${modality} study`);
   const best = found.map((row, at) => ({ ...row, at })).sort((a, b) => a.modalities - b.modalities || b.images - a.images)[0];
@@ -430,7 +430,7 @@ await check("english", async () => {
 });
 
 const stored = await page.evaluate(() => Object.keys(localStorage));
-checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm"].includes(key)) || `kept in the browser: ${stored}`;
+checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm", "tsunagu.listSeen"].includes(key)) || `kept in the browser: ${stored}`;
 checks.same_origin = foreign.size === 0 || `asked elsewhere: ${[...foreign]}`;
 checks.console = consoleErrors.length === 0 || consoleErrors[0];
 await browser.close();
