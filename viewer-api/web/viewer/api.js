@@ -17,10 +17,10 @@ export function onSignInNeeded(handler) {
   signInNeeded = handler;
 }
 
-async function request(path, accept, signal) {
+async function request(path, accept, signal, more = {}) {
   let response;
   try {
-    response = await fetch(path, { headers: { Accept: accept }, credentials: "same-origin", signal });
+    response = await fetch(path, { headers: { Accept: accept, ...more }, credentials: "same-origin", signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, String(error.message ?? error));
@@ -74,6 +74,22 @@ export function searchInstances(study, series, { limit, offset = 0 }, signal) {
 /** WADO-RS: metadata of all instances of a series (PS3.18 §10.4). */
 export function seriesMetadata(study, series, signal) {
   return json(`${pathOf(study, series)}/metadata`, signal);
+}
+
+/** The manifest of a study (docs/manifest.md), as it stands. */
+export async function studyManifest(study, signal) {
+  return (await request(`${pathOf(study)}/manifest`, "application/json", signal)).json();
+}
+
+/** The answer to a request for bytes from `first` on, up to `last` (all where it is `null`); its body is for the caller to read as it comes. */
+export function openBytes(path, { accept = "*/*", first = 0, last = null }, signal) {
+  const range = first > 0 || last !== null ? { Range: `bytes=${first}-${last ?? ""}` } : {};
+  return request(path, accept, signal, range);
+}
+
+/** WADO-RS: metadata of one instance (PS3.18 §10.4). */
+export async function instanceMetadata(address, signal) {
+  return (await json(`${pathOf(...address)}/metadata`, signal))[0] ?? null;
 }
 
 /** QIDO-RS for one study row, `null` if it is not here. */

@@ -1,80 +1,85 @@
 // The text in the four corners of an image, the directions at its edges, and the scale.
 
-import { ageAt, formatDate, formatTime, number, personName, text, values } from "./dicom.js";
+import { ageAt, formatDate, formatTime, personName } from "./dicom.js";
+import { edgeLetters } from "./display.js";
 import { fill, h } from "./dom.js";
 import { language, t } from "./i18n.js";
+import { qualityText } from "./image/quality.js";
 import { sex } from "./list.js";
 
 const RULER_MM = [100, 50, 20, 10, 5, 2, 1];
+const RULER_PIXELS_MAX = 160;
 
-/** Writes the overlay of the frame described by `view` (see `Stack.showOverlay`). */
-export function showImageOverlay(element, view) {
-  fill(element, corner("top left", patientLines(view)), corner("top right", studyLines(view)),
-    corner("bottom left", placeLines(view)), corner("bottom right", qualityLines(view)), edges(view.edges), ruler(view));
+/** Writes the overlay of an `ImageView` that shows a frame of the study in `manifest`. */
+export function showImageOverlay(element, view, manifest) {
+  const { frame } = view;
+  fill(element, frame && [corner("top left", patientLines(manifest)), corner("top right", studyLines(frame, manifest)),
+    corner("bottom left", placeLines(view)), corner("bottom right", qualityLines(view)), edges(view), ruler(view)]);
 }
 
 function corner(place, lines) {
   return h("div", { class: `corner ${place}` }, lines.filter(Boolean).map((line, at) => h("div", { class: place === "top left" && at === 0 ? "who" : null }, line)));
 }
 
-function patientLines({ instance }) {
-  const name = personName(values(instance, "PatientName")[0], language());
-  const birth = text(instance, "PatientBirthDate");
-  const age = ageAt(birth, text(instance, "StudyDate"));
-  const born = [formatDate(birth), age === null ? "" : t("years", { n: age }), sex(text(instance, "PatientSex"))].filter(Boolean).join("  ");
-  return [name.primary || t("noName"), name.others.join("　"), text(instance, "PatientID"), born];
+function patientLines({ patient, study }) {
+  const name = personName(patient.PatientName, language());
+  const age = ageAt(patient.PatientBirthDate, study.StudyDate);
+  const born = [formatDate(patient.PatientBirthDate), age === null ? "" : t("years", { n: age }), sex(patient.PatientSex ?? "")].filter(Boolean).join("  ");
+  return [name.primary || t("noName"), name.others.join("　"), patient.PatientID, born];
 }
 
-function studyLines({ instance, studyRow }) {
-  const institution = text(instance, "InstitutionName") || text(studyRow, "InstitutionName");
+function studyLines(frame, { study }) {
+  const { series } = frame;
   // "U" says that the body part is not paired (PS3.3 C.8.11.2.1.1): nothing to show.
-  const side = [text(instance, "ImageLaterality"), text(instance, "Laterality")].find((one) => one && one !== "U");
-  return [institution, `${formatDate(text(instance, "StudyDate"))} ${formatTime(text(instance, "StudyTime"))}`.trim(), text(instance, "StudyDescription"),
-    [text(instance, "SeriesNumber") && `#${text(instance, "SeriesNumber")}`, text(instance, "SeriesDescription")].filter(Boolean).join(" "),
-    [side, text(instance, "ViewPosition")].filter(Boolean).join(" ")];
+  const side = [frame.value("ImageLaterality"), series.Laterality].find((one) => one && one !== "U");
+  return [`${formatDate(study.StudyDate)} ${formatTime(study.StudyTime)}`.trim(), study.StudyDescription,
+    [series.SeriesNumber !== undefined && `#${series.SeriesNumber}`, series.SeriesDescription].filter(Boolean).join(" "),
+    [side, frame.value("ViewPosition")].filter(Boolean).join(" ")];
 }
 
-function placeLines({ instance, frame, frames, index, total, slice, zoom }) {
-  const thickness = number(instance, "SliceThickness");
-  return [slice !== undefined && t("overlaySlice", { position: tidy(slice) }), thickness !== null && t("overlayThickness", { thickness: tidy(thickness) }),
-    frames > 1 && frames !== total && t("overlayFrame", { n: frame, total: frames }), t("overlayImage", { n: index + 1, total }),
-    t("overlayZoom", { n: Math.round(zoom * 100) })];
+function placeLines({ frame, frames, index, scale }) {
+  const thickness = frame.numeric("SliceThickness");
+  const slice = frame.numeric("SliceLocation");
+  const inInstance = Number(frame.instance.NumberOfFrames ?? 1);
+  const zoom = Math.round(scale * (globalThis.devicePixelRatio || 1) * 100);
+  return [slice !== null && t("overlaySlice", { position: tidy(slice) }), thickness !== null && t("overlayThickness", { thickness: tidy(thickness) }),
+    inInstance > 1 && inInstance !== frames.length && t("overlayFrame", { n: frame.number, total: inInstance }), t("overlayImage", { n: index + 1, total: frames.length }),
+    t("overlayZoom", { n: zoom })];
 }
 
-function qualityLines({ instance, window, found, colour, entry, pending }) {
-  const shown = colour ? t("overlayColour") : windowLine(window, found);
-  const size = `${text(instance, "Columns")}×${text(instance, "Rows")}`;
-  const scaled = entry?.scaled ? t("qualityScaled", { width: entry.bitmap.width, height: entry.bitmap.height }) : "";
-  const kind = entry?.mediaType === "image/png" ? "PNG" : "JPEG";
-  return [pending ? t("qualityPending") : "", shown, [size, scaled].filter(Boolean).join("  "), lossySource(instance), entry ? t("qualityRendered", { kind }) : ""];
+function qualityLines({ frame, quality, shownVoi }) {
+  return [frame.isColour ? t("overlayColour") : windowLine(shownVoi), `${frame.columns}×${frame.rows}`, quality ? qualityText(quality) : t("qualityPending")];
 }
 
-function windowLine(window, found) {
-  const shown = window ?? found;
-  if (!shown) return t("overlayWindowFile");
-  return t(window ? "overlayWindow" : "overlayWindowFound", { width: whole(shown.width), center: whole(shown.center) });
+function windowLine(voi) {
+  if (!voi) return "";
+  if (voi.entries) return t("overlayWindowTable", { name: voi.explanation ?? "" });
+  return t(voi.found ? "overlayWindowFound" : "overlayWindow", { width: whole(voi.width), center: whole(voi.center) });
 }
 
-// PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time.
-function lossySource(instance) {
-  if (text(instance, "LossyImageCompression") !== "01") return "";
-  const ratio = number(instance, "LossyImageCompressionRatio");
-  return ratio ? t("qualityLossyRatio", { ratio: tidy(ratio) }) : t("qualityLossySource");
+// Directions turn with the image: each letter is put where its edge is now.
+function edges(view) {
+  const { left, right, top, bottom } = edgeLetters(view.frame);
+  const { columns, rows } = view.frame;
+  const middle = view.imageToScreen([columns / 2, rows / 2]);
+  return [[left, 0, rows / 2], [right, columns, rows / 2], [top, columns / 2, 0], [bottom, columns / 2, rows]].map(([letter, column, row]) => {
+    const [x, y] = view.imageToScreen([column, row]).map((part, axis) => part - middle[axis]);
+    const place = Math.abs(x) > Math.abs(y) ? (x < 0 ? "left" : "right") : y < 0 ? "top" : "bottom";
+    return letter && h("div", { class: `edge ${place}` }, letter);
+  });
 }
 
-function edges({ left, right, top, bottom }) {
-  return [["left", left], ["right", right], ["top", top], ["bottom", bottom]].map(([place, letter]) => letter && h("div", { class: `edge ${place}` }, letter));
-}
-
-// The longest round length that takes at most a third of the canvas; none where the file states no spacing.
-function ruler({ spacing, pixelsPerColumn, entry }) {
-  if (!spacing || !entry) return null;
-  const pixels = (mm) => (mm / spacing.column) * pixelsPerColumn;
-  const mm = RULER_MM.find((length) => pixels(length) <= 160);
-  if (!mm || pixels(mm) < 20) return null;
+// The longest round length that takes at most so much of the view; none where the file states no spacing.
+function ruler(view) {
+  const { spacing, picture, rotation } = view;
+  if (!spacing || !picture) return null;
+  const [from, to] = [[0, 0], rotation % 180 ? [0, 1] : [1, 0]].map((place) => view.imageToScreen(place));
+  const pixelsPerMm = Math.abs(to[0] - from[0]) / (rotation % 180 ? spacing.row : spacing.column);
+  const mm = RULER_MM.find((length) => length * pixelsPerMm <= RULER_PIXELS_MAX);
+  if (!mm || mm * pixelsPerMm < 20) return null;
   const line = h("div", { class: "ruler-line" });
-  line.style.width = `${pixels(mm)}px`;
-  return h("div", { class: "ruler" }, line, h("span", {}, `${mm >= 10 ? `${mm / 10} cm` : `${mm} mm`}${spacing.detector ? ` ${t("scaleDetector")}` : ""}`));
+  line.style.width = `${mm * pixelsPerMm}px`;
+  return h("div", { class: "ruler" }, line, h("span", {}, `${mm >= 10 ? `${mm / 10} cm` : `${mm} mm`}${spacing.kind === "detector" ? ` ${t("scaleDetector")}` : ""}`));
 }
 
 // Windows of thousands, as PET has them, say nothing with their decimals.
