@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { angleAt, cobbAngle, distance, ellipseArea, ellipseIn, ellipseOf, ellipseOutline, ellipseStretched, fromStretch, inEllipse, majorFirst, within } from "../viewer/tools/geometry.js";
 import { measure, written } from "../viewer/tools/measure.js";
-import { regionsOf, scaleAt } from "../viewer/tools/scale.js";
+import { scaleAt } from "../viewer/tools/scale.js";
 import { ellipseStatistics, measurable, unitOf, valueAt } from "../viewer/tools/statistics.js";
 
 const near = (actual, expected, within = 1e-9) => assert.ok(Math.abs(actual - expected) <= within, `${actual} is not ${expected}`);
@@ -104,22 +104,22 @@ test("units: Hounsfield of CT, what the file says, or none", () => {
 });
 
 test("millimetres only where they are known, and else the reason", () => {
-  assert.deepEqual(scaleAt({ row: 1, column: 2, kind: "patient" }, "CT", undefined, []), { row: 1, column: 2, unit: "mm", kind: "patient", reason: null });
-  assert.equal(scaleAt({ row: 1, column: 2, kind: "detector" }, "MG", undefined, []).reason, "toolsScaleDetector");
-  assert.deepEqual(scaleAt(null, "OT", undefined, []), { row: 1, column: 1, unit: "px", kind: null, reason: "toolsScaleUnknown" });
+  assert.deepEqual(scaleAt({ row: 1, column: 2, kind: "patient" }, "CT", [], []), { row: 1, column: 2, unit: "mm", kind: "patient", reason: null });
+  assert.equal(scaleAt({ row: 1, column: 2, kind: "detector" }, "MG", [], []).reason, "toolsScaleDetector");
+  assert.deepEqual(scaleAt(null, "OT", [], []), { row: 1, column: 1, unit: "px", kind: null, reason: "toolsScaleUnknown" });
 });
 
-const us = (list) => ({ "00186011": { vr: "SQ", Value: list.map((region) => Object.fromEntries(Object.entries(region).map(([tag, value]) => [tag, { vr: "UL", Value: [value] }]))) } });
-const TISSUE = { "00186012": 1, "00186018": 10, "0018601A": 20, "0018601C": 109, "0018601E": 219, "00186024": 3, "00186026": 3, "0018602C": 0.01, "0018602E": -0.02 };
-
 test("ultrasound is measured inside one calibrated region, and a spectrum is not one", () => {
-  const regions = regionsOf(us([TISSUE, { ...TISSUE, "00186012": 3, "00186024": 4 }]));
-  assert.deepEqual(regions, [{ left: 10, top: 20, right: 110, bottom: 220, column: 0.1, row: 0.2 }]);
-  const scale = scaleAt(null, "US", regions, [[10, 20], [110, 220]]);
-  assert.deepEqual([scale.unit, scale.row, scale.column], ["mm", 0.2, 0.1]);
-  assert.equal(scaleAt(null, "US", regions, [[10, 20], [111, 220]]).reason, "toolsScaleOutside");
+  const tissue = { left: 10, top: 20, right: 109, bottom: 219, format: 1, spacing: { row: 0.2, column: 0.1, kind: "calibrated" } };
+  const spectrum = { left: 200, top: 20, right: 299, bottom: 219, format: 3, spacing: null };
+  const at = (...points) => scaleAt(null, "US", [tissue, spectrum], points);
+  const scale = at([10, 20], [110, 220]);
+  assert.deepEqual([scale.unit, scale.row, scale.column, scale.reason], ["mm", 0.2, 0.1, null]);
+  assert.equal(at([10, 20], [111, 220]).reason, "toolsScaleOutside");
+  assert.deepEqual([at([210, 30]).reason, at([210, 30]).unit], ["toolsScaleOtherAxes", "px"]);
   assert.equal(scaleAt(null, "US", [], [[1, 1]]).reason, "toolsScaleNoRegion");
-  assert.equal(scaleAt(null, "US", undefined, [[1, 1]]).reason, "toolsScaleLoading");
+  assert.equal(scaleAt({ row: 1, column: 1, kind: "patient" }, "US", undefined, [[1, 1]]).reason, "toolsScaleLoading");
+  assert.equal(scaleAt({ row: 1, column: 1, kind: "patient" }, "US", [], [[1, 1]]).unit, "mm");
 });
 
 test("what each kind measures, and how it is written", () => {

@@ -16,17 +16,17 @@ import { ellipseStatistics, measurable, unitOf, valueAt } from "./statistics.js"
 import { askText } from "./text.js";
 
 const desks = new WeakMap();
-const NAMES = { area: "toolsValueArea", mean: "toolsValueMean", deviation: "toolsValueDeviation", least: "toolsValueLeast", greatest: "toolsValueGreatest" };
+const NAMES = { mean: "toolsValueMean", deviation: "toolsValueDeviation", least: "toolsValueLeast", greatest: "toolsValueGreatest" };
+/** What is written beside a measurement of a scale that has a reason. */
+const SHORT = {
+  toolsScaleDetector: "toolsScaleDetectorShort", toolsScaleUnknown: "toolsScaleUnknownShort", toolsScaleLoading: "toolsScaleLoadingShort",
+  toolsScaleNoRegion: "toolsScaleNoRegionShort", toolsScaleOutside: "toolsScaleOutsideShort", toolsScaleOtherAxes: "toolsScaleOtherAxesShort",
+};
 
 /** The desk of a room; made when it is first asked for. */
 export function deskOf(room) {
   if (!desks.has(room)) desks.set(room, new Desk(room));
   return desks.get(room);
-}
-
-/** Begins to annotate in a room: reads what the archive holds of its studies and paints it. Answers `{dispose}`. */
-export function open(room) {
-  return deskOf(room);
 }
 
 class Desk extends EventTarget {
@@ -166,9 +166,9 @@ class Desk extends EventTarget {
   lines(mark) {
     if (mark.said) return [...mark.said, mark.text].filter(Boolean);
     const { values, reason } = this.valuesOf(mark);
-    const parts = values.map((value) => (NAMES[value.key] && value.key !== "area" ? `${t(NAMES[value.key])} ${written(value)}` : written(value)));
+    const parts = values.map((value) => (NAMES[value.key] ? `${t(NAMES[value.key])} ${written(value)}` : written(value)));
     const lines = mark.kind === "ellipse" && parts.length === 5 ? [parts[0], `${parts[1]}  ${parts[2]}`, `${parts[3]}  ${parts[4]}`] : parts;
-    if (reason && lines.length && mark.kind !== "probe" && mark.kind !== "angle" && mark.kind !== "cobb") lines[0] += `（${t(`${reason}Short`)}）`;
+    if (reason && lines.length && mark.kind !== "probe" && mark.kind !== "angle" && mark.kind !== "cobb") lines[0] += `（${t(SHORT[reason])}）`;
     return [...lines, ...(mark.text ? mark.text.split("\n") : [])];
   }
 

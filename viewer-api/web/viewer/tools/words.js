@@ -4,7 +4,7 @@ export const WORDS = {
   ja: {
     toolsLength: "長さ", toolsAngle: "角度", toolsCobb: "コブ角", toolsEllipse: "楕円 ROI", toolsProbe: "画素値", toolsArrow: "矢印", toolsText: "文字注記", toolsOutline: "輪郭",
     toolsMagnifier: "拡大鏡", toolsPanel: "計測と注記", toolsKeyImage: "キー画像", toolsHeader: "ヘッダー", toolsExport: "書き出し・印刷",
-    toolsValueArea: "面積", toolsValueMean: "平均", toolsValueDeviation: "SD", toolsValueLeast: "最小", toolsValueGreatest: "最大",
+    toolsValueMean: "平均", toolsValueDeviation: "SD", toolsValueLeast: "最小", toolsValueGreatest: "最大",
     toolsScaleDetector: "検出器面での値です。拡大率は補正していません。", toolsScaleDetectorShort: "検出器面",
     toolsScaleUnknown: "画素間隔の記載がないため、画素数で示します。", toolsScaleUnknownShort: "画素間隔の記載なし",
     toolsScaleLoading: "校正領域を読み込み中です。", toolsScaleLoadingShort: "校正を確認中",
@@ -24,7 +24,7 @@ export const WORDS = {
   en: {
     toolsLength: "Length", toolsAngle: "Angle", toolsCobb: "Cobb angle", toolsEllipse: "Ellipse", toolsProbe: "Pixel value", toolsArrow: "Arrow", toolsText: "Text note", toolsOutline: "Outline",
     toolsMagnifier: "Magnifier", toolsPanel: "Measurements", toolsKeyImage: "Key image", toolsHeader: "Header", toolsExport: "Export, print",
-    toolsValueArea: "Area", toolsValueMean: "Mean", toolsValueDeviation: "SD", toolsValueLeast: "Min", toolsValueGreatest: "Max",
+    toolsValueMean: "Mean", toolsValueDeviation: "SD", toolsValueLeast: "Min", toolsValueGreatest: "Max",
     toolsScaleDetector: "As measured at the detector; not corrected for magnification.", toolsScaleDetectorShort: "at detector",
     toolsScaleUnknown: "The file states no pixel spacing, so pixels are shown.", toolsScaleUnknownShort: "no pixel spacing",
     toolsScaleLoading: "The calibrated regions are being read.", toolsScaleLoadingShort: "reading calibration",
