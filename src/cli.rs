@@ -523,7 +523,7 @@ pub enum TokenAct {
     Issue {
         /// Who it is for.
         name: String,
-        /// What it may do: an uploader sends, a reader views and downloads, an admin does all.
+        /// What it may do: an uploader sends, a reader views, downloads and annotates, an admin does all.
         #[arg(long, value_enum)]
         role: Role,
         /// The centre its holder sends or reads for.

@@ -236,6 +236,17 @@ impl Audit {
         self.ask(|reply| Message::Record { event, reply }).await
     }
 
+    /// Records that somebody is about to store annotations of a study. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: store nothing.
+    pub async fn annotates(&self, principal: &Principal, study_instance_uid: &str) -> Result<()> {
+        let event = json!({
+            "event": "annotates", "subject": principal.name, "centre": principal.centre, "study": study_instance_uid,
+        });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
     /// Records that somebody signed in or out.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ mod wado;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,
-    require_upload,
+    require_store,
 };
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};

@@ -10,7 +10,7 @@ use crate::state::ViewerState;
 use crate::{assets, capabilities, changes, compressed, iiif, list, manifest, metadata, openapi, qido, rendered, wado};
 
 /// Everything the read side serves, each behind its guard. Other crates' routers are merged beside it, behind
-/// [`require_upload`](crate::require_upload).
+/// [`require_store`](crate::require_store).
 pub fn router(state: ViewerState) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, (service, path, needs)| {
         let gate = Gate { state: state.clone(), act: format!("{service:?}").into(), needs: *needs };

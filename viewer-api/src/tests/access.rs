@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode};
 use axum::routing::post;
 
 use super::fixture::{House, filled, send};
-use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_upload};
+use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_store};
 
 #[tokio::test]
 async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
@@ -112,11 +112,11 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
 }
 
 #[tokio::test]
-async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
+async fn a_foreign_router_needs_upload_or_annotate_and_learns_who_it_is() {
     let house = House::empty().await;
     let door = post(|Extension(centre): Extension<String>| async move { centre });
-    let door = Router::new().route("/dicom-web/studies", door);
-    let door = require_upload(door, &house.state, |principal, extensions| {
+    let door = Router::new().route("/dicom-web/studies", door.clone()).route("/dicom-web/studies/{study}", door);
+    let door = require_store(door, &house.state, |principal, extensions| {
         extensions.insert(principal.centre.clone());
     });
     let router = house.router.clone().merge(door);
@@ -128,6 +128,17 @@ async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
     assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::OK, &b"a"[..]));
     assert_eq!(send(&router, store(&house.reader)).await.status, StatusCode::FORBIDDEN);
     assert_eq!(send(&router, store("")).await.status, StatusCode::UNAUTHORIZED);
+
+    // A reader stores to one study, and that is written down before anything is read.
+    assert!(house.log.of("annotates").is_empty());
+    let annotate = |path: &str| {
+        let request = Request::post(path).header("authorization", format!("Bearer {}", house.reader));
+        request.body(String::new()).unwrap()
+    };
+    assert_eq!(send(&router, annotate("/dicom-web/studies/1.2.3")).await.status, StatusCode::OK);
+    let written = house.log.of("annotates");
+    assert_eq!((written.len(), &written[0]["subject"], &written[0]["study"]), (1, &"r".into(), &"1.2.3".into()));
+    assert_eq!(send(&router, annotate("/dicom-web/studies/Yamada")).await.status, StatusCode::FORBIDDEN);
 
     // By cookie only our own page may act.
     let person = Principal { name: "d".into(), centre: "a".into(), permissions: Role::Admin.permissions() };

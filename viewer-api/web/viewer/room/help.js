@@ -12,7 +12,7 @@ const TOUCH = [["roomTouchOne", "roomTouchTool"], ["roomTouchPinch", "roomKeyZoo
 export function showHelp(room) {
   const close = h("button", { type: "button", class: "primary", on: { click: () => dialog.close() } }, t("close"));
   const keys = KEYS.map(([list, word]) => row(list.map((key) => h("kbd", {}, NAMES[key] ?? key)), t(word)));
-  const extra = room.moreTools.filter((tool) => tool.letter).map((tool) => row([h("kbd", {}, tool.letter)], tool.label));
+  const extra = room.moreTools.filter((tool) => tool.letter).map((tool) => row([h("kbd", {}, tool.letter)], tool.title));
   const pointers = (list) => list.map(([what, word]) => row([t(what)], t(word)));
   const dialog = h("dialog", { class: "room-help", "aria-label": t("roomHelp"), on: { click: (event) => event.target === dialog && dialog.close(), close: () => dialog.remove() } },
     h("h2", {}, t("roomHelp")), h("div", { class: "room-help-columns" }, h("dl", {}, keys, extra), h("div", {}, h("h3", {}, t("roomMouse")), h("dl", {}, pointers(MOUSE)), h("h3", {}, t("roomTouch")), h("dl", {}, pointers(TOUCH)))), close);

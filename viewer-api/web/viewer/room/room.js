@@ -66,8 +66,9 @@ export class Room extends EventTarget {
   // Measuring, header, export and so on: the page works without them, and they are not waited for.
   async loadExtras() {
     try {
-      const { TOOLS, ACTIONS } = await import("../tools/registry.js");
+      const { TOOLS, ACTIONS, open } = await import("../tools/registry.js");
       if (this.stop.signal.aborted) return;
+      open(this, this.stop.signal);
       this.moreTools = TOOLS;
       this.toolbar.showActions(ACTIONS);
       this.toolbar.showTools(this.tools);

@@ -74,9 +74,9 @@ export class Toolbar {
     this.showTools(this.room.tools);
   }
 
-  /** Actions of other parts: `[{key, label, run(room)}]`. */
+  /** Actions of other parts: `[{key, title, icon(), run(room)}]`. */
   showActions(actions) {
-    fill(this.extras, actions.map(({ key, label, run }) => h("button", { type: "button", dataset: { action: key }, on: { click: () => run(this.room) } }, label)));
+    fill(this.extras, actions.map(({ key, title, icon: drawn, run }) => h("button", { type: "button", class: "tool", title, "aria-label": title, dataset: { action: key }, on: { click: () => run(this.room) } }, drawn())));
   }
 
   /** Brings every button to the state of the room and its active view. */
