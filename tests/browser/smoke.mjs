@@ -81,13 +81,13 @@ function look(selector = "canvas.picture") {
   });
 }
 
-// The picture is here as it was asked for: nothing is being drawn any more, nothing failed, and it is not blank.
+// The picture is here in full: nothing is on its way any more, nothing failed, and it is not blank.
 async function untilDrawn(least = 8) {
   const notice = page.locator(".notice");
   const blank = await until("the picture does not come", async () => {
     if (!(await page.locator("canvas.picture").count())) return false;
-    const text = `${await notice.innerText()} ${await page.locator(".corner.bottom.right").innerText().catch(() => "描画中")}`;
-    return text.includes("表示できません") || (!/読み込み中|描画中/.test(text) && (await look()).levels >= least);
+    const text = `${await notice.innerText()} ${await page.locator(".corner.bottom.right").innerText().catch(() => "受信中")}`;
+    return text.includes("表示できません") || (/可逆|サーバー描画/.test(text) && !/読み込み中|受信中/.test(text) && (await look()).levels >= least);
   });
   const said = await notice.innerText().catch(() => "");
   return said.includes("表示できません") ? said.replaceAll("\n", " ") : blank;
