@@ -2,7 +2,7 @@
 
 export const TEXT = {
   ja: {
-    title: "つなぐ", studies: "検査一覧", language: "言語", theme: "表示", themeAuto: "自動", themeLight: "明", themeDark: "暗",
+    title: "つなぐ", studies: "検査一覧", reading: "読影", language: "言語", theme: "表示", themeAuto: "自動", themeLight: "明", themeDark: "暗",
     loading: "読み込み中…", retry: "再試行", close: "閉じる", back: "一覧へ戻る", download: "DICOM を保存", original: "受信原本を保存",
     originalRefused: "受信原本の保存は許可されていません。", skip: "本文へ移動",
     signInTitle: "サインイン", signInWhy: "この画面を見るにはサインインが必要です。ワンタイムのリンクを開くか、発行されたトークンを貼り付けてください。",
@@ -32,7 +32,7 @@ export const TEXT = {
     reportComplete: "記載完了", reportPartial: "記載途中", reportVerified: "確定", reportUnverified: "未確定",
   },
   en: {
-    title: "Tsunagu", studies: "Studies", language: "Language", theme: "Theme", themeAuto: "Auto", themeLight: "Light", themeDark: "Dark",
+    title: "Tsunagu", studies: "Studies", reading: "Reading", language: "Language", theme: "Theme", themeAuto: "Auto", themeLight: "Light", themeDark: "Dark",
     loading: "Loading…", retry: "Try again", close: "Close", back: "Back to the list", download: "Save DICOM", original: "Save received original",
     originalRefused: "You are not allowed to save the received original.", skip: "Skip to content",
     signInTitle: "Sign in", signInWhy: "You need to sign in to see this page. Open your one-time link, or paste the token you were given.",
