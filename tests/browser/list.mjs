@@ -17,6 +17,7 @@ if (!base || !token || !out || !process.env.PLAYWRIGHT_DIR) {
 const kit = await open(out);
 const { page, check, until } = kit;
 kit.at(new URL(base).origin);
+page.setDefaultTimeout(15_000);
 const addresses = [];
 page.on("request", (request) => addresses.push(`${request.url()} ${JSON.stringify(request.headers())}`));
 const said = [];

@@ -1,10 +1,14 @@
 // Proves the geometry and the order of a reading room: where planes meet, which slices go together, how images hang, which windows are offered.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { breastMask, commonScale } from "../viewer/room/breast.js";
+import { frameRate, keptRate, loopOf } from "../viewer/room/cine.js";
+import { edgeLetters } from "../viewer/room/corners.js";
 import { clipLine, localiserLine, planeOf, toImage, toPatient } from "../viewer/room/geometry.js";
 import { bestPrior, breastSide, breastSlots, breastTurn, hang, matching, startIndex } from "../viewer/room/hanging.js";
 import { followedIndex } from "../viewer/room/linked.js";
-import { autoWindow, draggedWindow, windowChoices } from "../viewer/room/presets.js";
+import { windowChoices } from "../viewer/room/presets.js";
+import { setsOf } from "../viewer/room/sets.js";
 
 const AXIAL = [1, 0, 0, 0, 1, 0];
 const SAGITTAL = [0, 1, 0, 0, 0, -1];
@@ -140,24 +144,75 @@ test("the newest prior of the same kind is the one to compare with; CR and DX ar
   assert.equal(bestPrior("CT", priors), null);
 });
 
-test("windows: the file's own, its further ones by their names, usual ones for CT", () => {
-  const keys = (values, series) => windowChoices(frame(values, series)).map(({ key, label, voi }) => [key, label, voi?.center]);
-  assert.deepEqual(keys({ WindowCenter: [40, -600], WindowWidth: [400, 1500], WindowCenterWidthExplanation: ["MEDI", "LUNG"] }).slice(0, 3),
-    [["file", undefined, undefined], ["file1", "LUNG", -600], ["roomLung", undefined, -600]]);
-  assert.deepEqual(keys({ WindowCenter: 450, WindowWidth: 900 }, { Modality: "MR" }), [["file", undefined, undefined]]);
-  assert.equal(windowChoices(frame({}, { Modality: "MR" }))[0].name, "roomAuto");
+test("windows: the file's own, its further ones by their names, usual ones for CT in Hounsfield units", () => {
+  const stated = [{ center: 40, width: 400 }, { center: -600, width: 1500, explanation: "LUNG" }, { entries: [0], explanation: "" }];
+  const keys = (values, series, list = stated) => windowChoices(frame(values, series), list).map(({ key, label }) => label ?? key);
+  assert.deepEqual(keys({}).slice(0, 5), ["file", "LUNG", "LUT 3", "roomLung", "roomMediastinum"]);
+  assert.deepEqual(keys({ RescaleType: "US" }), ["file", "LUNG", "LUT 3"]);
+  assert.deepEqual(keys({}, { Modality: "MR" }, stated.slice(0, 1)), ["file"]);
+  assert.equal(windowChoices(frame({}, { Modality: "MR" }), [])[0].name, "roomAuto");
 });
 
-test("the found window leaves one hundredth out at both ends, and padding", () => {
-  const samples = Int16Array.from({ length: 1000 }, (_, at) => at);
-  const { center, width } = autoWindow(samples, { slope: 2, intercept: -1000 });
-  assert.ok(Math.abs(center - 0) <= 4 && Math.abs(width - 1960) <= 6, `${center} ${width}`);
-  const padded = Int16Array.from({ length: 1000 }, (_, at) => (at < 900 ? -2000 : 10 + (at % 3)));
-  assert.deepEqual(autoWindow(padded, { padding: -2000 }), { center: 11, width: 2, function: "LINEAR" });
-  assert.equal(autoWindow(new Int16Array(4).fill(7), { padding: 7 }), null);
+test("edge letters turn with the picture: clockwise first, then mirrored", () => {
+  const axial = frame({ ImageOrientationPatient: AXIAL });
+  assert.deepEqual(edgeLetters(axial, 0, false), { top: "A", right: "L", bottom: "P", left: "R" });
+  assert.deepEqual(edgeLetters(axial, 90, false), { top: "R", right: "A", bottom: "L", left: "P" });
+  assert.deepEqual(edgeLetters(axial, 90, true), { top: "R", right: "P", bottom: "L", left: "A" });
+  assert.deepEqual(edgeLetters(frame({ PatientOrientation: ["P", "FL"] }), 0, false), { top: "HR", right: "P", bottom: "FL", left: "A" });
 });
 
-test("a drag widens to the right and raises the centre downwards, never to a width below 1", () => {
-  assert.deepEqual(draggedWindow({ center: 40, width: 400, function: "SIGMOID" }, 100, -20), { center: 20, width: 500, function: "SIGMOID" });
-  assert.equal(draggedWindow({ center: 40, width: 400 }, -9999, 0).width, 1);
+test("clips are sets of their own, stills of a series are one", () => {
+  const [a, b, c] = [{ n: 1 }, { n: 2 }, { n: 3 }];
+  const of = (...instances) => setsOf({ Modality: "US", instances, renditions: [], frames: instances.flat().map((instance, number) => ({ instance, number })) });
+  assert.deepEqual(of([a, b, c, c, c]).map(({ frames, clip }) => [frames.length, clip]), [[2, null], [3, 1]]);
+  assert.deepEqual(of([c, c]).map(({ frames, clip }) => [frames.length, clip]), [[2, null]]);
+  assert.equal(of([a, b])[0].Modality, "US");
+});
+
+test("a cine loops over the frames of one instance, or over a stack where each has one; at the rate the file states", () => {
+  const still = seriesOf({ Modality: "US" }, [{ InstanceNumber: 1 }, { InstanceNumber: 2 }]).frames;
+  const clip = Array.from({ length: 5 }, (_, at) => ({ ...still[1], instance: { clip: true }, number: at + 1 }));
+  clip.forEach((one) => { one.instance = clip[0].instance; });
+  assert.deepEqual(loopOf([...still, ...clip], 4), { first: 2, length: 5 });
+  assert.deepEqual(loopOf(still, 1), { first: 0, length: 2 });
+  assert.deepEqual([{ FrameTime: 40 }, { RecommendedDisplayFrameRate: 30, FrameTime: 40 }, {}, { FrameTime: 2 }].map((values) => frameRate(frame(values))), [25, 30, 15, 60]);
+  assert.deepEqual(["12.6", "0", "-4", "900", "x"].map(keptRate), [13, 15, 1, 60, 15]);
+});
+
+// A right breast of 60 by 100 samples against the right edge, in noise, with a bright marker in the air.
+function mammogram({ inverse = false, wall = "right" } = {}) {
+  const [width, height] = [100, 140];
+  const samples = new Uint16Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const across = wall === "right" ? width - 1 - x : x;
+      const inside = (across / 60) ** 2 + ((y - 70) / 50) ** 2 < 1;
+      const marker = across > 85 && across < 92 && y > 8 && y < 16;
+      const value = (inside ? 900 + 5 * across : marker ? 4000 : 20) + ((x * 7 + y * 13) % 5);
+      samples[y * width + x] = inverse ? 4095 - value : value;
+    }
+  }
+  return { samples, width, height, components: 1 };
+}
+
+test("the mask holds air and no breast, leaves a marker seen, and knows how far the breast reaches", () => {
+  for (const wall of ["left", "right"]) for (const inverse of [false, true]) {
+    const { air, box, width } = breastMask(mammogram({ inverse, wall }), wall);
+    const at = (across, y) => air[y * width + (wall === "right" ? width - 1 - across : across)];
+    assert.deepEqual([at(10, 70), at(55, 70), at(61, 70), at(90, 100), at(88, 12), at(2, 5)], [0, 0, 0, 1, 0, 1], `${wall} ${inverse}`);
+    const depth = wall === "left" ? box.right : 1 - box.left;
+    assert.ok(Math.abs(depth - 0.6) < 0.03 && Math.abs(box.top - 20 / 140) < 0.02 && Math.abs(box.bottom - 120 / 140) < 0.02, JSON.stringify(box));
+  }
+});
+
+test("nothing is masked where there is no air to be told from tissue", () => {
+  const even = { samples: new Uint16Array(64 * 64).fill(500), width: 64, height: 64, components: 1 };
+  assert.equal(breastMask(even, "left"), null);
+  const full = { ...even, samples: Uint16Array.from({ length: 64 * 64 }, (_, at) => (at * 7919) % 4096) };
+  assert.equal(breastMask(full, "left"), null);
+  assert.equal(breastMask(mammogram(), null), null);
+});
+
+test("the common scale is the largest at which every breast fits its view", () => {
+  assert.equal(commonScale([{ width: 300, height: 400, box: { depth: 100, height: 200 } }, { width: 300, height: 400, box: { depth: 60, height: 250 } }]), 1.6);
 });

@@ -1,68 +1,96 @@
-// The study view: who and when on top, series at the side, what the chosen series holds in the middle.
+// The study page: who and when on top, series at the side, and in the middle a room of images, or an ECG, a report, a document.
 
-import { pathOf, seriesMetadata } from "./api.js";
-import { displaySets, unshownName } from "./display.js";
+import { seriesMetadata } from "./api.js";
 import { ageAt, formatDate, formatTime, personName, text } from "./dicom.js";
-import { fill, h } from "./dom.js";
+import { displaySets, unshownName } from "./display.js";
+import { fill, h, styleSheet } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { language, t } from "./i18n.js";
 import { loadManifest } from "./image/manifest.js";
 import { PixelStore } from "./image/pixels.js";
 import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
-import { Stack } from "./stack.js";
 
-/** Opened first only where there is nothing else. */
-const BESIDE = ["PR", "KO", "SEG", "RWV"];
-/** Thumbnails wait for the first picture, but no longer than this. */
-const THUMBNAILS_WAIT_MS = 2500;
-const TABS = { image: "tabImages", ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+/** What is no picture and no document to begin with. */
+const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
+/** The parts of the page that show what is no picture, loaded when first used. */
+const SHOWN = {
+  ecg: async (place, source) => { const { EcgView } = await import("./ecg/view.js"); return new EcgView(place, source); },
+  report: async (place, source) => (await import("./sr.js")).showReport(place, source),
+  pdf: async (place, source) => (await import("./document.js")).showDocument(place, source),
+  other: async (place, source) => fill(place, unshown(source)),
+};
 
 /** Shows a study in `main` and its patient line in `place`. Returns `{dispose}`. */
 export function showStudy(main, place, study) {
-  const view = new StudyView(main, place, study);
-  view.load();
-  return view;
+  const page = new StudyPage(main, place, study);
+  page.load();
+  return page;
 }
 
-class StudyView {
+class StudyPage {
   constructor(main, place, study) {
     Object.assign(this, { main, place, study });
     this.stop = new AbortController();
     this.shown = null;
-    this.strip = h("nav", { class: "strip", "aria-label": t("series") });
+    this.room = null;
+    this.store = null;
+    this.side = h("div", { class: "side" });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
+    this.images = h("section", { class: "pane", dataset: { kind: "image" }, hidden: true });
     fill(place, h("a", { class: "crumb", href: "#/studies" }, `← ${t("back")}`));
-    fill(main, h("div", { class: "study" }, this.strip, h("div", { class: "reading" }, this.tabs, this.pane)));
+    fill(main, h("div", { class: "study" }, this.side, h("div", { class: "reading" }, this.tabs, this.pane, this.images)));
   }
 
   dispose() {
     this.stop.abort();
-    this.shown?.dispose?.();
-    this.shown = null;
+    this.strip?.dispose();
+    this.clear();
+    this.room?.dispose();
+    this.room = null;
     this.store?.dispose();
   }
 
   async load() {
     const { signal } = this.stop;
     try {
-      const manifest = loadManifest(this.study, signal);
+      const parts = Promise.all([import("./room/room.js"), import("./room/strip.js"), import("./room/sets.js"), styleSheet(new URL("./room/room.css", import.meta.url))]);
+      const asked = loadManifest(this.study, signal);
       // The decoder is fetched and compiled while the manifest is on its way.
       this.store ??= new PixelStore();
-      this.manifest = await manifest;
+      const manifest = this.manifest = await asked;
       if (signal.aborted) return;
-      this.showPatient(this.manifest);
-      this.showStrip(this.manifest.series);
+      this.showPatient(manifest);
+      const [{ Room }, { Strip }, { setsOf }] = await parts;
+      if (signal.aborted) return;
+      Object.assign(this, { Room });
+      this.strip = new Strip({ choose: (set) => this.choose(set), put: (set, cell) => this.choose(set, cell), targetAt: (x, y) => this.room?.cellAt(x, y) ?? null });
+      fill(this.side, this.strip.element);
+      this.begin(manifest.series.flatMap((series) => [...setsOf(series), ...restOf(series)]).filter((set) => set.frames.length || set.rest));
     } catch (error) {
       this.fail(error, () => this.load());
     }
   }
 
+  begin(sets) {
+    this.strip.show(sets);
+    if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
+    this.openRoom(sets);
+    this.choose(sets.find((set) => !NOT_FIRST.includes(set.Modality)) ?? sets[0]);
+  }
+
+  // One room for all images of the study; it stays while an ECG or a report is shown.
+  openRoom(sets) {
+    const pictures = sets.filter((set) => set.frames.length);
+    if (pictures.length) this.room = new this.Room(this.images, { manifest: this.manifest, sets: pictures, strip: this.strip, store: this.store });
+  }
+
   fail(error, again) {
     if (error.name === "AbortError" || error.status === 401) return;
-    this.shown?.dispose?.();
-    this.shown = null;
+    this.clear();
+    this.showPart("document");
     fill(this.pane, problemBox(error, again));
   }
 
@@ -71,61 +99,24 @@ class StudyView {
     const age = ageAt(patient.PatientBirthDate, study.StudyDate);
     const parts = [patient.PatientID, formatDate(patient.PatientBirthDate), age === null ? "" : t("years", { n: age }), sex(patient.PatientSex ?? "")].filter(Boolean);
     const when = [formatDate(study.StudyDate), formatTime(study.StudyTime), study.StudyDescription].filter(Boolean);
-    this.place.append(h("h1", { class: "patient" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
+    fill(this.place, this.place.firstChild, h("h1", { class: "patient" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
       h("span", { class: "number" }, parts.join("  ")), h("span", { class: "number faint" }, when.join("  "))));
   }
 
-  showStrip(series) {
-    this.cards = series.map((one) => this.card(one));
-    fill(this.strip, this.cards);
-    if (!series.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
-    const first = Math.max(0, series.findIndex((one) => !BESIDE.includes(one.Modality)));
-    this.choose(series[first], this.cards[first]);
-    this.thumbnailsSoon();
-  }
-
-  card(series) {
-    const picture = h("span", { class: "thumb", "aria-hidden": "true" }, series.Modality || "–");
-    const card = h("button", { type: "button", class: "card", on: { click: () => this.choose(series, card) } }, picture,
-      h("span", { class: "card-text" }, h("span", { class: "card-title" }, series.SeriesDescription || t("seriesNumber", { n: series.SeriesNumber ?? "–" })),
-        h("span", { class: "faint number" }, [series.Modality, t(series.frames.length ? "images" : "objects", { n: series.count })].filter(Boolean).join("  "))));
-    return card;
-  }
-
-  // What is being read has the link for itself until its first picture is there.
-  thumbnailsSoon() {
-    const { signal } = this.stop;
-    const begin = () => {
-      if (signal.aborted || this.thumbnailsBegun) return;
-      this.thumbnailsBegun = true;
-      this.manifest.series.forEach((series, at) => this.thumbnail(series, this.cards[at].querySelector(".thumb")));
-    };
-    this.store.addEventListener("picture", () => setTimeout(begin, 300), { once: true, signal });
-    setTimeout(begin, THUMBNAILS_WAIT_MS);
-  }
-
-  // The middle frame stands for the series. Where the server has no picture of it, the modality's letters stay.
-  thumbnail({ frames }, place) {
-    const middle = frames[Math.floor(frames.length / 2)];
-    if (!middle) return;
-    const image = h("img", { alt: "", src: `${pathOf(...middle.address)}/thumbnail`, on: { load: () => fill(place, image) } });
-  }
-
-  async choose(series, card) {
-    for (const one of this.cards) one.setAttribute("aria-current", String(one === card));
+  /** Shows a set: pictures in the room (in `cell`, else in its active view), all else in its own page. */
+  choose(set, cell = null) {
     this.choosing?.abort();
-    const choosing = this.choosing = new AbortController();
-    this.stop.signal.addEventListener("abort", () => choosing.abort());
     this.clear();
-    const images = series.frames.length ? [{ kind: "image", count: new Set(series.frames.map(({ instance }) => instance)).size }] : [];
-    if (images.length && images[0].count === series.count) return this.showSets(series, images);
-    fill(this.pane, h("p", { class: "quiet" }, t("loading")));
-    try {
-      const sets = displaySets(await seriesMetadata(this.study, series.SeriesInstanceUID, choosing.signal));
-      if (!choosing.signal.aborted) this.showSets(series, [...images, ...sets]);
-    } catch (error) {
-      this.fail(error, () => this.choose(series, card));
-    }
+    if (!set.frames.length) return this.showRest(set);
+    this.showPart("image");
+    if (this.room.active) this.room.putSet(set, cell ?? this.room.active);
+    else this.room.open(set);
+  }
+
+  showPart(part) {
+    this.images.hidden = part !== "image";
+    this.pane.hidden = part === "image";
+    if (part !== "image") this.room?.rest();
   }
 
   clear() {
@@ -135,35 +126,51 @@ class StudyView {
     fill(this.pane);
   }
 
-  showSets(series, sets) {
-    if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
-    if (sets.length > 1) {
-      const tabs = sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(series, set, tabs, at) } },
-        `${t(TABS[set.kind], { n: set.count ?? 1 })}${set.kind === "image" ? "" : ` ${text(set.instance, "InstanceNumber")}`}`));
-      fill(this.tabs, tabs);
-      this.showSet(series, sets[0], tabs, 0);
-    } else this.showSet(series, sets[0], [], 0);
+  async showRest(set) {
+    const choosing = this.choosing = new AbortController();
+    this.stop.signal.addEventListener("abort", () => choosing.abort(), { signal: choosing.signal });
+    this.showPart("document");
+    this.strip.mark([], set);
+    fill(this.pane, h("p", { class: "quiet" }, t("loading")));
+    try {
+      const metadata = await seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal);
+      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata).filter(({ kind }) => kind !== "image"));
+    } catch (error) {
+      this.fail(error, () => this.choose(set));
+    }
   }
 
-  showSet(series, { kind, instance }, tabs, chosen) {
+  async showSets({ SeriesInstanceUID }, sets) {
+    if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
+    const tabs = sets.length > 1 ? sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(SeriesInstanceUID, set, tabs, at) } },
+      `${t(TABS[set.kind])} ${text(set.instance, "InstanceNumber")}`)) : [];
+    fill(this.tabs, tabs);
+    await this.showSet(SeriesInstanceUID, sets[0], tabs, 0);
+  }
+
+  async showSet(series, { kind, instance }, tabs, chosen) {
     tabs.forEach((tab, at) => tab.setAttribute("aria-selected", String(at === chosen)));
+    const { choosing } = this;
     this.shown?.dispose?.();
+    this.shown = null;
     fill(this.pane);
     this.pane.dataset.kind = kind;
-    if (kind === "image") return void (this.shown = new Stack(this.pane, { manifest: this.manifest, frames: series.frames, store: this.store }));
-    const source = { study: this.study, series: series.SeriesInstanceUID, instance, address: [this.study, series.SeriesInstanceUID, text(instance, "SOPInstanceUID")] };
-    if (kind === "ecg") this.shown = later(import("./ecg/view.js"), ({ EcgView }) => new EcgView(this.pane, source), this.pane);
-    else if (kind === "report") this.shown = later(import("./sr.js"), ({ showReport }) => showReport(this.pane, source), this.pane);
-    else if (kind === "pdf") this.shown = later(import("./document.js"), ({ showDocument }) => showDocument(this.pane, source), this.pane);
-    else fill(this.pane, unshown(source));
+    const source = { study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
+    try {
+      const shown = await SHOWN[kind](this.pane, source);
+      if (choosing !== this.choosing || choosing.signal.aborted) shown?.dispose?.();
+      else this.shown = shown;
+    } catch (error) {
+      this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
+    }
   }
 }
 
-// A part that is fetched when first used. Who has left before it came is not shown it.
-function later(module, make, pane) {
-  const shown = { dispose() { shown.gone = true; shown.view?.dispose?.(); } };
-  module.then((part) => { if (!shown.gone) shown.view = make(part); }, (error) => { if (!shown.gone) fill(pane, problemBox(error)); });
-  return shown;
+// What of a series has no pixels: documents, waveforms, reports, objects this page can only name.
+function restOf(series) {
+  const rest = series.instances.filter(({ Rows, Columns }) => !(Rows > 0 && Columns > 0));
+  const { instances, renditions, ...attributes } = series;
+  return rest.length ? [{ ...attributes, series, frames: [], clip: null, rest: true, count: rest.length }] : [];
 }
 
 function unshown({ instance, address }) {

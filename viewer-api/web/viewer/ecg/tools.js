@@ -35,7 +35,8 @@ export function tools(view) {
   return { bar, time };
 }
 
-function filterTools(view) {
+/** The three choices of display filter, for whoever has `state.filters` and `set`. */
+export function filterTools(view) {
   const words = { high: "ecgFilterHighName", low: "ecgFilterLowName", notch: "ecgFilterNotchName" };
   return Object.entries(CHOICES).map(([kind, choices]) => select(t(words[kind]), choices.map((hertz) => [hertz, hertz ? t("ecgHz", { n: hertz }) : t("ecgFilterOff")]), view.state.filters[kind],
     (value) => view.set({ filters: { ...view.state.filters, [kind]: Number(value) } })));

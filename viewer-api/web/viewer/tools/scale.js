@@ -1,37 +1,25 @@
 // What a pixel is in millimetres, and where it is not known, why not: measurements say so instead of guessing.
 //
-// A scale is `{row, column, unit: "mm"|"px", kind: "patient"|"detector"|"calibrated"|"ultrasound"|null, reason}`; `reason` is the key of a
-// sentence where there is no spacing, or a reservation about the one there is.
-
-import { items, number } from "../dicom.js";
+// A scale is `{row, column, unit: "mm"|"px", kind: "patient"|"detector"|"calibrated"|null, reason}`; `reason` is the key of a sentence where
+// there is no spacing, or of a reservation about the one there is.
 
 const PIXELS = { row: 1, column: 1, unit: "px", kind: null };
-const CENTIMETRES = 3;
-const TISSUE = 1;
-const MM_A_CM = 10;
+const ULTRASOUND = ["US", "IVUS"];
+/** Region Spatial Format (0018,6012) 1: two dimensions of the patient. A spectrum or a motion picture has time on one axis. */
+const FLAT = 1;
 
-/** The scale of a frame from its spacing (`view.spacing`) and, for ultrasound, the calibrated regions of its instance, at these points. */
+/** The scale of a frame at these points. `regions` of ultrasound as tables.js of image/ gives them, `undefined` while they are not known. */
 export function scaleAt(spacing, modality, regions, points) {
+  if (ULTRASOUND.includes(modality) && regions === undefined) return { ...PIXELS, reason: "toolsScaleLoading" };
+  if (regions?.length) return inRegion(regions, points);
   if (spacing) return { row: spacing.row, column: spacing.column, unit: "mm", kind: spacing.kind, reason: spacing.kind === "detector" ? "toolsScaleDetector" : null };
-  if (modality !== "US" && modality !== "IVUS") return { ...PIXELS, reason: "toolsScaleUnknown" };
-  if (regions === undefined) return { ...PIXELS, reason: "toolsScaleLoading" };
-  if (!regions.length) return { ...PIXELS, reason: "toolsScaleNoRegion" };
-  const region = regions.find((one) => points.every(([x, y]) => x >= one.left && x <= one.right && y >= one.top && y <= one.bottom));
-  if (!region) return { ...PIXELS, reason: "toolsScaleOutside" };
-  return { row: region.row, column: region.column, unit: "mm", kind: "ultrasound", reason: null };
+  return { ...PIXELS, reason: ULTRASOUND.includes(modality) ? "toolsScaleNoRegion" : "toolsScaleUnknown" };
 }
 
-/**
- * The regions of an ultrasound image in which both directions are lengths (PS3.3 C.8.5.5: Region Spatial Format 2D, Physical Units cm), with
- * millimetres a pixel. A spectrum or a motion picture has time on one axis and is none.
- */
-export function regionsOf(dataset) {
-  return items(dataset, "SequenceOfUltrasoundRegions").map((item) => ({
-    // The maximum is the last pixel, whose far corner belongs to it.
-    left: number(item, "RegionLocationMinX0") ?? 0, top: number(item, "RegionLocationMinY0") ?? 0,
-    right: (number(item, "RegionLocationMaxX1") ?? -1) + 1, bottom: (number(item, "RegionLocationMaxY1") ?? -1) + 1,
-    column: Math.abs(number(item, "PhysicalDeltaX") ?? 0) * MM_A_CM, row: Math.abs(number(item, "PhysicalDeltaY") ?? 0) * MM_A_CM,
-    flat: number(item, "RegionSpatialFormat") === TISSUE
-      && number(item, "PhysicalUnitsXDirection") === CENTIMETRES && number(item, "PhysicalUnitsYDirection") === CENTIMETRES,
-  })).filter((region) => region.flat && region.column > 0 && region.row > 0).map(({ flat, ...region }) => region);
+// PS3.3 C.8.5.5: all points in one region in which both directions are lengths. The last pixel's far corner belongs to it.
+function inRegion(regions, points) {
+  const around = regions.filter(({ left, top, right, bottom }) => points.every(([x, y]) => x >= left && x <= right + 1 && y >= top && y <= bottom + 1));
+  const region = around.find(({ spacing, format }) => spacing?.row > 0 && spacing.column > 0 && format === FLAT);
+  if (region) return { row: region.spacing.row, column: region.spacing.column, unit: "mm", kind: "calibrated", reason: null };
+  return { ...PIXELS, reason: around.length ? "toolsScaleOtherAxes" : "toolsScaleOutside" };
 }

@@ -5,13 +5,18 @@ import { ellipseOutline, inEllipse } from "./geometry.js";
 /** More pixels than this under one ellipse are not looked at: a large mammogram is 25 million. */
 export const PIXELS_MAX = 40_000_000;
 
-/** The linear modality transformation of a frame (PS3.3 C.11.1). */
-export function modalityOf(frame) {
+/** The linear modality transformation of a frame (PS3.3 C.11.1.1.2), `{slope, intercept}`. */
+export function rescaleOf(frame) {
   const number = (keyword, otherwise) => {
     const value = Number(first(frame.value(keyword)) ?? otherwise);
     return Number.isFinite(value) ? value : otherwise;
   };
   return { slope: number("RescaleSlope", 1), intercept: number("RescaleIntercept", 0) };
+}
+
+function linear(frame) {
+  const { slope, intercept } = rescaleOf(frame);
+  return (stored) => stored * slope + intercept;
 }
 
 /** Whether the samples of a picture are numbers one may average: grey, of every pixel, and not drawn by a server. */
@@ -23,15 +28,14 @@ export function measurable(frame, picture) {
 
 /**
  * Count, mean, standard deviation (of a sample, n − 1), least and greatest modality value of the pixels whose centres lie in the ellipse;
- * `null` where there is no such pixel. Pixels of padding (PS3.3 C.7.5.1.1.2) are counted apart and left out.
+ * `null` where there is no such pixel. `valueOf` turns a stored sample into a modality value. Pixels of padding (PS3.3 C.7.5.1.1.2) are counted apart and left out.
  */
-export function ellipseStatistics(frame, picture, points) {
+export function ellipseStatistics(frame, picture, points, valueOf = linear(frame)) {
   const outline = ellipseOutline(points, 180);
   const bounds = [outline.map(([x]) => x), outline.map(([, y]) => y)];
   const [left, right] = clip(bounds[0], picture.columns);
   const [top, bottom] = clip(bounds[1], picture.rows);
   if ((right - left + 1) * (bottom - top + 1) > PIXELS_MAX) return null;
-  const { slope, intercept } = modalityOf(frame);
   const isPadding = paddingOf(frame);
   const sum = new Welford();
   let padding = 0;
@@ -40,18 +44,17 @@ export function ellipseStatistics(frame, picture, points) {
       if (!inEllipse(points, [column + 0.5, row + 0.5])) continue;
       const stored = picture.samples[row * picture.columns + column];
       if (isPadding(stored)) padding++;
-      else sum.add(stored * slope + intercept);
+      else sum.add(valueOf(stored));
     }
   }
   return sum.count ? { count: sum.count, padding, mean: sum.mean, deviation: sum.deviation, least: sum.least, greatest: sum.greatest } : null;
 }
 
 /** The modality value of the pixel a point lies in, or `null` beside the picture. */
-export function valueAt(frame, picture, [x, y]) {
+export function valueAt(frame, picture, [x, y], valueOf = linear(frame)) {
   const [column, row] = [Math.floor(x), Math.floor(y)];
   if (column < 0 || row < 0 || column >= picture.columns || row >= picture.rows) return null;
-  const { slope, intercept } = modalityOf(frame);
-  return picture.samples[row * picture.columns + column] * slope + intercept;
+  return valueOf(picture.samples[row * picture.columns + column]);
 }
 
 function clip(values, size) {

@@ -72,9 +72,9 @@ export class Sending extends EventTarget {
     this.stop = new AbortController();
     this.rates = [{ at: this.clock.now(), bytes: this.done_bytes }];
     this.become("sending");
-    const { signal } = this.stop;
+    const { stop } = this;
     // What the run before still holds has to be put back first.
-    this.running = this.running.then(() => this.run(signal));
+    this.running = this.running.then(() => this.run(stop));
     return this.running;
   }
 
@@ -90,37 +90,36 @@ export class Sending extends EventTarget {
     if (this.state === "broken" || this.state === "busy") this.start();
   }
 
-  async run(signal) {
+  async run(stop) {
+    const { signal } = stop;
+    const failures = [];
     try {
       await this.persist(() => this.transport.openBatch({ id: this.batch, programme: this.programme, expected: this.files.length }, signal), signal);
       // Each worker takes the next group; where one meets a broken line, all wait for the same attempt.
-      const ended = await Promise.allSettled(Array.from({ length: PARALLEL }, () => this.work(signal)));
-      const broken = ended.find(({ status }) => status === "rejected");
-      if (broken) throw broken.reason;
+      await Promise.allSettled(Array.from({ length: PARALLEL }, () => this.work(stop, failures)));
+      if (failures.length) throw failures[0];
       if (signal.aborted) return;
       this.become("finishing");
       this.receipt = await this.persist(() => this.transport.receipt(this.batch, signal), signal);
       this.become("done");
-    } catch (caught) {
-      const error = this.failure ?? caught;
-      if (!this.failure && (signal.aborted || error.name === "AbortError")) return;
-      this.failure = null;
-      this.stop.abort();
+    } catch (error) {
+      if (signal.aborted && !failures.length) return;
+      stop.abort();
       if (error.status === 401) this.become("signed-out");
       else this.become("failed", error.message || String(error.status ?? ""));
     }
   }
 
-  async work(signal) {
+  async work(stop, failures) {
+    const { signal } = stop;
     while (this.waiting.length && !signal.aborted) {
       const group = this.group();
       try {
         await this.send(group, signal);
       } catch (error) {
         // Whatever cannot be helped ends the others, too.
-        if (!signal.aborted) this.failure ??= error;
-        this.stop.abort();
-        throw error;
+        if (!signal.aborted) failures.push(error);
+        stop.abort();
       } finally {
         // What is not answered for waits again, first of all.
         const open = group.filter((at) => this.outcomes[at] === undefined);

@@ -1,5 +1,6 @@
 // The axial, sagittal and coronal stacks of a volume, as frames that an ImageView shows like those of a file. No DOM.
 
+import { Frame } from "../image/manifest.js";
 import { cross, dot, planeOf } from "../room/geometry.js";
 
 /**
@@ -61,34 +62,21 @@ function stepAlong(volume, direction) {
 }
 
 const OWN = new Set(["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "SliceThickness", "SliceLocation", "NumberOfFrames", "InstanceNumber",
-  "ImagerPixelSpacing", "PixelAspectRatio", "PatientOrientation", "SpacingBetweenSlices", "SOPInstanceUID", "ImageType"]);
+  "ImagerPixelSpacing", "PixelAspectRatio", "PatientOrientation", "SpacingBetweenSlices", "SOPInstanceUID", "ImageType", "PerFrame", "representation", "frame_bytes", "resolution_ends"]);
+const FROM_FRAME = ["FrameOfReferenceUID", "RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth", "VOILUTFunction"];
 
 /** A cut through a volume, to be read like a Frame. It has no instance of its own: what is measured on it cannot be saved against one. */
-class CutFrame {
+class CutFrame extends Frame {
   constructor(series, like, { orientation, index, start, row, column, pixel, size, step }) {
-    this.series = series;
-    this.row = index;
-    this.number = 1;
+    const instance = { row: index };
+    for (const [keyword, value] of Object.entries(like.instance)) if (!OWN.has(keyword)) instance[keyword] = value;
+    for (const keyword of FROM_FRAME) if (like.value(keyword) !== undefined && like.value(keyword) !== null) instance[keyword] = like.value(keyword);
+    super(series, Object.assign(instance, {
+      ImagePositionPatient: start, ImageOrientationPatient: [...row, ...column], PixelSpacing: [pixel, pixel], Rows: size.rows, Columns: size.columns,
+      SliceThickness: step, InstanceNumber: index + 1, ImageType: ["DERIVED", "SECONDARY", "MPR"],
+    }), 1);
     this.key = `${orientation}:${index}`;
     this.derived = true;
-    this.instance = {};
-    for (const [keyword, value] of Object.entries(like.instance)) if (!OWN.has(keyword)) this.instance[keyword] = value;
-    Object.assign(this.instance, {
-      ImagePositionPatient: start, ImageOrientationPatient: [...row, ...column], PixelSpacing: [pixel, pixel], Rows: size.rows, Columns: size.columns,
-      SliceThickness: step, NumberOfFrames: 1, InstanceNumber: index + 1, ImageType: ["DERIVED", "SECONDARY", "MPR"],
-      FrameOfReferenceUID: like.value("FrameOfReferenceUID"),
-    });
-    for (const keyword of ["RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth", "VOILUTFunction"]) {
-      const value = like.value(keyword);
-      if (value !== null && value !== undefined) this.instance[keyword] = value;
-    }
-  }
-
-  value(keyword) {
-    return this.instance[keyword] ?? null;
-  }
-
-  get plane() {
-    return planeOf(this);
+    this.plane = planeOf(this);
   }
 }
