@@ -7,7 +7,7 @@
 // Image coordinates are those of PS3.3 C.10.5; screen coordinates are CSS pixels in the view.
 
 import { h } from "../dom.js";
-import { fitScale, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "./geometry.js";
+import { FIT_COARSE, fitScale, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "./geometry.js";
 import { Gestures } from "./gestures.js";
 import { Renderer } from "./gl.js";
 import { markSlice, markStage } from "./marks.js";
@@ -20,8 +20,6 @@ const ZOOM_MIN = 0.1;
 const ZOOM_MAX = 40;
 /** Frames around the present one that are asked for. */
 const NEAR_MAX = 400;
-/** Fitted to the screen, a sample may take so many device pixels before the next resolution is waited for. */
-const FIT_COARSE = 1.25;
 /** From so many device pixels a sample on, the samples themselves are shown. */
 const SMOOTH_MAX = 16;
 
