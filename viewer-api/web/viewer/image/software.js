@@ -3,9 +3,13 @@
 import { after, imageToSamplesMap } from "./geometry.js";
 import { greyOf } from "./voi.js";
 
+// The bytes of a canvas, used again: four megabytes a slice are much to throw away.
+const kept = new WeakMap();
+
 /** Draws `scene` (gl.js) over all of the canvas of `context`. */
 export function paint(context, scene) {
-  const image = context.createImageData(scene.width, scene.height);
+  let image = kept.get(context);
+  if (image?.width !== scene.width || image.height !== scene.height) kept.set(context, image = context.createImageData(scene.width, scene.height));
   fillPixels(image.data, scene);
   context.putImageData(image, 0, 0);
 }

@@ -32,6 +32,7 @@ export class ImageView extends EventTarget {
   #paintedKey = null;
   #askedAt = 0;
   #layers = [];
+  #isGlassEmpty = true;
   #found = new Map();
   #probed = new Set();
   #stop = new AbortController();
@@ -452,13 +453,18 @@ export class ImageView extends EventTarget {
   }
 
   #drawLayers() {
+    const planes = (this.frame && knownTables(this.frame)?.overlays) ?? [];
+    const isEmpty = !this.#layers.length && !planes.length;
+    // A canvas that is cleared is drawn by the browser again, for each slice.
+    if (isEmpty && this.#isGlassEmpty) return;
+    this.#isGlassEmpty = isEmpty;
     const context = this.glass.getContext("2d");
     const ratio = deviceRatio();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.glass.width, this.glass.height);
     if (!this.frame) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (this.picture) this.planes.paint(context, knownTables(this.frame)?.overlays ?? [], this.#imageMap());
+    if (this.picture) this.planes.paint(context, planes, this.#imageMap());
     for (const layer of this.#layers) {
       context.save();
       layer.paint(context, this);
