@@ -579,7 +579,7 @@ pub struct Generate {
     /// The mix of studies.
     #[arg(long, value_enum, default_value_t = Profile::Night)]
     pub profile: Profile,
-    /// How many studies.
+    /// How many studies; how many children of a school.
     #[arg(long, default_value_t = 20)]
     pub studies: usize,
     /// The same seed gives the same bytes.
@@ -595,6 +595,8 @@ pub struct Generate {
 pub enum Profile {
     /// What a screening centre sends in a night.
     Night,
+    /// A school year's heart screening: so many first-years, each with an ECG as DICOM or MFER, some with an earlier one.
+    School,
     /// Files that are broken on purpose.
     Broken,
 }

@@ -20,6 +20,7 @@ pub mod find;
 #[doc(hidden)]
 pub mod fuzzing;
 mod iiif;
+mod list;
 mod manifest;
 mod metadata;
 mod multipart;

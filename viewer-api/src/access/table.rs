@@ -76,6 +76,8 @@ pub enum Service {
     IiifImage,
     /// What the archive did, in order.
     Changes,
+    /// Search for studies with what is searched for in the body, so that no address has a name in it.
+    ListStudies,
     /// An instance named in the query: WADO-URI.
     WadoUri,
     /// What is served.
@@ -141,6 +143,7 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::IiifInfo, "/iiif/{id}/info.json", VIEW),
     (Service::IiifImage, "/iiif/{id}/{region}/{size}/{rotation}/{last}", VIEW),
     (Service::Changes, "/changes", VIEW),
+    (Service::ListStudies, "/search", VIEW),
     // Files of it need the permission to download besides, which the handler asks for.
     (Service::WadoUri, "/wado", VIEW),
     (Service::Capabilities, "/dicom-web", VIEW),

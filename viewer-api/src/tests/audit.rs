@@ -62,7 +62,7 @@ async fn no_record_holds_who_the_person_is_or_what_was_typed() {
         house.get(&filled(path), &house.admin, "*/*").await;
     }
     house.state.close().await.unwrap();
-    assert_eq!(house.log.of("searched").len(), 4 + 7 + 1, "the manifest looks for other studies of the person");
+    assert_eq!(house.log.of("searched").len(), 4 + 8 + 1, "the manifest looks for other studies of the person");
     assert_eq!(house.log.of("searched")[0]["keys"][0], "PatientName");
     let text = format!("{:?}", house.log.events.lock().unwrap());
     for private in ["Yamada", "山田", PATIENT_ID, "19600229", &house.admin, &house.uploader] {

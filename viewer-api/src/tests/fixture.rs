@@ -137,9 +137,19 @@ impl House {
         pack.finish().await.unwrap();
     }
 
+    /// What is at a path; where only a POST is answered, to an empty one.
     pub(crate) async fn get(&self, path: &str, token: &str, accept: &str) -> Answer {
+        if path == "/search" {
+            return self.list(token, "{}").await;
+        }
         let request = Request::get(path).header("host", "here:8080").header("accept", accept);
         self.send(request.header("authorization", format!("Bearer {token}")).body(String::new()).unwrap()).await
+    }
+
+    /// The list of studies that a search answers.
+    pub(crate) async fn list(&self, token: &str, search: &str) -> Answer {
+        let request = Request::post("/search").header("content-type", "application/json");
+        self.send(request.header("authorization", format!("Bearer {token}")).body(search.to_owned()).unwrap()).await
     }
 
     pub(crate) async fn send(&self, request: Request<String>) -> Answer {

@@ -7,6 +7,7 @@ mod corpus;
 pub(crate) mod fixture;
 mod frames;
 mod iiif;
+mod list;
 mod manifest;
 mod qido;
 mod qido_answers;

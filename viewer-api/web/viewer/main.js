@@ -5,7 +5,7 @@
 import { onSignInNeeded } from "./api.js";
 import { fill, h, select } from "./dom.js";
 import { language, setLanguage, t } from "./i18n.js";
-import { showList } from "./list.js";
+import { problemBox } from "./problem.js";
 import { showSignIn } from "./session.js";
 import { remember, remembered, showTheme } from "./settings.js";
 import { showStudy } from "./study.js";
@@ -52,7 +52,17 @@ function route() {
   const place = fill(document.getElementById("place"));
   const study = STUDY.exec(location.hash)?.[1];
   fill(main);
-  page = study ? showStudy(main, place, study) : showList(main, place);
+  page = study ? showStudy(main, place, study) : later(() => import("./list/list.js").then(({ showList }) => showList(main, place)));
+}
+
+// A part that is loaded when first used. Who has gone on before it came does not see it any more.
+function later(show) {
+  const shown = { gone: false, page: UNSET, dispose() { this.gone = true; this.page.dispose(); } };
+  show().then((page) => {
+    shown.page = page;
+    if (shown.gone) page.dispose();
+  }).catch((error) => !shown.gone && fill(main, problemBox(error, () => location.reload())));
+  return shown;
 }
 
 // Several requests may be refused at once; the first one asks, the others must not empty what is being typed.

@@ -1,16 +1,17 @@
 // The study page: who and when on top, series at the side, and in the middle a room of images, or an ECG, a report, a document.
 
-import { findStudy, seriesMetadata } from "./api.js";
+import { seriesMetadata } from "./api.js";
 import { ageAt, formatDate, formatTime, personName, text } from "./dicom.js";
 import { displaySets, unshownName } from "./display.js";
 import { fill, h, styleSheet } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { language, t } from "./i18n.js";
 import { loadManifest } from "./image/manifest.js";
-import { sex } from "./list.js";
+import { PixelStore } from "./image/pixels.js";
+import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
 
-const TABS = { image: "tabImages", ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
 /** What is no picture and no document to begin with. */
 const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
 /** The parts of the page that show what is no picture, loaded when first used. */
@@ -34,6 +35,8 @@ class StudyPage {
     this.stop = new AbortController();
     this.shown = null;
     this.room = null;
+    // Workers begin to compile the decoder while the manifest is on its way.
+    this.store = new PixelStore();
     this.side = h("div", { class: "side" });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
@@ -48,6 +51,7 @@ class StudyPage {
     this.clear();
     this.room?.dispose();
     this.room = null;
+    this.store.dispose();
   }
 
   async load() {
@@ -78,7 +82,7 @@ class StudyPage {
   // One room for all images of the study; it stays while an ECG or a report is shown.
   openRoom(sets) {
     const pictures = sets.filter((set) => set.frames.length);
-    if (pictures.length) this.room = new this.Room(this.images, { manifest: this.manifest, sets: pictures, strip: this.strip });
+    if (pictures.length) this.room = new this.Room(this.images, { manifest: this.manifest, sets: pictures, strip: this.strip, store: this.store });
   }
 
   fail(error, again) {
@@ -127,36 +131,35 @@ class StudyPage {
     this.strip.mark([], set);
     fill(this.pane, h("p", { class: "quiet" }, t("loading")));
     try {
-      const [row, metadata] = await Promise.all([this.row ??= findStudy(this.study, choosing.signal), seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal)]);
-      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata).filter(({ kind }) => kind !== "image"), row);
+      const metadata = await seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal);
+      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata).filter(({ kind }) => kind !== "image"));
     } catch (error) {
-      this.row = null;
       this.fail(error, () => this.choose(set));
     }
   }
 
-  async showSets({ SeriesInstanceUID }, sets, row) {
+  async showSets({ SeriesInstanceUID }, sets) {
     if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
-    const tabs = sets.length > 1 ? sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(SeriesInstanceUID, set, row, tabs, at) } },
-      `${t(TABS[set.kind], { n: set.instances.length })} ${text(set.instances[0], "InstanceNumber")}`)) : [];
+    const tabs = sets.length > 1 ? sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(SeriesInstanceUID, set, tabs, at) } },
+      `${t(TABS[set.kind])} ${text(set.instance, "InstanceNumber")}`)) : [];
     fill(this.tabs, tabs);
-    await this.showSet(SeriesInstanceUID, sets[0], row, tabs, 0);
+    await this.showSet(SeriesInstanceUID, sets[0], tabs, 0);
   }
 
-  async showSet(series, { kind, instances }, studyRow, tabs, chosen) {
+  async showSet(series, { kind, instance }, tabs, chosen) {
     tabs.forEach((tab, at) => tab.setAttribute("aria-selected", String(at === chosen)));
     const { choosing } = this;
     this.shown?.dispose?.();
     this.shown = null;
     fill(this.pane);
     this.pane.dataset.kind = kind;
-    const source = { study: this.study, series, instances, instance: instances[0], studyRow, address: [this.study, series, text(instances[0], "SOPInstanceUID")] };
+    const source = { study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
     try {
       const shown = await SHOWN[kind](this.pane, source);
       if (choosing !== this.choosing || choosing.signal.aborted) shown?.dispose?.();
       else this.shown = shown;
     } catch (error) {
-      this.fail(error, () => this.showSet(series, { kind, instances }, studyRow, tabs, chosen));
+      this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
     }
   }
 }

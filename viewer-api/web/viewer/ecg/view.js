@@ -6,7 +6,7 @@ import { fill, h, select } from "../dom.js";
 import { downloads } from "../downloads.js";
 import { language, t } from "../i18n.js";
 import { problem } from "../problem.js";
-import { sex } from "../list.js";
+import { sex } from "../patient.js";
 import { calibrate, screenScale } from "./calibrate.js";
 import { computedLeads, hasTwelve, rowsOf } from "./leads.js";
 import { drawPaper, paperSize } from "./paper.js";

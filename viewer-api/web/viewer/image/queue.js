@@ -59,7 +59,7 @@ export function neighbours(frames, index, direction, count) {
 export function firstLevel(ends, level) {
   if (!ends) return level;
   const highest = ends.length - 1;
-  for (let coarse = highest - 1; coarse > level; coarse--) {
+  for (let coarse = highest; coarse > level; coarse--) {
     if (ends[highest - coarse + 1] > FIRST_BYTES) return coarse;
   }
   return level;

@@ -18,6 +18,8 @@ export function knownTables(frame) {
  * entries, bits, explanation}`, a palette `{first, bits, red, green, blue}`, an overlay `{columns, rows, left, top, bits, label}`.
  */
 export function tablesOf(frame, signal) {
+  // A cut through a volume is no instance: there is nothing to ask for.
+  if (frame.derived) return Promise.resolve(null);
   const uid = frame.instance.SOPInstanceUID;
   let entry = kept.get(uid);
   if (!entry) {

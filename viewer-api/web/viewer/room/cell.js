@@ -4,12 +4,13 @@ import { fill, h } from "../dom.js";
 import { downloads } from "../downloads.js";
 import { t } from "../i18n.js";
 import { ImageView } from "../image/view.js";
-import { problem } from "../problem.js";
 import { ScrollBar } from "../scrollbar.js";
 import { showCorners } from "./corners.js";
+import { chestWall } from "./hanging.js";
 import { planesOf } from "./linked.js";
 import { maskLayer, maskOf } from "./mammography.js";
 import { crosshairLayer, localiserLayer } from "./localiser.js";
+import { reasonOf } from "./reason.js";
 
 export class Cell {
   /** `room` is asked for its store, and told by `room.cellChanged(cell, what)`. */
@@ -84,8 +85,9 @@ export class Cell {
   showNotice() {
     const { view } = this;
     const error = view.picture ? null : view.error;
-    if (error) fill(this.notice, h("div", { class: "problem" }, h("p", {}, t("roomCannotShow", { reason: problem(error) })),
+    if (error) fill(this.notice, h("div", { class: "problem" }, h("p", {}, t("cannotRender", { reason: reasonOf(error) }), Number(view.frame.value("NumberOfFrames") ?? 1) > 1 ? t("cannotFrame", { n: view.frame.number }) : ""),
       h("button", { type: "button", on: { click: () => this.store.forgive() } }, t("retry")), view.frame.derived ? null : downloads(() => view.frame.address)));
+    else if (this.room.link !== "ok" && view.quality?.kind !== "lossless" && !view.frame.derived) fill(this.notice, h("p", { class: "link" }, t(this.room.link === "slow" ? "linkSlow" : "linkBroken")));
     else fill(this.notice, view.picture ? "" : h("p", {}, t("loading")));
     this.notice.classList.toggle("failed", Boolean(error));
   }
@@ -93,6 +95,11 @@ export class Cell {
   /** What lies where it lies now was put there by the room. */
   settle() {
     this.placed = lies(this.view);
+  }
+
+  /** The side of the chest wall of a mammogram that hangs beside others, else `null`. */
+  get hangs() {
+    return this.room.cells.length > 1 && this.view?.frame?.series.Modality === "MG" ? chestWall(this.view.frame) : null;
   }
 
   /** Whether the reader has zoomed or panned since. */

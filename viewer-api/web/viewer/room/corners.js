@@ -3,7 +3,8 @@
 import { ageAt, formatDate, formatTime, personName } from "../dicom.js";
 import { fill, h } from "../dom.js";
 import { language, t } from "../i18n.js";
-import { sex } from "../list.js";
+import { qualityText } from "../image/quality.js";
+import { sex } from "../patient.js";
 import { numbersOf } from "./geometry.js";
 
 const RULER_MM = [100, 50, 20, 10, 5, 2, 1];
@@ -20,8 +21,17 @@ export function showCorners(cell) {
   if (!frame) return void fill(overlay);
   const compact = cell.place.clientWidth < COMPACT_PIXELS;
   overlay.classList.toggle("compact", compact);
-  fill(overlay, corner("top left", compact ? [priorLine(cell)] : [...patientLines(manifest), priorLine(cell)]), corner("top right", studyLines(cell, compact)),
+  if (cell.hangs) return fill(overlay, besideBreast(cell, compact), edges(view), ruler(view));
+  fill(overlay, corner("top left", [...(compact ? [] : patientLines(manifest).slice(0, cell.room.cells.length > 1 ? 1 : 4)), priorLine(cell)]), corner("top right", studyLines(cell, compact)),
     corner("bottom left", placeLines(cell, compact)), corner("bottom right", qualityLines(view, compact)), edges(view), compact ? null : ruler(view));
+}
+
+// Of a mammogram everything is written over the air, away from the chest wall; whose it is stands above the room.
+function besideBreast(cell, compact) {
+  const { view, manifest } = cell;
+  const side = cell.hangs === "right" ? "left" : "right";
+  return [corner(`top ${side}`, [...studyLines(cell, true), priorLine(cell) || formatDate(manifest.study.StudyDate)]),
+    corner(`bottom ${side}`, [...(compact ? [] : placeLines(cell, compact)), ...qualityLines(view, compact)])];
 }
 
 function corner(place, lines) {
@@ -67,7 +77,7 @@ function qualityLines(view, compact) {
   const { frame, picture } = view;
   const shown = frame.isColour ? t("roomColour") : windowLine(view);
   const said = picture && (view.quality ?? picture.quality);
-  const quality = said ? qualityWord(said) : t("roomPending");
+  const quality = !said ? t("roomPending") : said.kind === "computed" ? t("roomQualityComputed") : qualityText(said);
   // A preview is never left unsaid; that all is as stored may be, where there is no room.
   if (compact) return [said?.kind === "lossless" ? "" : quality, shown];
   return [shown, `${frame.value("Columns")}×${frame.value("Rows")}`, lossySource(frame, said), quality];
@@ -78,13 +88,6 @@ function windowLine({ shownVoi, inverted }) {
   if (shownVoi.entries) return [t("roomFileTable"), inverted && t("roomInverted")].filter(Boolean).join("  ");
   const words = { width: whole(shownVoi.width), center: whole(shownVoi.center) };
   return [shownVoi.found ? t("roomWindowFound", words) : t("roomWindow", words), shownVoi.function === "SIGMOID" && t("roomSigmoid"), inverted && t("roomInverted")].filter(Boolean).join("  ");
-}
-
-/** The sentence for a picture's quality. */
-export function qualityWord({ kind, denominator, ratio }) {
-  if (kind === "preview") return t("roomQualityPreview", { n: denominator });
-  if (kind === "lossy") return ratio ? t("roomQualityLossy", { ratio: tidy(ratio) }) : t("roomQualityLossyUnknown");
-  return kind === "lossless" ? t("roomQualityLossless") : kind === "computed" ? t("roomQualityComputed") : t("roomQualityRendered");
 }
 
 // PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time, before it came here.

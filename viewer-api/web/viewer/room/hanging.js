@@ -122,6 +122,11 @@ export function matching(series, candidates) {
   return candidates.filter((one) => hangs(one) && alike.includes(one.Modality)).sort((a, b) => score(b) - score(a))[0] ?? null;
 }
 
+/** Whether a prior holds anything that hangs. */
+export function hasPictures({ ModalitiesInStudy }) {
+  return [ModalitiesInStudy ?? []].flat().some((one) => !NOT_HUNG.includes(one));
+}
+
 /** The prior to hang first: the newest one with the same modality, or `null`. `priors` are rows of the manifest, newest first. */
 export function bestPrior(modality, priors) {
   const alike = PROJECTIONS.includes(modality) ? PROJECTIONS : [modality];

@@ -1,6 +1,6 @@
 // The reading page of a study: a grid of views, the active one, tools, hanging, priors. What is not needed for the first picture comes when first used.
 //
-//   const room = new Room(place, {manifest, sets, strip}); room.open(set);   … room.dispose()
+//   const room = new Room(place, {manifest, sets, strip, store}); room.open(set);   … room.dispose()
 //
 // For parts that add tools (tools/registry.js): `room.active` and `room.cells` are `{view, frame, manifest, prior, place}`, `room.store` holds pixels, `room.say(sentence)` tells
 // the reader; events "active" {cell}, "frame" {cell}, "view" {cell}, "layout".
@@ -8,7 +8,6 @@
 import { fill, h } from "../dom.js";
 import { addWords, t } from "../i18n.js";
 import { loadManifest } from "../image/manifest.js";
-import { PixelStore } from "../image/pixels.js";
 import { problem } from "../problem.js";
 import { Cell } from "./cell.js";
 import { Cine } from "./cine.js";
@@ -27,10 +26,10 @@ const SAY_MS = 8000;
 const ALIGN_WAIT_MS = 60;
 
 export class Room extends EventTarget {
-  /** `manifest` as `loadManifest` gives it, `sets` its display sets that hold pictures; `strip` the strip of series beside the room. */
-  constructor(place, { manifest, sets, strip, store = new PixelStore() }) {
+  /** `manifest` as `loadManifest` gives it, `sets` its display sets that hold pictures; `strip` the strip of series beside the room; `store` holds pixels, and is not ours to end. */
+  constructor(place, { manifest, sets, strip, store }) {
     super();
-    Object.assign(this, { manifest, sets, strip, store, cells: [], active: null, tool: null, layout: "1x1", linked: false, localisers: true, text: true, mpr: null, hung: null, priorShown: null });
+    Object.assign(this, { manifest, sets, strip, store, cells: [], active: null, tool: null, layout: "1x1", linked: false, localisers: true, text: true, mpr: null, hung: null, priorShown: null, link: "ok" });
     this.stop = new AbortController();
     this.moreTools = [];
     this.cine = new Cine(() => this.toolbar.show());
@@ -41,6 +40,7 @@ export class Room extends EventTarget {
     fill(place, this.toolbar.element, h("div", { class: "stage" }, this.grid, this.said));
     this.chooseTool(matchMedia("(pointer: coarse)").matches ? "scroll" : "window");
     document.addEventListener("keydown", (event) => this.onKey(event), { signal: this.stop.signal });
+    store.addEventListener("link", ({ state }) => { this.link = state; for (const cell of this.cells) cell.paint(); }, { signal: this.stop.signal });
     this.watcher = new ResizeObserver(() => this.alignSoon());
     this.watcher.observe(this.grid);
   }
@@ -54,7 +54,6 @@ export class Room extends EventTarget {
     this.mpr?.dispose?.();
     for (const cell of this.cells) cell.dispose();
     this.cells = [];
-    this.store.dispose?.();
   }
 
   /** Hangs the study; `first` is the set to begin with where the reader chose one. */
@@ -316,6 +315,8 @@ export class Room extends EventTarget {
     this.put(target, { frames: set.frames }, this.priorSets?.includes(set) ? this.priorManifest : this.manifest);
     target.anchor = target.view.index;
     this.activate(target);
+    // Keys are for the picture now, not for the card that was pressed.
+    target.view.canvas.focus({ preventScroll: true });
     this.toolbar.show();
     this.repaint();
   }
@@ -374,10 +375,15 @@ export class Room extends EventTarget {
     }, ALIGN_WAIT_MS);
   }
 
-  async togglePrior(wanted = null) {
-    if (this.priorShown && !wanted) return this.leavePrior();
-    const prior = wanted ?? bestPrior(this.sets.find((set) => set.frames.length)?.Modality, this.manifest.priors);
-    if (!prior) return this.say(t("roomNoPrior"));
+  /** The prior that suits best beside this study, and away again. */
+  togglePrior() {
+    if (this.priorShown) return this.leavePrior();
+    const prior = bestPrior((this.active?.set ?? this.sets[0]).Modality, this.manifest.priors);
+    return prior ? this.showPrior(prior) : this.say(t("roomNoPrior"));
+  }
+
+  /** Hangs a prior (a row of the manifest's `priors`) beside this study. */
+  async showPrior(prior) {
     try {
       this.leaveMpr();
       const manifest = await loadManifest(prior.StudyInstanceUID, this.stop.signal);

@@ -1,10 +1,11 @@
 // The row of tools above the views. It shows the state of the active view; it holds none itself.
 
+import { formatDate } from "../dicom.js";
 import { fill, h, select } from "../dom.js";
 import { downloads } from "../downloads.js";
 import { t } from "../i18n.js";
 import { frameRate } from "./cine.js";
-import { LAYOUTS } from "./hanging.js";
+import { LAYOUTS, hasPictures } from "./hanging.js";
 import { icon } from "./icons.js";
 import { windowChoices } from "./presets.js";
 
@@ -16,18 +17,29 @@ export class Toolbar {
     this.extras = h("span", { class: "group" });
     this.presets = select(t("preset"), [["file", t("roomFile")]], "file", (value) => room.chooseWindow(value));
     this.layouts = select(t("roomLayout"), Object.keys(LAYOUTS).map((key) => [key, key.replace("x", "×")]), "1x1", (value) => room.setLayout(value));
-    this.rate = h("input", { type: "number", min: 1, max: 60, value: 15, "aria-label": t("frameRate"), class: "rate", on: { change: () => room.setRate(this.rate.value) } });
+    this.layouts.classList.add("no-mpr");
+    this.rate = h("input", { type: "number", min: 1, max: 60, value: 15, "aria-label": t("frameRate"), title: t("frameRate"), class: "rate", on: { change: () => room.setRate(this.rate.value) } });
     this.playButton = this.button("play", "play", () => room.toggleCine());
-    this.cine = h("span", { class: "group cine" }, this.playButton, h("label", { class: "field" }, this.rate, h("span", {}, t("frameRate"))));
+    this.cine = h("span", { class: "group cine no-mpr" }, this.playButton, this.rate);
     this.invert = this.button("invert", "roomInvert", () => room.invert(), true);
     this.text = this.button("text", "overlay", () => room.toggleText(), true);
     this.link = this.button("link", "roomLink", () => room.setLinked(!room.linked), true);
     this.localisers = this.button("localiser", "roomLocaliser", () => room.setLocalisers(!room.localisers), true);
     this.mpr = this.button("mpr", "roomMpr", () => room.toggleMpr(), true);
-    this.prior = h("button", { type: "button", "aria-pressed": "false", on: { click: () => room.togglePrior() } }, t("roomPrior"));
+    this.prior = this.priorBox();
     this.mprBox = h("span", { class: "group" });
     this.save = h("span", { class: "group" });
     this.build();
+  }
+
+  // The priors that may be hung beside this study, by date; the first entry takes them away again.
+  priorBox() {
+    const { room } = this;
+    const list = room.manifest.priors.filter(hasPictures).map(({ StudyInstanceUID, StudyDate, ModalitiesInStudy, StudyDescription }) =>
+      [StudyInstanceUID, [formatDate(StudyDate) || t("noDate"), [ModalitiesInStudy ?? []].flat().join(" "), StudyDescription].filter(Boolean).join("  ")]);
+    const box = select(t("roomPrior"), [["", t("roomPriorNone", { n: list.length })], ...list], "", (uid) => (uid ? room.showPrior(room.manifest.priors.find(({ StudyInstanceUID }) => StudyInstanceUID === uid)) : room.leavePrior()));
+    box.hidden = !list.length;
+    return box;
   }
 
   /** A button with a drawing; its name is for the pointer that rests on it and for screen readers. `toggles`: it is on or off. */
@@ -42,7 +54,7 @@ export class Toolbar {
         this.button("flip", "roomFlip", () => room.active?.view?.flip())),
       h("span", { class: "group" }, this.button("fit", "fit", () => room.fit()), h("button", { type: "button", class: "tool", title: t("oneToOne"), on: { click: () => room.active?.view?.oneToOne() } }, "1:1"),
         this.button("reset", "reset", () => room.reset()), this.text),
-      this.cine, this.layouts, h("span", { class: "group" }, this.link, this.localisers, this.mpr), this.mprBox, this.prior, this.extras,
+      this.cine, this.layouts, h("span", { class: "group no-mpr" }, this.link, this.localisers), this.mpr, this.mprBox, this.prior, this.extras,
       h("span", { class: "grow" }), this.save, this.button("help", "roomHelp", () => room.help()));
   }
 
@@ -72,10 +84,11 @@ export class Toolbar {
     const { room } = this;
     const { view } = room.active ?? {};
     for (const button of this.tools.children) button.setAttribute("aria-checked", String(button.dataset.tool === room.tool));
-    const pressed = [[this.invert, view?.inverted], [this.text, room.text], [this.link, room.linked], [this.localisers, room.localisers], [this.mpr, room.mpr], [this.prior, room.priorShown]];
+    const pressed = [[this.invert, view?.inverted], [this.text, room.text], [this.link, room.linked], [this.localisers, room.localisers], [this.mpr, room.mpr]];
     for (const [button, on] of pressed) button.setAttribute("aria-pressed", String(Boolean(on)));
     this.layouts.querySelector("select").value = room.layout ?? "";
-    this.prior.hidden = !room.manifest.priors.length;
+    this.prior.querySelector("select").value = room.priorShown ?? "";
+    this.element.classList.toggle("in-mpr", Boolean(room.mpr));
     this.link.disabled = room.cells.length < 2;
     this.localisers.disabled = room.cells.length < 2;
     this.showWindows(view);
@@ -118,6 +131,6 @@ export class Toolbar {
     const key = frame && !frame.derived && this.room.manifest.offers.download !== false ? frame.series.SeriesInstanceUID : "";
     if (this.save.dataset.key === key) return;
     this.save.dataset.key = key;
-    fill(this.save, key && downloads(() => this.room.active?.view?.frame?.address));
+    fill(this.save, key && h("details", { class: "menu" }, h("summary", { class: "button" }, t("roomSave")), h("div", { class: "menu-box" }, downloads(() => this.room.active?.view?.frame?.address))));
   }
 }

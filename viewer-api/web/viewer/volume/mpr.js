@@ -4,7 +4,6 @@ import { h, select, styleSheet } from "../dom.js";
 import { addWords, t } from "../i18n.js";
 import { problem } from "../problem.js";
 import { along, distanceTo, nearestPlane, toPatient } from "../room/geometry.js";
-import { icon } from "../room/icons.js";
 import { planesOf } from "../room/linked.js";
 import { planVolume, volumeBytesMax } from "./budget.js";
 import { CutStore } from "./cut_store.js";
@@ -107,11 +106,11 @@ class Mpr {
   }
 
   controls() {
-    const slabs = SLABS_MM.map((mm) => [String(mm), mm ? t("volumeSlabMm", { mm }) : t("volumeSlabNone")]);
+    const slabs = SLABS_MM.map((mm) => [String(mm), t("volumeSlabMm", { mm })]);
     const change = () => this.setSlab(Number(thickness.querySelector("select").value), kind.querySelector("select").value);
     const thickness = select(t("volumeSlab"), slabs, "0", change);
     const kind = select(t("volumeSlabKind"), [["mean", t("volumeSlabMean")], ["max", t("volumeSlabMax")]], "mean", change);
-    return [h("span", { class: "faint" }, t("volumeSlab")), thickness, kind];
+    return [thickness, kind];
   }
 
   setSlab(mm, kind) {
@@ -141,7 +140,7 @@ class Mpr {
 
   /** The tool that moves the crosshair. */
   get crossTool() {
-    return { key: "cross", title: t("volumeCross"), icon: () => icon("pan"), make: (room, view) => this.cross(view) };
+    return { key: "cross", title: t("volumeCross"), make: (room, view) => this.cross(view) };
   }
 
   cross(view) {

@@ -2,8 +2,8 @@
 
 export const WORDS = {
   ja: {
-    volumeTitle: "MPR", volumeLoading: "断面を作るため読み込み中… {n}/{total}", volumeAxial: "横断", volumeSagittal: "矢状断", volumeCoronal: "冠状断",
-    volumeSlab: "厚み", volumeSlabNone: "なし", volumeSlabMm: "{mm} mm", volumeSlabKind: "重ね方", volumeSlabMean: "平均", volumeSlabMax: "最大値（MIP）", volumeCross: "十字線（クリックで移動）",
+    volumeLoading: "断面を作るため読み込み中… {n}/{total}", volumeAxial: "横断", volumeSagittal: "矢状断", volumeCoronal: "冠状断",
+    volumeSlab: "厚み", volumeSlabMm: "厚み {mm} mm", volumeSlabKind: "重ね方", volumeSlabMean: "平均", volumeSlabMax: "最大値（MIP）", volumeCross: "十字線（クリックで移動）",
     volumeRefused: "このシリーズからは MPR を作れません。{reason}", volumeReduced: "この端末の記憶容量に収めるため、面内を 1/{n} に縮小して作りました（{mb} MB）。",
     volumeTooLarge: "この端末では大きすぎます（{mb} MB、上限 {most} MB）。", volumeFailed: "画像を読み込めないため MPR を作れません。{reason}", volumeNothing: "画像のシリーズを選んでください。",
     volumeFew: "画像が {n} 枚しかありません（{least} 枚以上必要）。", volumeColour: "カラー画像です。", volumeUnplaced: "位置・向き・画素間隔の記載がない画像があります。",
@@ -13,8 +13,8 @@ export const WORDS = {
     volumeTilt: "ガントリー傾斜があります（{degrees}°）。", volumeThick: "スライス間隔（{step} mm）が画素（{pixel} mm）に比べて粗すぎます。",
   },
   en: {
-    volumeTitle: "MPR", volumeLoading: "Loading for new planes… {n}/{total}", volumeAxial: "Axial", volumeSagittal: "Sagittal", volumeCoronal: "Coronal",
-    volumeSlab: "Slab", volumeSlabNone: "none", volumeSlabMm: "{mm} mm", volumeSlabKind: "Projection", volumeSlabMean: "Mean", volumeSlabMax: "Maximum (MIP)", volumeCross: "Crosshair (a click moves it)",
+    volumeLoading: "Loading for new planes… {n}/{total}", volumeAxial: "Axial", volumeSagittal: "Sagittal", volumeCoronal: "Coronal",
+    volumeSlab: "Slab", volumeSlabMm: "Slab {mm} mm", volumeSlabKind: "Projection", volumeSlabMean: "Mean", volumeSlabMax: "Maximum (MIP)", volumeCross: "Crosshair (a click moves it)",
     volumeRefused: "No MPR can be made of this series. {reason}", volumeReduced: "To fit the memory of this machine, it was made at 1/{n} in plane ({mb} MB).",
     volumeTooLarge: "It is too large for this machine ({mb} MB, at most {most} MB).", volumeFailed: "No MPR: images cannot be loaded. {reason}", volumeNothing: "Choose a series of images first.",
     volumeFew: "There are only {n} images ({least} are needed).", volumeColour: "Its images are in colour.", volumeUnplaced: "Some images do not state position, orientation and pixel spacing.",
