@@ -79,7 +79,8 @@ async fn the_page_is_for_everybody_and_says_what_it_may_load() {
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(
             answer.header("content-security-policy"),
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
+             img-src 'self' blob: data:; connect-src 'self'; \
              base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
