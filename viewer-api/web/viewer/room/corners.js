@@ -79,8 +79,7 @@ function qualityLines(view, compact) {
   const inverted = view.inverted && t("roomInverted");
   const said = picture && (view.quality ?? picture.quality);
   const quality = !said ? t("roomPending") : said.kind === "computed" ? t("roomQualityComputed") : qualityText(said);
-  // A preview is never left unsaid; that all is as stored may be, where there is no room.
-  if (compact) return [said?.kind === "lossless" ? "" : quality, inverted, shown];
+  if (compact) return [inverted, shown, quality];
   return [inverted, shown, `${frame.value("Columns")}×${frame.value("Rows")}`, lossySource(frame, said), quality];
 }
 

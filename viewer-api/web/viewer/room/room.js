@@ -320,14 +320,20 @@ export class Room extends EventTarget {
   putSet(set, cell = this.active) {
     this.leaveMpr();
     const target = this.cells.includes(cell) ? cell : this.cells[0];
+    // What is there already stays as the reader has it; so do the views of a mammogram that hang.
+    if (target.set === set) return this.focus(target);
     this.hung = this.hung?.kind === "mammography" && set.Modality === "MG" ? this.hung : null;
     this.put(target, { frames: set.frames }, this.priorSets?.includes(set) ? this.priorManifest : this.manifest);
     target.anchor = target.view.index;
-    this.activate(target);
-    // Keys are for the picture now, not for the card that was pressed.
-    target.view.canvas.focus({ preventScroll: true });
+    this.focus(target);
     this.toolbar.show();
     this.repaint();
+  }
+
+  // Keys are for the picture now, not for the card that was pressed.
+  focus(cell) {
+    this.activate(cell);
+    cell.view.canvas.focus({ preventScroll: true });
   }
 
   /** The cell at a point of the page, for what is carried there. */
