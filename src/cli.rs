@@ -532,6 +532,12 @@ pub enum TokenAct {
         /// A reader may also fetch received files byte for byte.
         #[arg(long)]
         original: bool,
+        /// A reader may also claim items of worklists and give verdicts.
+        #[arg(long)]
+        reads: bool,
+        /// A reader may also fetch the results of readings: for the school hub and the like, not for who reads.
+        #[arg(long)]
+        results: bool,
         /// It expires after so many days.
         #[arg(long)]
         days: Option<u32>,

@@ -17,6 +17,7 @@ if (!base || !token || !out || !process.env.PLAYWRIGHT_DIR) {
 const kit = await open(out);
 const { page, check, until } = kit;
 kit.at(new URL(base).origin);
+page.setDefaultTimeout(15_000);
 const addresses = [];
 page.on("request", (request) => addresses.push(`${request.url()} ${JSON.stringify(request.headers())}`));
 const said = [];
@@ -112,12 +113,12 @@ await check("words_combine_and_chips_take_back", async () => {
 });
 
 await check("columns_sort", async () => {
-  for (const [name, style] of [["患者ID", "id"], ["画像", "images"], ["検査日", "date"]]) {
+  for (const [name, style] of [["患者ID", "id"], ["画像", "images"], ["検査日", "date .number:first-child"]]) {
     await asks(() => page.getByRole("button", { name: `${name}で並べ替え` }).click());
-    const first = await page.locator(`th.c-${style}`).getAttribute("aria-sort");
+    const first = await page.locator(`th.c-${style.split(" ")[0]}`).getAttribute("aria-sort");
     const one = await column(style);
     await asks(() => page.getByRole("button", { name: `${name}で並べ替え` }).click());
-    const second = await page.locator(`th.c-${style}`).getAttribute("aria-sort");
+    const second = await page.locator(`th.c-${style.split(" ")[0]}`).getAttribute("aria-sort");
     if (first === second || ![first, second].every((sort) => ["ascending", "descending"].includes(sort))) return `${name}: ${first}, then ${second}`;
     const key = style === "images" ? (text) => Number(text.replaceAll(",", "")) : (text) => text;
     const check = (values, direction) => values.map(key).every((value, at, all) => at === 0 || (direction === "ascending" ? all[at - 1] <= value : all[at - 1] >= value));

@@ -247,6 +247,17 @@ impl Audit {
         self.ask(|reply| Message::Record { event, reply }).await
     }
 
+    /// Records an act of reading, with what it was about: ids and UIDs, no verdict and nothing of a person.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: answer nothing.
+    pub async fn read(&self, principal: &Principal, act: &'static str, about: Value) -> Result<()> {
+        let event = json!({
+            "event": "read", "act": act, "subject": principal.name, "centre": principal.centre, "about": about,
+        });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
     /// Records that somebody signed in or out.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ mod openapi;
 mod peer;
 mod pool;
 mod qido;
+pub mod reading;
 mod rendered;
 mod report;
 mod router;

@@ -32,16 +32,22 @@ pub enum Permission {
     Administer,
     /// Store annotations of one study: measurements, presentation states, key objects; nothing else.
     Annotate,
+    /// Claim items of a worklist and give verdicts.
+    Read,
+    /// Fetch the results of readings.
+    Results,
 }
 
 impl Permission {
-    const ALL: [Permission; 6] = [
+    const ALL: [Permission; 8] = [
         Permission::Upload,
         Permission::View,
         Permission::Download,
         Permission::Original,
         Permission::Administer,
         Permission::Annotate,
+        Permission::Read,
+        Permission::Results,
     ];
 
     /// The word in logs and answers.
@@ -53,6 +59,8 @@ impl Permission {
             Permission::Original => "original",
             Permission::Administer => "administer",
             Permission::Annotate => "annotate",
+            Permission::Read => "read",
+            Permission::Results => "results",
         }
     }
 
@@ -106,7 +114,7 @@ impl fmt::Debug for Permissions {
 pub enum Role {
     /// A screening centre's sender: upload.
     Uploader,
-    /// A reading doctor: view, download and annotate; original only if granted at issue.
+    /// A reading doctor: view, download and annotate; original, read and results only if granted at issue.
     Reader,
     /// Everything.
     Admin,

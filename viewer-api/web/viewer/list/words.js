@@ -22,7 +22,7 @@ export const WORDS = {
     listColumnDescription: "Description", listColumnAccession: "Accession", listColumnCentre: "Centre", listColumnImages: "Images", listColumnState: "State",
     listSort: "Sort by {column}", listTable: "Studies",
     listRange: "{from}–{to} of {total}", listRangeCut: "{from}–{to} of the newest {total} (more studies match: add a condition)", listNone: "No study matches.",
-    listNewCount: "New only ({n})", listArrived: "{n} studies have come in. Show them", listNew: "New", listMore: "Added to", listWaits: "Not yet packed", listWaitsWhy: "Received, and not yet packed (it can be opened)", listPriors: "{n} prior", listPriorsWhy: "{n} earlier studies of the same patient",
+    listNewCount: "New only ({n})", listArrived: "{n} studies have come in. Show them", listNew: "New", listMore: "Added to", listWaits: "Unpacked", listWaitsWhy: "Received, and not yet packed (it can be opened)", listPriors: "{n} prior", listPriorsWhy: "{n} earlier studies of the same patient",
     listSeries: "{n} series", listKeys: "↑↓ choose   Enter open   / search",
   },
 };
