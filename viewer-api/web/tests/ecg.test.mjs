@@ -54,6 +54,15 @@ test("where samples are denser than pixels every one is within the drawn line, a
   });
 });
 
+test("a wave higher than the first row or deeper than the last is on the paper", () => {
+  for (const gain of [5, 10, 20]) {
+    const high = lead("V4", [0, 3.2, 0]);
+    const deep = lead("V2", [0, -2.9, 0]);
+    const sheet = layOut([[{ channel: high, from_s: 0, seconds: 1 }], [{ channel: deep, from_s: 0, seconds: 1 }]], { speed: 25, gain });
+    assert.ok(yOf(sheet.cells[0], 3.2) >= 0 && yOf(sheet.cells[1], -2.9) <= sheet.height_mm, `${gain} mm/mV`);
+  }
+});
+
 test("a gap in a dense trace stays a gap", () => {
   const values = Array.from({ length: 4000 }, (_, at) => (at >= 1000 && at < 1400 ? NaN : 0));
   const [cell] = recorded([[{ channel: lead("II", values, { rate: 1000 }), from_s: 0, seconds: 4 }]], { speed: 25, gain: 10 });

@@ -3,6 +3,8 @@
 import { LEFT_MM, layOut, samplesOf, xOf, yOf } from "./geometry.js";
 
 const COLOURS = { paper: "#fffaf7", light: "#f6d9d3", heavy: "#e5a79d", trace: "#111", label: "#111", prior: "#2f6fb3", device: "#0b5fa5" };
+/** Drawn by the processor, at once: a trace made ready beforehand is then only put on the screen, with a graphics card or without. */
+const PLAIN = { alpha: false, willReadFrequently: true };
 const CANVAS_PIXELS_MAX = 64 * 1024 * 1024;
 
 /**
@@ -18,7 +20,7 @@ export function drawPaper(canvas, rows, { speed, gain, pixelsPerMm, under = null
   canvas.height = Math.round(sheet.height_mm * pixelsPerMm * ratio);
   canvas.style.width = `${sheet.width_mm * pixelsPerMm}px`;
   canvas.style.height = `${sheet.height_mm * pixelsPerMm}px`;
-  const pen = { context: canvas.getContext("2d", { alpha: false }), mm: pixelsPerMm * ratio, ratio, speed, gain };
+  const pen = { context: canvas.getContext("2d", PLAIN), mm: pixelsPerMm * ratio, ratio, speed, gain };
   pen.context.drawImage(grid(canvas.width, canvas.height, pen, sheet), 0, 0);
   if (under) for (const cell of layOut(under, { speed, gain }).cells) drawTrace(pen, cell, COLOURS.prior);
   drawPulses(pen, sheet.cells);
@@ -39,7 +41,7 @@ function grid(width, height, { mm, ratio }, { width_mm, height_mm }) {
   if (drawnGrid?.key === key) return drawnGrid.canvas;
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d", { alpha: false });
+  const context = canvas.getContext("2d", PLAIN);
   context.fillStyle = COLOURS.paper;
   context.fillRect(0, 0, width, height);
   for (const [step, colour] of [[1, COLOURS.light], [5, COLOURS.heavy]]) {
