@@ -8,6 +8,7 @@ const FOOT_MM = 6;
 /** A channel without a voltage is spread over this part of its row. */
 const SPREAD = 0.66;
 const SPILL_MM_MAX = 60;
+const CLEAR_MM = 2;
 
 // More leads are hung closer, more gain gets more room.
 function rowHeight_mm(rows, gain) {
@@ -24,13 +25,13 @@ export function paperSize(rows, { speed, gain }) {
 }
 
 /**
- * The paper with a cell for each part of each row: `{width_mm, height_mm, row_mm, cells}`, a cell being
+ * The paper with a cell for each part of each row: `{width_mm, height_mm, row_mm, top_mm, cells}`, a cell being
  * `{channel, from_s, seconds, row, left_mm, middle_mm, row_mm, unit}`; `unit` is `{mm, zero}`, millimetres of one value and the value on the middle line.
  */
 export function layOut(rows, { speed, gain }) {
   const plain = paperSize(rows, { speed, gain });
   // A wave higher than the first row, or deeper than the last, gets the paper it needs: nothing is cut off at the edge.
-  const above_mm = spill(rows[0] ?? [], gain, plain.row_mm, 1) - MARGIN_MM;
+  const above_mm = spill(rows[0] ?? [], gain, plain.row_mm, 1) - MARGIN_MM + CLEAR_MM;
   const below_mm = spill(rows.at(-1) ?? [], gain, plain.row_mm, -1);
   const more = (over_mm) => Math.min(SPILL_MM_MAX, Math.max(0, Math.ceil(over_mm / 5) * 5));
   const size = { ...plain, height_mm: plain.height_mm + more(above_mm) + more(below_mm) };
@@ -43,7 +44,7 @@ export function layOut(rows, { speed, gain }) {
       left_mm += part.seconds * speed;
     }
   });
-  return { ...size, cells };
+  return { ...size, top_mm, cells };
 }
 
 // Millimetres by which the samples of a row reach beyond it upwards (`sign` 1) or downwards (-1).
