@@ -81,13 +81,13 @@ function look(selector = "canvas.picture") {
   });
 }
 
-// The picture is here as it was asked for: nothing is being drawn any more, nothing failed, and it is not blank.
+// The picture is here in full: nothing is on its way any more, nothing failed, and it is not blank.
 async function untilDrawn(least = 8) {
   const notice = page.locator(".notice");
   const blank = await until("the picture does not come", async () => {
     if (!(await page.locator("canvas.picture").count())) return false;
-    const text = `${await notice.innerText()} ${await page.locator(".corner.bottom.right").innerText().catch(() => "描画中")}`;
-    return text.includes("表示できません") || (!/読み込み中|描画中/.test(text) && (await look()).levels >= least);
+    const text = `${await notice.innerText()} ${await page.locator(".corner.bottom.right").innerText().catch(() => "受信中")}`;
+    return text.includes("表示できません") || (/可逆|サーバー描画/.test(text) && !/読み込み中|受信中/.test(text) && (await look()).levels >= least);
   });
   const said = await notice.innerText().catch(() => "");
   return said.includes("表示できません") ? said.replaceAll("\n", " ") : blank;
@@ -97,7 +97,7 @@ const rows = () => page.locator("table.studies tbody tr[data-address]");
 const overlay = (place) => page.locator(`.corner.${place}`).innerText();
 
 async function searchAndWait(act) {
-  await Promise.all([page.waitForResponse((response) => response.url().includes("/dicom-web/studies?")), act()]);
+  await Promise.all([page.waitForResponse((response) => response.url() === `${base}/search`), act()]);
   await page.waitForTimeout(300);
 }
 
@@ -113,7 +113,7 @@ async function openStudy(modality) {
   await toList();
   await searchAndWait(() => page.locator(".search select").selectOption(modality));
   const found = await rows().evaluateAll((list) => list.map((row) => ({
-    modalities: row.querySelectorAll(".modality").length, images: Number(row.lastElementChild.innerText.split("/").at(-1)),
+    modalities: row.querySelectorAll(".modality").length, images: Number(row.querySelector(".c-images").innerText.replaceAll(",", "")),
   })));
   if (!found.length) throw new Error(`there is no ${modality} study`);
   const best = found.map((row, at) => ({ ...row, at })).sort((a, b) => a.modalities - b.modalities || b.images - a.images)[0];
@@ -430,7 +430,7 @@ await check("english", async () => {
 });
 
 const stored = await page.evaluate(() => Object.keys(localStorage));
-checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm"].includes(key)) || `kept in the browser: ${stored}`;
+checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm", "tsunagu.listSeen"].includes(key)) || `kept in the browser: ${stored}`;
 checks.same_origin = foreign.size === 0 || `asked elsewhere: ${[...foreign]}`;
 checks.console = consoleErrors.length === 0 || consoleErrors[0];
 await browser.close();

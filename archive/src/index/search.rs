@@ -19,7 +19,7 @@ use super::rows::{
 use crate::error::Result;
 
 /// Studies that are gathered and sorted at the most; of more, a walk by date meets enough soon.
-const GATHERED_MAX: usize = 10_000;
+pub(super) const GATHERED_MAX: usize = 10_000;
 /// Studies that one of several words of a name may leave.
 const WORD_MAX: usize = 60_000;
 /// The same where each has to be read to know its date.
@@ -49,7 +49,7 @@ pub(crate) fn study_page(connection: &Connection, query: &Query, count_max: u32)
 }
 
 /// The rows of the studies of a page, in order.
-fn ids(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
+pub(super) fn ids(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
     if query.order == Order::TakenIn {
         return walked(connection, query, "study", Clause::of(&query.terms), "study.FirstSequence");
     }
@@ -115,10 +115,10 @@ fn ranked(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
 }
 
 /// A study that may match: what it is sorted by, and its row.
-type Gathered = (String, i64, i64);
+pub(super) type Gathered = (String, i64, i64);
 
 /// Studies that a selective term leaves, newest first; `None` where there is no such term, or it leaves too many.
-fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+pub(super) fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
     for (column, test) in terms {
         let found = match (column, test) {
             (Column::PatientName, Test::Name(name)) => by_name(connection, &name.prefixes(), terms)?,
@@ -176,7 +176,12 @@ fn beginning(connection: &Connection, column: Column, pattern: &str) -> Result<O
 }
 
 /// What is selected, unless it is too much; which is counted first, since counting builds nothing.
-fn gather(connection: &Connection, select: &str, clause: Clause, most: usize) -> Result<Option<Vec<Gathered>>> {
+pub(super) fn gather(
+    connection: &Connection,
+    select: &str,
+    clause: Clause,
+    most: usize,
+) -> Result<Option<Vec<Gathered>>> {
     let from = select.split_once(" FROM ").map_or("", |(_, from)| from);
     let count = format!("SELECT count(*) FROM (SELECT 1 FROM {from}{} LIMIT {})", clause.sql(), most + 1);
     let mut count = connection.prepare_cached(&count)?;

@@ -5,7 +5,6 @@
 import { onSignInNeeded } from "./api.js";
 import { fill, h, select } from "./dom.js";
 import { language, setLanguage, t } from "./i18n.js";
-import { showList } from "./list.js";
 import { problemBox } from "./problem.js";
 import { showSignIn } from "./session.js";
 import { remember, remembered, showTheme } from "./settings.js";
@@ -56,14 +55,18 @@ function route() {
   const study = STUDY.exec(location.hash)?.[1];
   fill(main);
   const reading = READING.exec(location.hash);
-  page = study ? showStudy(main, place, study) : reading ? laterReading(place, reading[1], reading[2]) : showList(main, place);
+  if (study) page = showStudy(main, place, study);
+  else if (reading) page = later(() => import("./reading/page.js").then(({ showReading }) => showReading(main, place, reading[1], reading[2])));
+  else page = later(() => import("./list/list.js").then(({ showList }) => showList(main, place)));
 }
 
-// Reading is fetched when first used.
-function laterReading(place, worklist, stage) {
-  const shown = { dispose() { shown.gone = true; shown.page?.dispose(); } };
-  import("./reading/page.js").then(({ showReading }) => { if (!shown.gone) shown.page = showReading(main, place, worklist, stage); },
-    (error) => { if (!shown.gone) fill(main, problemBox(error, route)); });
+// A part that is loaded when first used. Who has gone on before it came does not see it any more.
+function later(show) {
+  const shown = { gone: false, page: UNSET, dispose() { this.gone = true; this.page.dispose(); } };
+  show().then((page) => {
+    shown.page = page;
+    if (shown.gone) page.dispose();
+  }).catch((error) => !shown.gone && fill(main, problemBox(error, () => location.reload())));
   return shown;
 }
 

@@ -4,6 +4,7 @@ import { ageAt, formatDate, formatTime, personName, text, values } from "../dico
 import { fill, h, styleSheet } from "../dom.js";
 import { downloads } from "../downloads.js";
 import { addWords, language, t } from "../i18n.js";
+import { sex } from "../patient.js";
 import { problem } from "../problem.js";
 import { Calipers, readingText } from "./calipers.js";
 import { screenScale } from "./calibrate.js";
@@ -85,7 +86,7 @@ export class EcgView {
     const birth = text(this.instance, "PatientBirthDate");
     const age = ageAt(birth, text(this.instance, "StudyDate"));
     const when = [formatDate(text(this.instance, "StudyDate")), formatTime(text(this.instance, "StudyTime"))].filter(Boolean).join(" ");
-    const who = [text(this.instance, "PatientID"), formatDate(birth), age === null ? "" : t("years", { n: age }), sexWord(text(this.instance, "PatientSex"))].filter(Boolean).join("  ");
+    const who = [text(this.instance, "PatientID"), formatDate(birth), age === null ? "" : t("years", { n: age }), sex(text(this.instance, "PatientSex"))].filter(Boolean).join("  ");
     return h("header", { class: "ecg-head" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
       h("span", { class: "number" }, who), h("span", { class: "number" }, when), h("span", { class: "faint" }, text(this.instance, "InstitutionName")));
   }
@@ -249,8 +250,4 @@ export class EcgView {
     else if (!this.calipers?.key(event)) return;
     event.preventDefault();
   }
-}
-
-function sexWord(value) {
-  return ["M", "F", "O"].includes(value) ? t(`sex${value}`) : value;
 }
