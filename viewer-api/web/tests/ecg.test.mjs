@@ -179,3 +179,9 @@ test("a prior is laid with its QRS on the current one, in the same cells", () =>
   assert.equal(under[0][0].channel.start_s, shift);
   assert.equal(underRows(rows, source(lead("V1", [0])), state, 0)[0][0].channel, undefined);
 });
+
+test("two recordings on one paper have their zero at the same height, however high their waves", () => {
+  const cellsOf = (first, second) => layOut([[{ channel: lead("V4", [0, first]), from_s: 0, seconds: 1 }]], { speed: 25, gain: 10 }, [[{ channel: lead("V4", [0, second]), from_s: 0, seconds: 1 }]]);
+  assert.equal(cellsOf(3, 0.5).cells[0].middle_mm, cellsOf(0.5, 3).cells[0].middle_mm);
+  assert.equal(cellsOf(3, -3).height_mm, cellsOf(-3, 3).height_mm);
+});

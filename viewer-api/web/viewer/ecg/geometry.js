@@ -27,12 +27,13 @@ export function paperSize(rows, { speed, gain }) {
 /**
  * The paper with a cell for each part of each row: `{width_mm, height_mm, row_mm, top_mm, cells}`, a cell being
  * `{channel, from_s, seconds, row, left_mm, middle_mm, row_mm, unit}`; `unit` is `{mm, zero}`, millimetres of one value and the value on the middle line.
+ * `shared` are rows of another recording that lie on the same paper: their waves need room too.
  */
-export function layOut(rows, { speed, gain }) {
+export function layOut(rows, { speed, gain }, shared = []) {
   const plain = paperSize(rows, { speed, gain });
   // A wave higher than the first row, or deeper than the last, gets the paper it needs: nothing is cut off at the edge.
-  const above_mm = spill(rows[0] ?? [], gain, plain.row_mm, 1) - MARGIN_MM + CLEAR_MM;
-  const below_mm = spill(rows.at(-1) ?? [], gain, plain.row_mm, -1);
+  const above_mm = spill([...(rows[0] ?? []), ...(shared[0] ?? [])], gain, plain.row_mm, 1) - MARGIN_MM + CLEAR_MM;
+  const below_mm = spill([...(rows.at(-1) ?? []), ...(shared.at(-1) ?? [])], gain, plain.row_mm, -1);
   const more = (over_mm) => Math.min(SPILL_MM_MAX, Math.max(0, Math.ceil(over_mm / 5) * 5));
   const size = { ...plain, height_mm: plain.height_mm + more(above_mm) + more(below_mm) };
   const top_mm = MARGIN_MM + more(above_mm);

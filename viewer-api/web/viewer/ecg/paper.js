@@ -14,7 +14,7 @@ const CANVAS_PIXELS_MAX = 64 * 1024 * 1024;
  * `under` are rows of another recording drawn below in blue; `caption` stands at the foot; `points` are `{group, channel, sample}` of the device.
  */
 export function drawPaper(canvas, rows, { speed, gain, pixelsPerMm, under = null, caption = "", points = [] }) {
-  const sheet = layOut(rows, { speed, gain });
+  const sheet = layOut(rows, { speed, gain }, under ?? []);
   let ratio = globalThis.devicePixelRatio || 1;
   // A long strip at a high density could ask for more pixels than a browser gives.
   while (ratio > 0.5 && sheet.width_mm * sheet.height_mm * (pixelsPerMm * ratio) ** 2 > CANVAS_PIXELS_MAX) ratio /= 2;
@@ -26,7 +26,7 @@ export function drawPaper(canvas, rows, { speed, gain, pixelsPerMm, under = null
   Object.assign(canvas.dataset, { pixelsPerMm: String(pixelsPerMm), topMm: String(sheet.top_mm) });
   const pen = { context: canvas.getContext("2d", PLAIN), mm: pixelsPerMm * ratio, ratio, speed, gain };
   pen.context.drawImage(grid(canvas.width, canvas.height, pen, sheet), 0, 0);
-  if (under) for (const cell of layOut(under, { speed, gain }).cells) drawTrace(pen, cell, COLOURS.prior);
+  if (under) for (const cell of layOut(under, { speed, gain }, rows).cells) drawTrace(pen, cell, COLOURS.prior);
   drawPulses(pen, sheet.cells);
   for (const cell of sheet.cells) {
     drawTrace(pen, cell, COLOURS.trace);

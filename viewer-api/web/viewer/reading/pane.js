@@ -9,7 +9,7 @@ import { firstLayout } from "../ecg/leads.js";
 import { Sheet } from "../ecg/sheet.js";
 import { caption } from "../ecg/state.js";
 import { language, t } from "../i18n.js";
-import { sex } from "../list.js";
+import { sex } from "../patient.js";
 import { verdictWord } from "./verdict.js";
 
 /** Result to child and guardian within 21 days (学校保健安全法施行規則 第9条). */
