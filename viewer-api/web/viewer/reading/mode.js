@@ -175,6 +175,7 @@ export class EcgMode {
     } finally {
       this.saving = false;
     }
+    performance.mark("tsunagu:ecg-kept");
     entry.pane = null;
     this.history.push({ entry, verdict });
     if (this.history.length > HISTORY_MAX) this.history.shift();
