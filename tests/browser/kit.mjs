@@ -24,7 +24,7 @@ export async function open(out, flags = FLAGS) {
   const { chromium } = module("playwright-core");
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: "ja-JP" });
-  page.setDefaultTimeout(90_000);
+  page.setDefaultTimeout(Number(process.env.WAIT_MS ?? 90_000));
   const kit = { browser, page, checks: {}, milliseconds: {}, figures: {}, refused: [], complaints: [], foreign: new Set(), asked: [] };
   let origin = "";
 
@@ -59,7 +59,7 @@ export async function open(out, flags = FLAGS) {
     console.error(`${name}: ${kit.checks[name] === true ? "ok" : kit.checks[name]} (${kit.milliseconds[name]} ms)`);
     await page.screenshot({ path: join(out, `${name}.png`) }).catch(() => {});
   };
-  kit.until = async (what, test, deadline_ms = 90_000) => {
+  kit.until = async (what, test, deadline_ms = Number(process.env.WAIT_MS ?? 90_000)) => {
     const deadline = performance.now() + deadline_ms;
     while (performance.now() < deadline) {
       if (await test()) return "";
