@@ -523,7 +523,7 @@ pub enum TokenAct {
     Issue {
         /// Who it is for.
         name: String,
-        /// What it may do: an uploader sends, a reader views and downloads, an admin does all.
+        /// What it may do: an uploader sends, a reader views, downloads and annotates, an admin does all.
         #[arg(long, value_enum)]
         role: Role,
         /// The centre its holder sends or reads for.
@@ -532,6 +532,12 @@ pub enum TokenAct {
         /// A reader may also fetch received files byte for byte.
         #[arg(long)]
         original: bool,
+        /// A reader may also claim items of worklists and give verdicts.
+        #[arg(long)]
+        reads: bool,
+        /// A reader may also fetch the results of readings: for the school hub and the like, not for who reads.
+        #[arg(long)]
+        results: bool,
         /// It expires after so many days.
         #[arg(long)]
         days: Option<u32>,
@@ -579,7 +585,7 @@ pub struct Generate {
     /// The mix of studies.
     #[arg(long, value_enum, default_value_t = Profile::Night)]
     pub profile: Profile,
-    /// How many studies.
+    /// How many studies; how many children of a school.
     #[arg(long, default_value_t = 20)]
     pub studies: usize,
     /// The same seed gives the same bytes.
@@ -595,6 +601,8 @@ pub struct Generate {
 pub enum Profile {
     /// What a screening centre sends in a night.
     Night,
+    /// A school year's heart screening: so many first-years, each with an ECG as DICOM or MFER, some with an earlier one.
+    School,
     /// Files that are broken on purpose.
     Broken,
 }

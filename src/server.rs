@@ -9,7 +9,7 @@ use ingest::{Stow, StowLimits, Uploads};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
+use viewer_api::{Options, Permission, Principal, SystemClock, Tokens, ViewerState};
 
 use crate::dimse::DimseOptions;
 use crate::listener::{HttpLimits, HttpListener};
@@ -112,6 +112,7 @@ impl Server {
 fn router(house: &House, viewer: &ViewerState, public_url: Option<String>) -> axum::Router {
     let stow = Stow {
         door: house.doorway(),
+        annotations: Arc::new(house.intake.of_annotations()),
         batches: Arc::new(house.intake.clone()),
         limits: StowLimits::default(),
         base: DICOM_WEB.into(),
@@ -119,10 +120,14 @@ fn router(house: &House, viewer: &ViewerState, public_url: Option<String>) -> ax
         uploads: Uploads::default(),
     };
     let admitted = |principal: &Principal, extensions: &mut axum::http::Extensions| {
-        let principal = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };
-        extensions.insert(principal);
+        let sender = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };
+        if principal.permissions.has(Permission::Upload) {
+            extensions.insert(sender);
+        } else {
+            extensions.insert(ingest::Annotator(sender));
+        }
     };
-    let upload = viewer_api::require_upload(ingest::router(stow), viewer, admitted);
+    let upload = viewer_api::require_store(ingest::router(stow), viewer, admitted);
     viewer_api::router(viewer.clone()).merge(axum::Router::new().nest(DICOM_WEB, upload))
 }
 

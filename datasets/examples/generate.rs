@@ -1,4 +1,4 @@
-//! Writes a folder of generated files: `generate PROFILE STUDIES SEED DIR`, PROFILE one of night, night-small, demo.
+//! Writes a folder of generated files: `generate PROFILE STUDIES SEED DIR`, PROFILE one of night, night-small, demo, school.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,12 +9,13 @@ use datasets::{Profile, write_night};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [profile, studies, seed, dir] = arguments.as_slice() else {
-        eprintln!("usage: generate night|night-small|demo STUDIES SEED DIR");
+        eprintln!("usage: generate night|night-small|demo|school STUDIES SEED DIR");
         return ExitCode::FAILURE;
     };
     let profile = match profile.as_str() {
         "night" => Profile::Night,
         "night-small" => Profile::NightSmall,
+        "school" => Profile::School,
         _ => Profile::Demo,
     };
     let (Ok(studies), Ok(seed)) = (studies.parse(), seed.parse()) else {

@@ -1,10 +1,11 @@
-//! The resting 12-lead ECG: ten seconds, PQRST a lead, breathing, mains and muscle.
+//! The resting 12-lead ECG: ten seconds as DICOM.
 //!
 //! Source: PS3.3 §A.34.3 (12-lead ECG IOD), §C.10.9 (Waveform module), §C.10.10 (annotations); CID 3001 (leads).
 
 use std::sync::Arc;
 
-use crate::noise::{Random, mix};
+use crate::heart::{Finding, Heart};
+use crate::noise::mix;
 use crate::study::{Job, Series, Study};
 use crate::tags;
 use crate::writer::{DataSet, Value};
@@ -18,56 +19,60 @@ const LEADS: [(&str, &str); 12] = [
     ("V1", "2:3"), ("V2", "2:4"), ("V3", "2:5"), ("V4", "2:6"), ("V5", "2:7"), ("V6", "2:8"),
 ];
 
-/// Amplitudes in mV of P, Q, R, S, T for the eight leads that are recorded: I, II, V1…V6.
-const WAVES: [[f32; 5]; 8] = [
-    [0.08, -0.05, 0.75, -0.12, 0.22],
-    [0.14, -0.07, 1.1, -0.16, 0.32],
-    [0.06, 0.0, 0.22, -0.95, -0.06],
-    [0.07, 0.0, 0.45, -1.4, 0.4],
-    [0.07, 0.0, 0.8, -0.9, 0.48],
-    [0.07, -0.04, 1.35, -0.5, 0.42],
-    [0.07, -0.08, 1.25, -0.2, 0.34],
-    [0.07, -0.08, 0.95, -0.06, 0.25],
-];
-
 /// One recording: what was drawn of it.
-struct Recording {
-    hertz: u32,
-    microvolts: f32,
-    rate: f32,
-    seed: u64,
+pub(crate) struct Recording {
+    pub(crate) hertz: u32,
+    pub(crate) microvolts: f32,
+    pub(crate) heart: Heart,
+    /// What the device says of it, and measures: it may be wrong.
+    pub(crate) said: Finding,
 }
 
 /// One instance.
 pub(crate) fn jobs(_study: &Study) -> Vec<Job> {
-    let series = Arc::new(Series {
-        number: 1,
-        modality: "ECG",
-        description: ("12誘導心電図", "12-LEAD ECG"),
-        body_part: "",
-        maker: ("Tanpopo Medical", "TM Cardio 12"),
-    });
     let make = |study: &Study, set: &mut DataSet| {
         let mut random = study.random(50);
         let recording = Recording {
             hertz: *random.pick(&[500, 1000]),
             microvolts: *random.pick(&[1.25, 2.5, 5.0]),
-            rate: random.range(52.0, 92.0),
-            seed: mix(study.seed, 51),
+            heart: Heart { rate: random.range(52.0, 92.0), finding: Finding::Normal, seed: mix(study.seed, 51) },
+            said: Finding::Normal,
         };
-        recording.describe(study, set);
+        recording.describe(study, set, false);
         study.habits().syntax
     };
-    vec![Job { series, sop_class: TWELVE_LEAD_ECG, number: 1, make: Box::new(make) }]
+    vec![Job { series: series(), sop_class: TWELVE_LEAD_ECG, number: 1, make: Box::new(make) }]
+}
+
+/// One instance of a school: of this recording, of a programme and an institution of its own.
+pub(crate) fn school_job(recording: Recording, programme: String, school: &'static str) -> Job {
+    let make = move |study: &Study, set: &mut DataSet| {
+        set.text(tags::STUDY_DESCRIPTION, &programme).text(tags::INSTITUTION_NAME, school);
+        // Its MFER files name no issuer: a child's recordings are one person's.
+        set.remove(tags::ISSUER_OF_PATIENT_ID);
+        recording.describe(study, set, true);
+        study.habits().syntax
+    };
+    Job { series: series(), sop_class: TWELVE_LEAD_ECG, number: 1, make: Box::new(make) }
+}
+
+fn series() -> Arc<Series> {
+    Arc::new(Series {
+        number: 1,
+        modality: "ECG",
+        description: ("12誘導心電図", "12-LEAD ECG"),
+        body_part: "",
+        maker: ("Tanpopo Medical", "TM Cardio 12"),
+    })
 }
 
 impl Recording {
-    fn describe(&self, study: &Study, set: &mut DataSet) {
+    fn describe(&self, study: &Study, set: &mut DataSet, japanese: bool) {
         set.text(tags::ACQUISITION_DATE_TIME, format!("{}{}", study.study_date, study.study_time));
         set.text(tags::SYNCHRONIZATION_TRIGGER, "NO TRIGGER").text(tags::ACQUISITION_TIME_SYNCHRONIZED, "N");
         set.text(tags::SYNCHRONIZATION_FRAME_OF_REFERENCE_UID, study.series_uid(901));
         set.items(tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new());
-        let annotations = self.annotations(set);
+        let annotations = self.annotations(set, japanese);
         set.items(tags::WAVEFORM_ANNOTATION_SEQUENCE, annotations);
         let group = self.multiplex_group(set);
         set.items(tags::WAVEFORM_SEQUENCE, vec![group]);
@@ -101,15 +106,14 @@ impl Recording {
     }
 
     /// The device's own measurements and statement, of all channels (PS3.3 §C.10.10).
-    fn annotations(&self, set: &DataSet) -> Vec<DataSet> {
-        let rr = 60_000.0 / self.rate;
-        let qt = 390.0 * (rr / 1000.0).sqrt();
+    fn annotations(&self, set: &DataSet, japanese: bool) -> Vec<DataSet> {
+        let intervals = self.said.intervals(self.heart.rate);
         let measures = [
-            ("5.10.2.1-3", "RR Interval", rr),
-            ("5.13.5-7", "PR Interval", 156.0),
-            ("5.13.5-9", "QRS Duration", 92.0),
-            ("5.13.5-11", "QT Interval", qt),
-            ("5.10.2.5-5", "QTc Interval", 390.0),
+            ("5.10.2.1-3", "RR Interval", intervals.rr),
+            ("5.13.5-7", "PR Interval", intervals.pr),
+            ("5.13.5-9", "QRS Duration", intervals.qrs),
+            ("5.13.5-11", "QT Interval", intervals.qt),
+            ("5.10.2.5-5", "QTc Interval", intervals.qtc),
         ];
         let measured = |(code, meaning, value): (&str, &str, f32)| {
             let mut item = set.item();
@@ -119,15 +123,20 @@ impl Recording {
             item.text(tags::NUMERIC_VALUE, format!("{value:.0}"));
             item
         };
-        let mut statement = set.item();
-        statement.short(tags::REFERENCED_WAVEFORM_CHANNELS, &[1, 0]);
-        statement.text(tags::UNFORMATTED_TEXT_VALUE, "Sinus rhythm. Normal ECG (automatic, unconfirmed)");
-        measures.into_iter().map(measured).chain([statement]).collect()
+        let said = |text: &str| {
+            let mut statement = set.item();
+            statement.short(tags::REFERENCED_WAVEFORM_CHANNELS, &[1, 0]);
+            statement.text(tags::UNFORMATTED_TEXT_VALUE, text);
+            statement
+        };
+        let (in_japanese, in_english) = self.said.statement();
+        let japanese = (japanese && set.is_japanese()).then(|| said(in_japanese));
+        measures.into_iter().map(measured).chain(japanese).chain([said(in_english)]).collect()
     }
 
     /// Samples, interleaved by channel, 16-bit little-endian.
     fn samples(&self) -> Vec<u8> {
-        let [one, two, chest @ ..] = self.recorded();
+        let [one, two, chest @ ..] = self.heart.leads(self.hertz, self.microvolts);
         let mut bytes = Vec::with_capacity(one.len() * 24);
         for (i, (one, two)) in one.into_iter().zip(two).enumerate() {
             // Einthoven and Goldberger: the other limb leads follow from I and II.
@@ -138,53 +147,6 @@ impl Recording {
         }
         bytes
     }
-
-    /// The eight recorded leads in steps of the sensitivity.
-    fn recorded(&self) -> [Vec<i32>; 8] {
-        let mut random = Random::new(self.seed);
-        let beats = self.beats(&mut random);
-        let axis = random.range(0.8, 1.15);
-        let phase = random.range(0.0, std::f32::consts::TAU);
-        WAVES.map(|waves| {
-            let gain = axis * random.range(0.85, 1.15);
-            let wander = random.range(0.02, 0.06);
-            let sample = |i: u32, grain: f32| {
-                let t = i as f32 / self.hertz as f32;
-                let heart: f32 = beats.iter().map(|(at, rr)| beat(&waves, t - at, *rr)).sum();
-                let breath = wander * (std::f32::consts::TAU * 0.24 * t + phase).sin();
-                let mains = 0.004 * (std::f32::consts::TAU * 50.0 * t).sin();
-                ((gain * heart + breath + mains + 0.006 * grain) * 1000.0 / self.microvolts).round() as i32
-            };
-            (0..10 * self.hertz).map(|i| sample(i, random.gauss())).collect()
-        })
-    }
-
-    /// Times of the R waves in s with their RR intervals, some before and after the ten seconds.
-    fn beats(&self, random: &mut Random) -> Vec<(f32, f32)> {
-        let mut at = -random.range(0.2, 0.9);
-        let mut beats = Vec::new();
-        while at < 11.0 {
-            let breath = 1.0 + 0.04 * (std::f32::consts::TAU * 0.24 * at).sin();
-            let rr = 60.0 / self.rate * breath * random.range(0.985, 1.015);
-            beats.push((at, rr));
-            at += rr;
-        }
-        beats
-    }
-}
-
-/// P, Q, R, S, T as bells around their usual times; T follows the square root of RR.
-fn beat(amplitudes: &[f32; 5], t: f32, rr: f32) -> f32 {
-    if !(-0.4..0.7).contains(&t) {
-        return 0.0;
-    }
-    let stretch = rr.sqrt();
-    let places = [(-0.165, 0.022), (-0.03, 0.008), (0.0, 0.011), (0.032, 0.011), (0.27 * stretch, 0.05 * stretch)];
-    places.iter().zip(amplitudes).map(|((at, width), amplitude)| amplitude * bell((t - at) / width)).sum()
-}
-
-fn bell(x: f32) -> f32 {
-    if x.abs() > 5.0 { 0.0 } else { (-x * x / 2.0).exp() }
 }
 
 #[cfg(test)]
@@ -193,7 +155,12 @@ mod tests {
 
     #[test]
     fn ten_seconds_of_twelve_leads_obey_einthoven_and_have_an_r_wave_a_beat() {
-        let recording = Recording { hertz: 500, microvolts: 2.5, rate: 60.0, seed: 3 };
+        let recording = Recording {
+            hertz: 500,
+            microvolts: 2.5,
+            heart: Heart { rate: 60.0, finding: Finding::Normal, seed: 3 },
+            said: Finding::Normal,
+        };
         let bytes = recording.samples();
         assert_eq!(bytes.len(), 10 * 500 * 12 * 2);
         let at = |i: usize, lead: usize| {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::broken::broken;
 use crate::error::Error;
 use crate::noise::{Random, mix};
+use crate::school::school;
 use crate::study::{File, Kind, Scale, Study};
 
 /// Shares in per cent (datasets/STUDY-PROFILES.md); a report with every hundredth study is ours.
@@ -83,6 +84,8 @@ pub enum Profile {
     Demo,
     /// The same at small scale.
     DemoSmall,
+    /// [`school`]: so many first-years, each with one or two ECGs, as DICOM or MFER.
+    School,
 }
 
 impl Profile {
@@ -92,6 +95,7 @@ impl Profile {
             Profile::NightSmall => Box::new(night(studies, seed, Scale::Small)),
             Profile::Demo => Box::new(demo_at(seed, Scale::Full).into_iter()),
             Profile::DemoSmall => Box::new(demo_at(seed, Scale::Small).into_iter()),
+            Profile::School => Box::new(std::iter::empty()),
         }
     }
 }
@@ -104,7 +108,7 @@ pub struct Entry {
     /// The kind of its study; none for a broken file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// Its SOP Instance UID, empty where a broken file has none.
+    /// Its SOP Instance UID, empty where a broken file has none, and of a file that is not DICOM.
     pub sop: String,
     /// Its length.
     pub bytes: u64,
@@ -155,6 +159,12 @@ pub fn write_night(
         entries.push(entry(&file, kind));
         Ok(())
     };
+    let children = if profile == Profile::School { studies } else { 0 };
+    for file in school(children, seed).flat_map(|child| child.files) {
+        // Each ECG is a study of its own.
+        summary.studies += 1;
+        take(&mut summary, file, Some(Kind::Ecg))?;
+    }
     for study in profile.studies(studies, seed) {
         summary.studies += 1;
         for file in study.files() {

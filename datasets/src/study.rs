@@ -13,7 +13,7 @@ use crate::{ct, document, ecg, endoscopy, fundus, mammogram, mr, pet, radiograph
 pub struct File {
     /// Relative, `/` between its parts: `study-000001/series-1/00001.dcm`.
     pub path: String,
-    /// Its SOP Instance UID; empty where a broken file has none.
+    /// Its SOP Instance UID; empty where a broken file has none, and of a file that is not DICOM.
     pub sop_instance_uid: String,
     /// What it holds.
     pub bytes: Vec<u8>,
@@ -199,7 +199,7 @@ impl Study {
         }
     }
 
-    fn file(&self, job: &Job) -> File {
+    pub(crate) fn file(&self, job: &Job) -> File {
         let habits = self.habits();
         let mut set = self.general(job, &habits);
         let syntax = (job.make)(self, &mut set);

@@ -78,6 +78,11 @@ impl DataSet {
         DataSet::new(self.charset)
     }
 
+    /// Whether its text can be Japanese.
+    pub(crate) fn is_japanese(&self) -> bool {
+        self.charset.is_japanese()
+    }
+
     /// Sets an element.
     pub(crate) fn put(&mut self, tag: Tag, value: Value) -> &mut Self {
         self.elements.insert(tag.number, (tag, value));

@@ -17,6 +17,7 @@ pub async fn run(cli: &Cli, args: &Generate) -> Result<ExitCode> {
         (Profile::Broken, _) => return broken(cli, args),
         (Profile::Night, false) => datasets::Profile::Night,
         (Profile::Night, true) => datasets::Profile::NightSmall,
+        (Profile::School, _) => datasets::Profile::School,
     };
     let write = move || {
         let bar = Bar::bytes("generate");

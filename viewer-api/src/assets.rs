@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// What a page of ours may load and do: its own scripts and styles, pictures it made itself, and nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// What a page of ours may load and do: its own scripts, workers and styles, pictures it made itself, and nothing from
+/// elsewhere. `wasm-unsafe-eval` lets WebAssembly be compiled (CSP Level 3 §6.1.1), and no text be run as a script.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
+    style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/web/viewer/"]

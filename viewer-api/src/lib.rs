@@ -28,6 +28,7 @@ mod openapi;
 mod peer;
 mod pool;
 mod qido;
+pub mod reading;
 mod rendered;
 mod report;
 mod router;
@@ -37,7 +38,7 @@ mod wado;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,
-    require_upload,
+    require_store,
 };
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::told::{INFO, Told, dates, number, object, pattern, text, uid, word};
-use super::{ERROR, PRINCIPAL};
+use super::{ERROR, PRINCIPAL, reading};
 use crate::access::Service;
 
 /// Refusals of everything that needs a permission.
@@ -75,6 +75,9 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
                 .refuses(ERROR, &[404, 406])
                 .tagged(),
         ],
+        Service::Worklists | Service::Claim | Service::Release | Service::Verdicts | Service::Undo | Service::Codes => {
+            reading::operations(service)
+        }
         Service::WadoUri => vec![wado_uri()],
         Service::Capabilities => vec![
             Told::get("Capabilities", RETRIEVE, "What is served (PS3.18 §8.9).")

@@ -5,8 +5,8 @@ use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
 
-use super::fixture::{House, filled, send};
-use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_upload};
+use super::fixture::{House, filled, names_a_reading, send};
+use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_store};
 
 #[tokio::test]
 async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
@@ -17,21 +17,26 @@ async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
         (&house.uploader, vec![Permission::Upload]),
         (&house.reader, vec![Permission::View, Permission::Download]),
         (&house.original, vec![Permission::View, Permission::Download, Permission::Original]),
-        (&house.admin, vec![Permission::View, Permission::Download, Permission::Original]),
+        (
+            &house.admin,
+            vec![Permission::View, Permission::Download, Permission::Original, Permission::Read, Permission::Results],
+        ),
     ];
     let mut refused = 0;
     for (service, path, needs) in ROUTES {
         let Needs::Permission(needs) = needs else { continue };
         for (token, permissions) in &roles {
-            let answer = house.get(&filled(path), token, "*/*").await;
+            let answer = house.ask(*service, &filled(path), token).await;
             let expected = match (*token == &nobody, permissions.contains(needs)) {
                 (true, _) => StatusCode::UNAUTHORIZED,
                 (false, false) => StatusCode::FORBIDDEN,
                 (false, true) if *service == Service::IiifBase => StatusCode::SEE_OTHER,
+                // Let in, and there is no such worklist, item or verdict.
+                (false, true) if names_a_reading(path) => StatusCode::NOT_FOUND,
                 (false, true) => StatusCode::OK,
             };
             assert_eq!(answer.status, expected, "{service:?} by {permissions:?}: {answer:?}");
-            if expected.is_client_error() {
+            if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&expected) {
                 refused += 1;
                 let sentence = answer.json();
                 assert!(sentence["error"].is_string() && sentence["next_step"].is_string(), "{sentence}");
@@ -53,6 +58,12 @@ fn looking_downloading_and_the_original_are_separate_permissions() {
             Service::RetrieveStudy | Service::RetrieveSeries | Service::RetrieveInstance => {
                 Needs::Permission(Permission::Download)
             }
+            Service::Worklists
+            | Service::Claim
+            | Service::Release
+            | Service::Verdicts
+            | Service::Undo
+            | Service::Codes => Needs::Permission(Permission::Read),
             _ => Needs::Permission(Permission::View),
         };
         assert_eq!(*needs, expected, "{path}");
@@ -68,7 +79,8 @@ async fn the_page_is_for_everybody_and_says_what_it_may_load() {
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(
             answer.header("content-security-policy"),
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
+             img-src 'self' blob: data:; connect-src 'self'; \
              base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -112,11 +124,11 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
 }
 
 #[tokio::test]
-async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
+async fn a_foreign_router_needs_upload_or_annotate_and_learns_who_it_is() {
     let house = House::empty().await;
     let door = post(|Extension(centre): Extension<String>| async move { centre });
-    let door = Router::new().route("/dicom-web/studies", door);
-    let door = require_upload(door, &house.state, |principal, extensions| {
+    let door = Router::new().route("/dicom-web/studies", door.clone()).route("/dicom-web/studies/{study}", door);
+    let door = require_store(door, &house.state, |principal, extensions| {
         extensions.insert(principal.centre.clone());
     });
     let router = house.router.clone().merge(door);
@@ -128,6 +140,17 @@ async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
     assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::OK, &b"a"[..]));
     assert_eq!(send(&router, store(&house.reader)).await.status, StatusCode::FORBIDDEN);
     assert_eq!(send(&router, store("")).await.status, StatusCode::UNAUTHORIZED);
+
+    // A reader stores to one study, and that is written down before anything is read.
+    assert!(house.log.of("annotates").is_empty());
+    let annotate = |path: &str| {
+        let request = Request::post(path).header("authorization", format!("Bearer {}", house.reader));
+        request.body(String::new()).unwrap()
+    };
+    assert_eq!(send(&router, annotate("/dicom-web/studies/1.2.3")).await.status, StatusCode::OK);
+    let written = house.log.of("annotates");
+    assert_eq!((written.len(), &written[0]["subject"], &written[0]["study"]), (1, &"r".into(), &"1.2.3".into()));
+    assert_eq!(send(&router, annotate("/dicom-web/studies/Yamada")).await.status, StatusCode::FORBIDDEN);
 
     // By cookie only our own page may act.
     let person = Principal { name: "d".into(), centre: "a".into(), permissions: Role::Admin.permissions() };

@@ -11,6 +11,7 @@ mod list;
 mod manifest;
 mod qido;
 mod qido_answers;
+mod reading;
 mod rendered;
 mod retrieve;
 mod search;

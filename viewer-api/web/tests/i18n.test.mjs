@@ -30,7 +30,7 @@ test("every key named in the modules exists, and every key is named somewhere", 
 
 test("values are put in, an unknown language is Japanese, an unknown key throws", () => {
   setLanguage("en");
-  assert.equal(t("overlayImage", { n: 1, total: 50 }), "Image 1/50");
+  assert.equal(t("objects", { n: 50 }), "50 objects");
   setLanguage("tlh");
   assert.equal(t("studies"), TEXT.ja.studies);
   assert.throws(() => t("toString"));

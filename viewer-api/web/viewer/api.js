@@ -77,33 +77,26 @@ export function seriesMetadata(study, series, signal) {
   return json(`${pathOf(study, series)}/metadata`, signal);
 }
 
+/** The manifest of a study (docs/manifest.md), as it stands. */
+export async function studyManifest(study, signal) {
+  return (await request(`${pathOf(study)}/manifest`, "application/json", signal)).json();
+}
+
+/** The answer to a request for bytes from `first` on, up to `last` (all where it is `null`); its body is for the caller to read as it comes. */
+export function openBytes(path, { accept = "*/*", first = 0, last = null }, signal) {
+  const range = first > 0 || last !== null ? { Range: `bytes=${first}-${last ?? ""}` } : {};
+  return request(path, accept, signal, { headers: { Accept: accept, ...range } });
+}
+
+/** WADO-RS: metadata of one instance (PS3.18 §10.4). */
+export async function instanceMetadata(address, signal) {
+  return (await json(`${pathOf(...address)}/metadata`, signal))[0] ?? null;
+}
+
 /** QIDO-RS for one study row, `null` if it is not here. */
 export async function findStudy(study, signal) {
   const rows = await searchStudies({ StudyInstanceUID: study, includefield: "all", limit: 1 }, signal);
   return rows.find((row) => row["0020000D"]?.Value?.[0] === study) ?? null;
-}
-
-/**
- * One rendered frame as `{blob, found}` (PS3.18 §8.3.5). `frame` counts from 1. `window` is `{center, width}` in modality units, or
- * `null` for what the file says; `viewport` is `[width, height]` in pixels, or `null` for the whole matrix.
- */
-export async function renderedFrame(address, { frame, window, viewport, mediaType }, signal) {
-  const query = [];
-  if (window) query.push(`window=${round(window.center)},${round(window.width)},linear`);
-  if (viewport) query.push(`viewport=${viewport[0]},${viewport[1]}`);
-  const path = `${pathOf(...address)}/frames/${frame}/rendered${query.length ? `?${query.join("&")}` : ""}`;
-  const response = await request(path, mediaType, signal);
-  return { blob: await response.blob(), found: foundWindow(response.headers.get("tsunagu-window")) };
-}
-
-// Where neither we nor the file named a window, the server found one and says which: `center,width`.
-function foundWindow(value) {
-  const [center, width] = (value ?? "").split(",").map(Number);
-  return width > 0 && Number.isFinite(center) ? { center, width } : null;
-}
-
-function round(value) {
-  return String(Math.round(value * 1000) / 1000);
 }
 
 /** Bulk data as an ArrayBuffer. `element` is a DICOM JSON element; `path` says where it hangs, e.g. `54000100/0/54001010`. */

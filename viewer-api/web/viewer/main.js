@@ -11,6 +11,8 @@ import { remember, remembered, showTheme } from "./settings.js";
 import { showStudy } from "./study.js";
 
 const STUDY = /^#\/study\/([0-9.]{1,64})$/;
+// A worklist's id is opaque; what is read in it is never in the address.
+const READING = /^#\/reading(?:\/([\w.-]{1,64})(?:\/(adjudication))?)?$/;
 const UNSET = { dispose() {} };
 let page = UNSET;
 let main = null;
@@ -28,7 +30,7 @@ function header() {
     });
   return h("header", { class: "masthead" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
     h("a", { class: "brand", href: "#/studies" }, t("title")), h("div", { class: "place", id: "place" }),
-    h("div", { class: "settings" }, languages, themes));
+    h("a", { class: "crumb", href: "#/reading" }, t("reading")), h("div", { class: "settings" }, languages, themes));
 }
 
 // `#main` would be read as an address of ours; only the focus moves.
@@ -52,7 +54,10 @@ function route() {
   const place = fill(document.getElementById("place"));
   const study = STUDY.exec(location.hash)?.[1];
   fill(main);
-  page = study ? showStudy(main, place, study) : later(() => import("./list/list.js").then(({ showList }) => showList(main, place)));
+  const reading = READING.exec(location.hash);
+  if (study) page = showStudy(main, place, study);
+  else if (reading) page = later(() => import("./reading/page.js").then(({ showReading }) => showReading(main, place, reading[1], reading[2])));
+  else page = later(() => import("./list/list.js").then(({ showList }) => showList(main, place)));
 }
 
 // A part that is loaded when first used. Who has gone on before it came does not see it any more.
