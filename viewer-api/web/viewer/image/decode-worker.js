@@ -1,5 +1,6 @@
 // One worker of the pool: bytes of a frame in, a picture out. HTJ2K by our own decoder, native samples, and what the browser itself reads.
 //
+// First it is given `{decoder}`, the compiled module of htj2k.wasm, or `null`: then it compiles that itself.
 // Asked `{id, kind, bytes, level, …}` it answers `{id, picture}` or `{id, error: {message, code}}`, samples handed over, not copied.
 
 import { Decoder, compile } from "./htj2k.js";
@@ -10,13 +11,16 @@ const DECODER_BYTES_MAX = 48 * 1024 * 1024;
 /** 2^27: a frame of more samples is refused by the decoder before it takes memory. */
 const SAMPLES_MAX = 1 << 27;
 
-const ready = Decoder.load(compile(fetch(new URL("./htj2k.wasm", import.meta.url))), { samplesMax: SAMPLES_MAX });
+let give;
+const given = new Promise((resolve) => { give = resolve; });
+const ready = given.then((module) => Decoder.load(module ?? compile(fetch(new URL("./htj2k.wasm", import.meta.url))), { samplesMax: SAMPLES_MAX }));
 // Whoever asks first hears of a failure; until then it is not an unhandled one.
 ready.catch(() => {});
 
 const KINDS = { htj2k: fromHtj2k, native: fromNative, browser: fromBrowser };
 
 addEventListener("message", async ({ data }) => {
+  if ("decoder" in data) return void give(data.decoder);
   try {
     const picture = await KINDS[data.kind](data);
     postMessage({ id: data.id, picture }, [picture.samples.buffer]);

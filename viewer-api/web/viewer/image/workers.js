@@ -22,7 +22,7 @@ export class Workers {
   #next = 0;
   #ended = false;
 
-  constructor(make = () => new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" })) {
+  constructor(make = begin) {
     this.make = make;
     this.most = Math.max(WORKERS_MIN, Math.min(WORKERS_MAX, globalThis.navigator?.hardwareConcurrency ?? WORKERS_MIN));
     // The decoder is compiled while the first bytes are still on their way.
@@ -98,4 +98,14 @@ export class Workers {
 
 function given() {
   return new DOMException("not wanted any more", "AbortError");
+}
+
+let decoder = null;
+
+// A worker with the decoder, which is compiled once for all: boot.js may have begun it. Where that fails, the worker tries itself and says why.
+function begin() {
+  decoder ??= globalThis.tsunaguEarly?.decoder ?? WebAssembly.compileStreaming(fetch(new URL("./htj2k.wasm", import.meta.url)));
+  const worker = new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" });
+  decoder.catch(() => null).then((module) => worker.postMessage({ decoder: module }));
+  return worker;
 }
