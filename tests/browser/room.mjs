@@ -16,7 +16,7 @@ if (!base || !credential || !out || !process.env.PLAYWRIGHT_DIR) {
 }
 const kit = await open(out);
 const { page, check, until } = kit;
-page.setDefaultTimeout(30_000);
+page.setDefaultTimeout(15_000);
 kit.at(new URL(base).origin);
 await signIn(page, base, credential);
 await page.locator("form.sign-in").waitFor({ state: "detached" });
@@ -69,7 +69,7 @@ const lit = (at, selector = "canvas.picture") => cells.nth(at).locator(selector)
 const drawn = (at, [red, green, blue]) => cells.nth(at).locator("canvas.layers").evaluate((canvas, [red, green, blue]) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let count = 0;
-  for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 120 && Math.abs(data[i] - red) < 40 && Math.abs(data[i + 1] - green) < 40 && Math.abs(data[i + 2] - blue) < 40) count++;
+  for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 120 && Math.abs(data[i] - red) < 70 && Math.abs(data[i + 1] - green) < 70 && Math.abs(data[i + 2] - blue) < 70) count++;
   return count;
 }, [red, green, blue]);
 
@@ -306,10 +306,12 @@ await check("keyboard", async () => {
   await press("o");
   if (await active.locator(".corner").first().isVisible()) return "o does not hide the text";
   await press("o", "]");
-  const turned = await active.locator(".edge.top").innerText();
+  const top = () => active.locator(".edge.top").innerText();
+  await page.waitForTimeout(300);
+  const turned = await top();
   await press("r");
-  const upright = await active.locator(".edge.top").innerText();
-  if (turned === upright) return `turned and upright have ${upright} at the top`;
+  const upright = await until(`turned and upright have ${turned} at the top`, async () => (await top()) !== turned, 3000);
+  if (upright) return upright;
   await press("?");
   const help = page.locator("dialog.room-help");
   await help.waitFor();
