@@ -77,7 +77,7 @@ async function look() {
 function draw() {
   const { slow, rate } = speed.judge(performance.now());
   const seconds = Math.max(1, Math.ceil((next_at - performance.now()) / 1000));
-  const said = state === "broken" ? (navigator.onLine === false ? t("linkOffline") : t("linkBroken", { s: seconds })) : state === "back" ? t("linkBack") : slow ? t("linkSlow", { rate: rate.toFixed(1) }) : "";
+  const said = state === "broken" ? (navigator.onLine === false ? t("linkOffline") : t("linkIsBroken", { s: seconds })) : state === "back" ? t("linkBack") : slow ? t("linkIsSlow", { rate: rate.toFixed(1) }) : "";
   if (said === drawn) return;
   drawn = said;
   box.hidden = !said;
