@@ -15,7 +15,7 @@ import { modeTools } from "./modetools.js";
 import { Pace } from "./pace.js";
 import { Pane, earlierVerdicts } from "./pane.js";
 import { VerdictQueue, uuid } from "./queue.js";
-import { claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
+import { askToSignIn, claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
 import { StatusBar } from "./status.js";
 import { openStore } from "./store.js";
 import { KEYS, verdictWord } from "./verdict.js";
@@ -121,6 +121,7 @@ export class EcgMode {
   }
 
   showEmpty() {
+    if (this.feed.error?.status === 401) return void askToSignIn();
     if (this.feed.error) fill(this.place, h("p", { class: "quiet" }, `${problem(this.feed.error)} ${t("readingRetries")}`));
     else fill(this.place, h("p", { class: "quiet" }, t(this.feed.claiming ? "loading" : "readingDone")));
     fill(this.side);
