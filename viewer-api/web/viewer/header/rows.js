@@ -1,6 +1,6 @@
 // A DICOM JSON object (PS3.18 Annex F) as flat rows in the order of its tags, sequences followed by what is in them. No DOM.
 
-import { KEYWORDS } from "./keywords.js";
+import { KEYWORDS } from "./dictionary.js";
 
 /** Rows that are made; a dose report or a segmentation may hold millions of elements. */
 export const ROWS_MAX = 50_000;
