@@ -38,7 +38,8 @@ class StudyPage {
     this.shown = null;
     this.room = null;
     this.store = null;
-    this.side = h("div", { class: "side" });
+    // As wide before the series are known as after.
+    this.side = h("div", { class: "strip" });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
     this.images = h("section", { class: "pane", dataset: { kind: "image" }, hidden: true });
@@ -70,7 +71,7 @@ class StudyPage {
       if (signal.aborted) return;
       Object.assign(this, { Room });
       this.strip = new Strip({ choose: (set) => this.choose(set), put: (set, cell) => this.choose(set, cell), targetAt: (x, y) => this.room?.cellAt(x, y) ?? null });
-      fill(this.side, this.strip.element);
+      this.side.replaceWith(this.strip.element);
       this.begin(manifest.series.flatMap((series) => [...setsOf(series), ...restOf(series)]).filter((set) => set.frames.length || set.rest));
     } catch (error) {
       this.fail(error, () => this.load());

@@ -2,6 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
+import { askToSignIn } from "./service.js";
 import { refusalSentence } from "./verdict.js";
 
 const TICK_MS = 1000;
@@ -38,7 +39,7 @@ export class StatusBar {
     this.sent.dataset.waiting = String(waiting);
     this.sent.dataset.state = state;
     if (this.sent.firstChild?.textContent === said) return;
-    fill(this.sent, h("span", {}, said), state === "sign-in" && h("button", { type: "button", on: { click: () => location.reload() } }, t("signInSend")), state === "cut" && h("button", { type: "button", on: { click: () => this.mode.queue.wake() } }, t("retry")));
+    fill(this.sent, h("span", {}, said), state === "sign-in" && h("button", { type: "button", on: { click: () => askToSignIn() } }, t("signInSend")), state === "cut" && h("button", { type: "button", on: { click: () => this.mode.queue.wake() } }, t("retry")));
   }
 
   showRefused(queue) {
