@@ -199,6 +199,18 @@ await check("a-note-a-cobb-angle-a-probe-and-a-key-image", async () => {
   return /HU/.test(await rowText(4)) ? "" : `the probe says ${await rowText(4)}`;
 });
 
+await check("drafts-outlast-a-look-at-the-list", async () => {
+  await page.evaluate(() => { location.hash = "#/studies"; });
+  await page.locator("canvas.picture").first().waitFor({ state: "detached" });
+  await page.evaluate((uid) => { location.hash = `#/study/${uid}`; }, study);
+  await page.locator("canvas.picture").first().waitFor();
+  await button("marks").click();
+  const wrong = await until("the drafts are gone", async () => (await rowsOf().count()) === 6 && (await panel().locator("section").nth(1).locator("li").count()) === 1);
+  if (wrong) return wrong;
+  await rowsOf().first().locator(".tools-go").click();
+  return whole();
+});
+
 await check("saved-by-a-reader-and-found-by-qido", async () => {
   await panel().locator("footer input").fill("Sato^Hanako");
   await panel().locator('[data-action="save-marks"]').click();

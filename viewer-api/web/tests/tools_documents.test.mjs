@@ -98,7 +98,7 @@ test("a report read back gives the marks that were drawn", () => {
   assert.equal(kind, "report");
   assert.deepEqual(marks.map((found) => [found.kind, found.key]), MARKS.map((drawn) => [drawn.kind, `${CT.instance}/1`]));
   assert.deepEqual(marks.map((found) => found.id), MARKS.map((drawn) => drawn.id), "the tracking UID is kept");
-  for (const [at, found] of marks.entries()) assert.deepEqual(found.said.map(({ key, value }) => [key, value]), MARKS[at].values.map(({ key, value }) => [key, decimal(value)]));
+  for (const [at, found] of marks.entries()) assert.deepEqual(found.said.map(({ key, value }) => [key, value]), MARKS[at].values.map(({ key, value }) => [key, Number(value.toPrecision(6))]));
   assert.deepEqual([marks[3].text, linesOf("length", marks[0].said, {})], ["石灰化", ["25.0 mm"]]);
 });
 

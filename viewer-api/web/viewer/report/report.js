@@ -54,12 +54,14 @@ class Page {
   }
 
   table(values) {
-    return h("table", {}, h("thead", {}, h("tr", {}, ["reportMeasure", "reportValue", "reportUnit", "reportOn"].map((key) => h("th", { scope: "col" }, t(key))))),
+    const placed = values.some((value) => imagesUnder(value).length);
+    const titles = [t("reportMeasure"), t("reportValue"), t("reportUnit"), ...(placed ? [t("reportOn")] : [])];
+    return h("table", {}, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
       h("tbody", {}, values.map((value) => {
         const derivation = value.children.find((child) => child.concept?.value === DERIVATION);
         const images = imagesUnder(value);
         return h("tr", {}, h("th", { scope: "row" }, [value.name, derivation?.value].filter(Boolean).join("　"), this.code(value.concept), derivation ? this.code(derivation.code) : null),
-          h("td", { class: "number" }, value.number.value), h("td", {}, value.number.unit, this.code(value.number.code)), h("td", {}, images.map((key) => this.image(key))));
+          h("td", { class: "number" }, value.number.value), h("td", {}, value.number.unit, this.code(value.number.code)), placed && h("td", {}, images.map((key) => this.image(key))));
       })));
   }
 
