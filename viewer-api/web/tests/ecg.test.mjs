@@ -34,32 +34,43 @@ test("each sample lands on its millimetre, and a missing one lifts the pen", () 
 
 test("where samples are denser than pixels every one is within the drawn line, and what is drawn are samples", () => {
   const random = noise(7);
-  const values = Array.from({ length: 10_000 }, (_, at) => Math.sin(at / 40) + random() * 0.2 + (at % 997 === 0 ? 2 : 0));
-  const channel = lead("II", values, { rate: 1000 });
+  const values = Array.from({ length: 40_000 }, (_, at) => Math.sin(at / 160) + random() * 0.2 + (at % 997 === 0 ? 2 : 0));
+  const channel = lead("II", values, { rate: 4000 });
   const scale = { mm: 3.78, speed: 12.5 };
   const [cell] = recorded([[{ channel, from_s: 0, seconds: 10 }]], { speed: 12.5, gain: 10 });
   const drawn = path(cell, scale);
-  assert.ok(drawn.length < values.length / 3, `${drawn.length} points`);
+  assert.ok(drawn.length < values.length * 0.1, `${drawn.length} points`);
   const exact = new Map(values.map((_, at) => [`${xOf(cell, at, 12.5) * 3.78}`, yOf(cell, channel.values[at]) * 3.78]));
   for (const [, x, y] of drawn) assert.equal(exact.get(`${x}`), y);
+  // By halves of a pixel: what is drawn of each reaches as high and as low as its samples.
+  const half = (x) => Math.floor(x * 2);
   const reach = new Map();
   for (const [, x, y] of drawn) {
-    const [low, high] = reach.get(Math.floor(x)) ?? [Infinity, -Infinity];
-    reach.set(Math.floor(x), [Math.min(low, y), Math.max(high, y)]);
+    const [low, high] = reach.get(half(x)) ?? [Infinity, -Infinity];
+    reach.set(half(x), [Math.min(low, y), Math.max(high, y)]);
   }
   values.forEach((_, at) => {
-    const [low, high] = reach.get(Math.floor(xOf(cell, at, 12.5) * 3.78));
+    const [low, high] = reach.get(half(xOf(cell, at, 12.5) * 3.78));
     const y = yOf(cell, channel.values[at]) * 3.78;
     assert.ok(y >= low && y <= high, `sample ${at}`);
   });
 });
 
+test("a wave higher than the first row or deeper than the last is on the paper", () => {
+  for (const gain of [5, 10, 20]) {
+    const high = lead("V4", [0, 3.2, 0]);
+    const deep = lead("V2", [0, -2.9, 0]);
+    const sheet = layOut([[{ channel: high, from_s: 0, seconds: 1 }], [{ channel: deep, from_s: 0, seconds: 1 }]], { speed: 25, gain });
+    assert.ok(yOf(sheet.cells[0], 3.2) >= 0 && yOf(sheet.cells[1], -2.9) <= sheet.height_mm, `${gain} mm/mV`);
+  }
+});
+
 test("a gap in a dense trace stays a gap", () => {
   const values = Array.from({ length: 4000 }, (_, at) => (at >= 1000 && at < 1400 ? NaN : 0));
   const [cell] = recorded([[{ channel: lead("II", values, { rate: 1000 }), from_s: 0, seconds: 4 }]], { speed: 25, gain: 10 });
-  const moves = path(cell, { mm: 3.78, speed: 25 }).filter(([kind]) => kind === "move");
+  const moves = path(cell, { mm: 1, speed: 25 }).filter(([kind]) => kind === "move");
   assert.equal(moves.length, 2);
-  assert.ok(Math.abs(moves[1][1] - xOf(cell, 1400, 25) * 3.78) < 1e-9);
+  assert.ok(Math.abs(moves[1][1] - xOf(cell, 1400, 25)) < 1e-9);
 });
 
 test("from the pointer back to the sample it stands on, in every cell of a sheet", () => {
@@ -167,4 +178,10 @@ test("a prior is laid with its QRS on the current one, in the same cells", () =>
   const under = underRows(rows, source(beats(0.3)), state, shift);
   assert.equal(under[0][0].channel.start_s, shift);
   assert.equal(underRows(rows, source(lead("V1", [0])), state, 0)[0][0].channel, undefined);
+});
+
+test("two recordings on one paper have their zero at the same height, however high their waves", () => {
+  const cellsOf = (first, second) => layOut([[{ channel: lead("V4", [0, first]), from_s: 0, seconds: 1 }]], { speed: 25, gain: 10 }, [[{ channel: lead("V4", [0, second]), from_s: 0, seconds: 1 }]]);
+  assert.equal(cellsOf(3, 0.5).cells[0].middle_mm, cellsOf(0.5, 3).cells[0].middle_mm);
+  assert.equal(cellsOf(3, -3).height_mm, cellsOf(-3, 3).height_mm);
 });

@@ -23,6 +23,7 @@ async function request(path, accept, signal, init = { headers: { Accept: accept 
     response = await (early(path, init, signal) ?? fetch(path, { ...init, credentials: "same-origin", signal }));
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    dispatchEvent(new Event("tsunagu:broke"));
     throw new ApiError(0, String(error.message ?? error));
   }
   if (response.status === 401) signInNeeded();

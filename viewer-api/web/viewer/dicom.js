@@ -38,7 +38,7 @@ export const TAG = {
   PersonName: "0040A123", DateTime: "0040A120", Date: "0040A121", Time: "0040A122", UID: "0040A124",
   ReferencedFrameNumber: "00081160", ReferencedSeriesSequence: "00081115", ReferencedImageSequence: "00081140",
   PredecessorDocumentsSequence: "0040A360", Manufacturer: "00080070",
-  GraphicAnnotationSequence: "00700001", AnchorPointAnnotationUnits: "00700004", BoundingBoxAnnotationUnits: "00700003", GraphicAnnotationUnits: "00700005",
+  GraphicAnnotationSequence: "00700001", GraphicLayer: "00700002", AnchorPointAnnotationUnits: "00700004", BoundingBoxAnnotationUnits: "00700003", GraphicAnnotationUnits: "00700005",
   TextObjectSequence: "00700008", GraphicObjectSequence: "00700009", BoundingBoxTopLeftHandCorner: "00700010", AnchorPoint: "00700014",
   ImageHorizontalFlip: "00700041", ImageRotation: "00700042", ContentLabel: "00700080", ContentDescription: "00700081",
   PresentationCreationDate: "00700082", PresentationCreationTime: "00700083", SoftcopyVOILUTSequence: "00283110", PresentationLUTShape: "20500020",

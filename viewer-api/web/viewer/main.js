@@ -81,5 +81,8 @@ function askToSignIn() {
 setLanguage(remembered("language", navigator.language?.startsWith("ja") === false ? "en" : "ja"));
 showTheme(remembered("theme", "auto"));
 onSignInNeeded(askToSignIn);
+// How the link is, is told once there is time for it: nothing of it comes before the first picture.
+const watch = () => import("./link/link.js").then(({ watchLink }) => watchLink()).catch(() => {});
+addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(watch));
 addEventListener("hashchange", route);
 draw();

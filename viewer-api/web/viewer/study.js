@@ -35,8 +35,7 @@ class StudyPage {
     this.stop = new AbortController();
     this.shown = null;
     this.room = null;
-    // Workers begin to compile the decoder while the manifest is on its way.
-    this.store = new PixelStore();
+    this.store = null;
     this.side = h("div", { class: "side" });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
@@ -51,14 +50,17 @@ class StudyPage {
     this.clear();
     this.room?.dispose();
     this.room = null;
-    this.store.dispose();
+    this.store?.dispose();
   }
 
   async load() {
     const { signal } = this.stop;
     try {
       const parts = Promise.all([import("./room/room.js"), import("./room/strip.js"), import("./room/sets.js"), styleSheet(new URL("./room/room.css", import.meta.url))]);
-      const manifest = this.manifest = await loadManifest(this.study, signal);
+      const asked = loadManifest(this.study, signal);
+      // The decoder is fetched and compiled while the manifest is on its way.
+      this.store ??= new PixelStore();
+      const manifest = this.manifest = await asked;
       if (signal.aborted) return;
       this.showPatient(manifest);
       const [{ Room }, { Strip }, { setsOf }] = await parts;

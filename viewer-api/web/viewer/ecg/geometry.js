@@ -7,6 +7,8 @@ const MARGIN_MM = 3;
 const FOOT_MM = 6;
 /** A channel without a voltage is spread over this part of its row. */
 const SPREAD = 0.66;
+const SPILL_MM_MAX = 60;
+const CLEAR_MM = 2;
 
 // More leads are hung closer, more gain gets more room.
 function rowHeight_mm(rows, gain) {
@@ -23,20 +25,38 @@ export function paperSize(rows, { speed, gain }) {
 }
 
 /**
- * The paper with a cell for each part of each row: `{width_mm, height_mm, row_mm, cells}`, a cell being
+ * The paper with a cell for each part of each row: `{width_mm, height_mm, row_mm, top_mm, cells}`, a cell being
  * `{channel, from_s, seconds, row, left_mm, middle_mm, row_mm, unit}`; `unit` is `{mm, zero}`, millimetres of one value and the value on the middle line.
+ * `shared` are rows of another recording that lie on the same paper: their waves need room too.
  */
-export function layOut(rows, { speed, gain }) {
-  const size = paperSize(rows, { speed, gain });
+export function layOut(rows, { speed, gain }, shared = []) {
+  const plain = paperSize(rows, { speed, gain });
+  // A wave higher than the first row, or deeper than the last, gets the paper it needs: nothing is cut off at the edge.
+  const above_mm = spill([...(rows[0] ?? []), ...(shared[0] ?? [])], gain, plain.row_mm, 1) - MARGIN_MM + CLEAR_MM;
+  const below_mm = spill([...(rows.at(-1) ?? []), ...(shared.at(-1) ?? [])], gain, plain.row_mm, -1);
+  const more = (over_mm) => Math.min(SPILL_MM_MAX, Math.max(0, Math.ceil(over_mm / 5) * 5));
+  const size = { ...plain, height_mm: plain.height_mm + more(above_mm) + more(below_mm) };
+  const top_mm = MARGIN_MM + more(above_mm);
   const cells = [];
   rows.forEach((row, at) => {
     let left_mm = LEFT_MM;
     for (const part of row) {
-      if (part.channel) cells.push({ ...part, row: at, left_mm, middle_mm: MARGIN_MM + (at + 0.5) * size.row_mm, row_mm: size.row_mm, unit: unitOf(part.channel, gain, size.row_mm) });
+      if (part.channel) cells.push({ ...part, row: at, left_mm, middle_mm: top_mm + (at + 0.5) * size.row_mm, row_mm: size.row_mm, unit: unitOf(part.channel, gain, size.row_mm) });
       left_mm += part.seconds * speed;
     }
   });
-  return { ...size, cells };
+  return { ...size, top_mm, cells };
+}
+
+// Millimetres by which the samples of a row reach beyond it upwards (`sign` 1) or downwards (-1).
+function spill(row, gain, row_mm, sign) {
+  let most = 0;
+  for (const part of row) {
+    if (!part.channel?.inMillivolts) continue;
+    const [first, last] = samplesOf(part);
+    for (let at = first; at <= last; at++) if (part.channel.values[at] * sign > most) most = part.channel.values[at] * sign;
+  }
+  return most * gain - row_mm / 2;
 }
 
 function unitOf(channel, gain, row_mm) {

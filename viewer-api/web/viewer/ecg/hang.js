@@ -8,6 +8,8 @@ import { rowsOf } from "./leads.js";
 export const PAGE_S = 10;
 const ALIGN_S_MAX = 0.6;
 const ALIGN_RATE = 125;
+/** The first beat: rates differ, so later ones cannot all be laid on each other. */
+const ALIGN_BEAT_S = 1.3;
 
 /** What is shown at first. */
 export const FIRST = Object.freeze({ source: "", layout: "3x4", speed: 25, gain: 10, rhythm: "II", size: "", start_s: 0, filters: OFF, prior: "below", points: true });
@@ -53,11 +55,11 @@ function slopes(channel, seconds) {
   });
 }
 
-/** Seconds by which `prior` is to be moved so that its QRS complexes fall on those of `current`: the best of ±0.6 s by correlation of slopes over three seconds. */
+/** Seconds by which `prior` is to be moved so that its QRS complexes fall on those of `current`: the best of ±0.6 s by correlation of slopes in the first beat. */
 export function alignment_s(current, prior) {
   const lead = ["II", "I", "aVF", "V1"].find((name) => [current, prior].every(({ channels }) => channels.some((channel) => channel.lead === name)));
   if (!lead) return 0;
-  const [one, two] = [current, prior].map(({ channels }) => slopes(channels.find((channel) => channel.lead === lead), 3));
+  const [one, two] = [[current, ALIGN_BEAT_S], [prior, ALIGN_BEAT_S + ALIGN_S_MAX]].map(([{ channels }, seconds]) => slopes(channels.find((channel) => channel.lead === lead), seconds));
   let [best, shift] = [-Infinity, 0];
   for (let by = -Math.round(ALIGN_S_MAX * ALIGN_RATE); by <= ALIGN_S_MAX * ALIGN_RATE; by++) {
     let sum = 0;

@@ -3,6 +3,10 @@
 import { LEFT_MM, layOut, samplesOf, xOf, yOf } from "./geometry.js";
 
 const COLOURS = { paper: "#fffaf7", light: "#f6d9d3", heavy: "#e5a79d", trace: "#111", label: "#111", prior: "#2f6fb3", device: "#0b5fa5" };
+/** Drawn by the processor, at once: a trace made ready beforehand is then only put on the screen, with a graphics card or without. */
+const PLAIN = { alpha: false, willReadFrequently: true };
+/** Samples a pixel from which on not every one is drawn: below it that would save nothing. */
+const DENSE = 8;
 const CANVAS_PIXELS_MAX = 64 * 1024 * 1024;
 
 /**
@@ -10,7 +14,7 @@ const CANVAS_PIXELS_MAX = 64 * 1024 * 1024;
  * `under` are rows of another recording drawn below in blue; `caption` stands at the foot; `points` are `{group, channel, sample}` of the device.
  */
 export function drawPaper(canvas, rows, { speed, gain, pixelsPerMm, under = null, caption = "", points = [] }) {
-  const sheet = layOut(rows, { speed, gain });
+  const sheet = layOut(rows, { speed, gain }, under ?? []);
   let ratio = globalThis.devicePixelRatio || 1;
   // A long strip at a high density could ask for more pixels than a browser gives.
   while (ratio > 0.5 && sheet.width_mm * sheet.height_mm * (pixelsPerMm * ratio) ** 2 > CANVAS_PIXELS_MAX) ratio /= 2;
@@ -18,9 +22,11 @@ export function drawPaper(canvas, rows, { speed, gain, pixelsPerMm, under = null
   canvas.height = Math.round(sheet.height_mm * pixelsPerMm * ratio);
   canvas.style.width = `${sheet.width_mm * pixelsPerMm}px`;
   canvas.style.height = `${sheet.height_mm * pixelsPerMm}px`;
-  const pen = { context: canvas.getContext("2d", { alpha: false }), mm: pixelsPerMm * ratio, ratio, speed, gain };
+  // For whoever measures on the canvas: the scale, and where the first row begins.
+  Object.assign(canvas.dataset, { pixelsPerMm: String(pixelsPerMm), topMm: String(sheet.top_mm) });
+  const pen = { context: canvas.getContext("2d", PLAIN), mm: pixelsPerMm * ratio, ratio, speed, gain };
   pen.context.drawImage(grid(canvas.width, canvas.height, pen, sheet), 0, 0);
-  if (under) for (const cell of layOut(under, { speed, gain }).cells) drawTrace(pen, cell, COLOURS.prior);
+  if (under) for (const cell of layOut(under, { speed, gain }, rows).cells) drawTrace(pen, cell, COLOURS.prior);
   drawPulses(pen, sheet.cells);
   for (const cell of sheet.cells) {
     drawTrace(pen, cell, COLOURS.trace);
@@ -39,7 +45,7 @@ function grid(width, height, { mm, ratio }, { width_mm, height_mm }) {
   if (drawnGrid?.key === key) return drawnGrid.canvas;
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d", { alpha: false });
+  const context = canvas.getContext("2d", PLAIN);
   context.fillStyle = COLOURS.paper;
   context.fillRect(0, 0, width, height);
   for (const [step, colour] of [[1, COLOURS.light], [5, COLOURS.heavy]]) {
@@ -90,13 +96,14 @@ function drawTrace({ context, mm, ratio, speed }, cell, colour) {
 }
 
 /**
- * Adds the samples of a cell to the path, `mm` pixels a millimetre; a missing one (NaN) lifts the pen. Where more than two samples
- * fall on a pixel, its first, lowest, highest and last are drawn, each at its own place: no peak is lost, and nothing is moved.
+ * Adds the samples of a cell to the path, `mm` pixels a millimetre; a missing one (NaN) lifts the pen. Where many samples fall on
+ * a pixel, each half of a pixel draws its first, lowest, highest and last, each at its own place: no peak is lost, no sample is
+ * moved, and the line is nowhere farther than half a pixel from that through all samples.
  */
 export function tracePath(context, cell, { mm, speed }) {
   const { values, rate } = cell.channel;
   const [first, last] = samplesOf(cell);
-  const dense = rate / (speed * mm) > 2;
+  const dense = rate / (speed * mm) > DENSE;
   let down = false;
   const draw = (at) => {
     const [x, y] = [xOf(cell, at, speed) * mm, yOf(cell, values[at]) * mm];
@@ -113,12 +120,13 @@ export function tracePath(context, cell, { mm, speed }) {
   }
 }
 
-// The samples from `from` that fall on the same pixel column; answers the first that does not.
+// The samples from `from` that fall on the same half of a pixel; answers the first that does not.
 function drawColumn(cell, from, last, { mm, speed }, draw) {
   const { values } = cell.channel;
-  const column = Math.floor(xOf(cell, from, speed) * mm);
+  const half = (at) => Math.floor(xOf(cell, at, speed) * mm * 2);
+  const column = half(from);
   let [low, high, to] = [from, from, from];
-  for (; to <= last && !Number.isNaN(values[to]) && Math.floor(xOf(cell, to, speed) * mm) === column; to++) {
+  for (; to <= last && !Number.isNaN(values[to]) && half(to) === column; to++) {
     if (values[to] < values[low]) low = to;
     if (values[to] > values[high]) high = to;
   }

@@ -7,10 +7,13 @@
 // comes from voi.js.
 
 import { after, imageToSamplesMap } from "./geometry.js";
+import * as software from "./software.js";
 
 /** Textures kept, in bytes. */
 const TEXTURE_BYTES_MAX = 192 * 1024 * 1024;
 const TABLE_COLUMNS = 256;
+/** Making a context takes longer than the first pictures: they are drawn without one, and it is made so long after the first. */
+const CONTEXT_WAIT_MS = 700;
 const FUNCTIONS = { LINEAR: 0, LINEAR_EXACT: 1, SIGMOID: 2 };
 
 const VERTEX = `#version 300 es
@@ -83,7 +86,7 @@ void main() {
   show(mix(mix(hue(i), hue(i + ivec2(1, 0)), part.x), mix(hue(i + ivec2(0, 1)), hue(i + 1), part.x), part.y));
 }`;
 
-/** Draws scenes. Events: "changed", when what was drawn may look different now (the context came back, the fallback is here). */
+/** Draws scenes. Events: "changed", when what draws is another now: a context was made, lost or came back. */
 export class Renderer extends EventTarget {
   #gl = null;
   #canvas;
@@ -93,20 +96,22 @@ export class Renderer extends EventTarget {
   #bytes = 0;
   #clock = 0;
   #table = null;
-  #software = null;
+  #isBegun = false;
+  #soon = 0;
 
-  constructor({ textureBytesMax = TEXTURE_BYTES_MAX, software = false } = {}) {
+  /** `plain`: never WebGL. */
+  constructor({ textureBytesMax = TEXTURE_BYTES_MAX, plain = false } = {}) {
     super();
     this.textureBytesMax = textureBytesMax;
     this.#canvas = document.createElement("canvas");
-    if (!software) this.#begin();
     this.#canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.#lose(); });
     this.#canvas.addEventListener("webglcontextrestored", () => { this.#begin(); this.dispatchEvent(new Event("changed")); });
-    if (!this.#gl) this.#fallBack();
+    this.#isBegun = plain;
   }
 
   /** "webgl2" or "software". */
   get kind() {
+    this.#start();
     return this.#gl ? "webgl2" : "software";
   }
 
@@ -117,25 +122,24 @@ export class Renderer extends EventTarget {
 
   /** The WEBGL_lose_context extension, for tests of what happens then. */
   get loseContext() {
+    this.#start();
     return this.#gl?.getExtension("WEBGL_lose_context") ?? null;
   }
 
-  /** Draws `scene` over all of the canvas of `context`; `false` if that has to wait for "changed". */
+  /** Draws `scene` over all of the canvas of `context`. */
   draw(context, scene) {
     const { width, height } = scene;
+    if (!this.#isBegun) this.#startSoon();
     if (this.#gl && !this.#gl.isContextLost() && this.#render(scene)) {
       context.drawImage(this.#canvas, 0, this.#canvas.height - height, width, height, 0, 0, width, height);
-      return true;
-    }
-    if (!this.#software) { this.#fallBack(); return false; }
-    this.#software.paint(context, scene);
-    return true;
+    } else software.paint(context, scene);
   }
 
   /** The RGBA bytes of `scene`, first row first, read back from where they are drawn. */
   read(scene) {
     const { width, height } = scene;
-    if (!this.#gl || !this.#render(scene)) return this.#software?.pixels(scene) ?? null;
+    this.#start();
+    if (!this.#gl || !this.#render(scene)) return software.pixels(scene);
     const upside = new Uint8Array(width * height * 4);
     this.#gl.readPixels(0, 0, width, height, this.#gl.RGBA, this.#gl.UNSIGNED_BYTE, upside);
     const rows = new Uint8ClampedArray(upside.length);
@@ -144,8 +148,25 @@ export class Renderer extends EventTarget {
   }
 
   dispose() {
+    clearTimeout(this.#soon);
+    this.#isBegun = true;
     this.#gl?.getExtension("WEBGL_lose_context")?.loseContext();
     this.#gl = null;
+  }
+
+  #startSoon() {
+    this.#soon ||= setTimeout(() => {
+      const begin = () => { this.#start(); this.dispatchEvent(new Event("changed")); };
+      if (globalThis.requestIdleCallback) requestIdleCallback(begin, { timeout: CONTEXT_WAIT_MS });
+      else begin();
+    }, CONTEXT_WAIT_MS);
+  }
+
+  #start() {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    this.#begin();
+    if (this.#gl) this.#program("usampler2D", GREY);
   }
 
   #begin() {
@@ -162,13 +183,6 @@ export class Renderer extends EventTarget {
     this.#textures.clear();
     this.#bytes = 0;
     this.#table = null;
-    this.#fallBack();
-    this.dispatchEvent(new Event("changed"));
-  }
-
-  async #fallBack() {
-    if (this.#software) return;
-    this.#software = await import("./software.js");
     this.dispatchEvent(new Event("changed"));
   }
 
@@ -182,17 +196,18 @@ export class Renderer extends EventTarget {
     if (!texture || gl.isContextLost()) return false;
     const isGrey = shading.kind === "window" || shading.kind === "table";
     const program = this.#program(texture.sampler, isGrey ? GREY : COLOUR);
+    const places = this.#places(program);
     gl.useProgram(program.program);
     gl.viewport(0, 0, width, height);
     gl.disable(gl.SCISSOR_TEST);
     gl.clearColor(0, 0, 0, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    this.#say(program.places, scene, texture);
+    this.#say(places, scene);
     for (const tile of texture.tiles) {
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D, tile.texture);
-      gl.uniform2i(program.places.origin, tile.x, tile.y);
-      gl.uniform4f(program.places.own, ...tile.own);
+      gl.uniform2i(places.origin, tile.x, tile.y);
+      gl.uniform4f(places.own, ...tile.own);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     }
     return true;
@@ -249,11 +264,21 @@ export class Renderer extends EventTarget {
         gl.deleteShader(shader);
       }
       gl.linkProgram(program);
-      if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program) || "no program");
-      const names = ["samples", "table", "column", "row", "offset", "size", "origin", "own", "smooth_", "invert", "padded", "padding", "height", "first", "entries", "kind", "window"];
-      this.#programs.set(key, { program, places: Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)])) });
+      this.#programs.set(key, { program, places: null });
     }
     return this.#programs.get(key);
+  }
+
+  // Asked only when the program is first used: until then it is compiled beside us.
+  #places(one) {
+    if (!one.places) {
+      const gl = this.#gl;
+      const { program } = one;
+      if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program) || "no program");
+      const names = ["samples", "table", "column", "row", "offset", "size", "origin", "own", "smooth_", "invert", "padded", "padding", "height", "first", "entries", "kind", "window"];
+      one.places = Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)]));
+    }
+    return one.places;
   }
 
   #textureOf(picture) {

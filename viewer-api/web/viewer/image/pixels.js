@@ -97,10 +97,10 @@ export class PixelStore extends EventTarget {
 
   /**
    * What `owner` wants from now on, in place of what it wanted before: `frames`, of which the first `seen` are on the screen, at resolution
-   * `level` (0 is full), and in full as soon as there is time for it. No frames: nothing any more.
+   * `level` (0 is full), then `sharp`, and in full as soon as there is time for it. No frames: nothing any more.
    */
-  want(frames, { level = 0, seen = 1, owner = "" } = {}) {
-    if (frames.length) this.#wishes.set(owner, { frames, level, seen });
+  want(frames, { level = 0, sharp = level, seen = 1, owner = "" } = {}) {
+    if (frames.length) this.#wishes.set(owner, { frames, level, sharp, seen });
     else this.#wishes.delete(owner);
     for (const frame of frames.slice(0, seen)) this.#of(frame).used = ++this.#clock;
     this.#replan();
@@ -111,15 +111,18 @@ export class PixelStore extends EventTarget {
     return this.#held.get(frame.key)?.finest ?? null;
   }
 
-  /** The picture to draw at `level`: the coarsest that is fine enough, else the finest there is; `null` where there is none. */
+  /**
+   * The picture to draw at `level`: the coarsest that is fine enough, unless it is finer by far than one that is nearly so (drawn much
+   * smaller, every second sample would be passed over); `null` where there is none.
+   */
   fit(frame, level) {
     const held = this.#held.get(frame.key);
     if (!held) return null;
     held.used = ++this.#clock;
+    // How far a picture is from what is wanted, in levels; a coarser one counts double.
+    const distance = (picture) => (picture.level > level ? 2 * (picture.level - level) : level - picture.level);
     let best = null;
-    for (const picture of held.pictures.values()) {
-      if (!best || (picture.level <= level ? best.level > level || picture.level > best.level : picture.level < best.level)) best = picture;
-    }
+    for (const picture of held.pictures.values()) if (!best || distance(picture) < distance(best)) best = picture;
     return best;
   }
 
@@ -219,7 +222,7 @@ export class PixelStore extends EventTarget {
 
   // Downloads that nobody waits for end; large ones make way for what is on the screen and goes on later from where they stopped.
   #makeWay() {
-    const first = this.#steps.find((step) => step.rank < RANK.seenWhole && this.#lacksBytes(step));
+    const first = this.#steps.find((step) => step.rank < RANK.seenSharp && this.#lacksBytes(step));
     for (const held of this.#held.values()) {
       if (!held.loading) continue;
       const rank = this.#ranks.get(held.frame.key) ?? Infinity;
@@ -239,9 +242,9 @@ export class PixelStore extends EventTarget {
       const held = this.#of(step.frame);
       if (held.error) continue;
       if (this.#lacksBytes(step)) {
-        if (step.rank < RANK.seenWhole) isSeenLacking = true;
+        if (step.rank < RANK.seenSharp) isSeenLacking = true;
         // While what is on the screen has no picture yet, it has the link for itself.
-        if (isSeenLacking && step.rank >= RANK.seenWhole) break;
+        if (isSeenLacking && step.rank >= RANK.near) break;
         if (!held.loading && this.#downloads < DOWNLOADS_MAX) this.#load(held);
       } else if (step.decode) this.#decode(held, step.level, step.rank);
     }
@@ -299,7 +302,7 @@ export class PixelStore extends EventTarget {
     // A finer picture serves as well, but for the one full picture that shows that all of it can be decoded.
     if (held.error || held.decoding.has(level) || held.pictures.has(level) || !held.has(level)) return;
     if (level === 0 && held.wholeQuality && rank >= RANK.seenWhole) return;
-    if (level > 0 && rank >= RANK.near && held.pictures.has(0)) return;
+    if (rank >= RANK.near && held.finest?.level < level) return;
     held.decoding.add(level);
     const { source, received } = held;
     const end = endOf(source.ends, level) || received.have;
@@ -403,8 +406,8 @@ export class PixelStore extends EventTarget {
     for (const held of order) {
       if (this.#samplesBytes <= SAMPLES_BYTES_MAX) break;
       const levels = [...held.pictures.keys()].sort((a, b) => a - b);
-      const level = this.#wishLevel(held.frame);
-      for (const one of levels) if (rank(held) >= RANK.seenWhole || (one < level && levels.length > 1)) this.#drop(held, one);
+      const sharp = this.#sharpLevel(held.frame);
+      for (const one of levels) if (rank(held) >= RANK.seenWhole || (one < sharp && levels.length > 1)) this.#drop(held, one);
     }
     for (const held of order) {
       if (this.#codestreamBytes <= CODESTREAM_BYTES_MAX) break;
@@ -414,8 +417,8 @@ export class PixelStore extends EventTarget {
     for (const held of order) if (rank(held) === Infinity && !held.received && !held.pictures.size && !held.loading && !held.error) this.#held.delete(held.frame.key);
   }
 
-  #wishLevel(frame) {
-    for (const { frames, level, seen } of this.#wishes.values()) if (frames.slice(0, seen).some(({ key }) => key === frame.key)) return level;
+  #sharpLevel(frame) {
+    for (const { frames, sharp, seen } of this.#wishes.values()) if (frames.slice(0, seen).some(({ key }) => key === frame.key)) return sharp;
     return 0;
   }
 

@@ -1,13 +1,13 @@
 // What is fetched and decoded in which order. No DOM, no network: wishes in, a list of steps out.
 
 /** Ranks of the classes; within a class nearer frames come first. */
-export const RANK = { seen: 0, seenWhole: 1000, near: 2000, nearWhole: 100_000 };
+export const RANK = { seen: 0, seenSharp: 500, seenWhole: 1000, near: 2000, nearWhole: 100_000 };
 /** A first useful picture lies within so many bytes: 80 ms of a link of 10 Mbit/s. */
 export const FIRST_BYTES = 96 * 1024;
 
 /**
- * The steps for all `wishes` (`[{frames, level, seen}]`; the first `seen` frames are on the screen, the others are near them, nearest
- * first), as `[{frame, level, rank, decode}]` by rank: what is seen at its level, what is seen in full, what is near. A step with `decode`
+ * The steps for all `wishes` (`[{frames, level, sharp, seen}]`; the first `seen` frames are on the screen, the others are near them,
+ * nearest first; `level` is good enough, `sharp` what the screen can show), as `[{frame, level, rank, decode}]` by rank: what is seen at its level, what is seen in full, what is near. A step with `decode`
  * wants a picture at `level`, one without only the bytes. `cost(frame, level)` answers bytes of samples, of which near frames may take
  * `samples_max` in sum; `weight(frame)` bytes of the whole frame, `bytes_max` in sum.
  */
@@ -15,9 +15,10 @@ export function plan(wishes, { cost, weight, samples_max, bytes_max }) {
   const steps = [];
   let samples = 0;
   let bytes = 0;
-  for (const { frames, level, seen = 1 } of wishes) {
+  for (const { frames, level, sharp = level, seen = 1 } of wishes) {
     frames.slice(0, seen).forEach((frame, at) => {
       steps.push({ frame, level, rank: RANK.seen + at, decode: true });
+      if (sharp < level) steps.push({ frame, level: sharp, rank: RANK.seenSharp + at, decode: true });
       if (level > 0) steps.push({ frame, level: 0, rank: RANK.seenWhole + at, decode: true });
       samples += cost(frame, level);
       bytes += weight(frame);

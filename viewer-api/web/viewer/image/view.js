@@ -357,11 +357,11 @@ export class ImageView extends EventTarget {
 
   #want() {
     if (!this.frame) return;
-    const level = this.#level(FIT_COARSE);
-    const key = `${this.index} ${level} ${this.direction} ${this.frame.key}`;
+    const [level, sharp] = [this.#level(FIT_COARSE), this.#level(1)];
+    const key = `${this.index} ${level} ${sharp} ${this.direction} ${this.frame.key}`;
     if (key === this.wanted) return;
     this.wanted = key;
-    this.store.want(neighbours(this.frames, this.index, this.direction, NEAR_MAX), { level, seen: 1, owner: this });
+    this.store.want(neighbours(this.frames, this.index, this.direction, NEAR_MAX), { level, sharp, seen: 1, owner: this });
     if (this.frame.instance.PhotometricInterpretation === "PALETTE COLOR") this.#askTables();
   }
 
@@ -411,24 +411,23 @@ export class ImageView extends EventTarget {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = 0;
     if (this.#stop.signal.aborted) return;
-    if (this.#dirty) this.#dirty = !this.#drawPicture();
+    if (this.#dirty) this.#drawPicture();
+    this.#dirty = false;
     this.#drawLayers();
   }
 
-  // `false`: the renderer is not ready, and will say so.
   #drawPicture() {
     const scene = this.scene();
     if (!scene) {
       this.context.fillStyle = "#000";
       this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-      return true;
+      return;
     }
-    if (!this.renderer.draw(this.context, scene)) return false;
+    this.renderer.draw(this.context, scene);
     markStage("first-pixel");
     if (scene.picture.level <= this.#level(FIT_COARSE)) markStage("fit-resolution");
     if (this.#paintedKey !== this.frame.key) markSlice(this.#askedAt);
     this.#paintedKey = this.frame.key;
-    return true;
   }
 
   /** What the renderer is given for the present view (gl.js), or `null` while there is nothing to draw. */

@@ -1,5 +1,7 @@
 // A pool of decode workers: jobs by priority, one a worker at a time; a worker that dies is replaced and its job is refused.
 
+import { compile } from "./htj2k.js";
+
 const WORKERS_MAX = 4;
 const WORKERS_MIN = 2;
 /** A frame of more samples than this takes hundreds of megabytes to decode: one such at a time. */
@@ -24,6 +26,8 @@ export class Workers {
 
   constructor(make = begin) {
     this.make = make;
+    // Asked for here, not by a worker that has first to be fetched itself; compiled once for all of them.
+    this.module = compile(fetch(new URL("./htj2k.wasm", import.meta.url)));
     this.most = Math.max(WORKERS_MIN, Math.min(WORKERS_MAX, globalThis.navigator?.hardwareConcurrency ?? WORKERS_MIN));
     // The decoder is compiled while the first bytes are still on their way.
     this.#idle.push(this.#begin());
@@ -51,6 +55,7 @@ export class Workers {
   #begin() {
     const one = { worker: this.make(), task: null };
     this.#all.add(one);
+    this.module.then((module) => one.worker.postMessage({ module }), (error) => one.worker.postMessage({ missing: String(error.message ?? error) }));
     one.worker.onmessage = ({ data }) => this.#finish(one, (task) => (data.error ? task.reject(new DecodeError(data.error)) : task.resolve(data.picture)));
     // Memory at an end, or the file of the worker not delivered: the worker is no use any more, the others go on.
     one.worker.onerror = (event) => {

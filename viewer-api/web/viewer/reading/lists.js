@@ -12,10 +12,10 @@ export class Lists {
   constructor(main) {
     this.stop = new AbortController();
     this.body = h("tbody", { on: { keydown: (event) => this.onKey(event) } });
-    this.status = h("p", { class: "list-status", role: "status" });
-    fill(main, h("div", { class: "list reading-lists" }, h("div", { class: "table-box" },
-      h("table", { class: "studies" }, h("thead", {}, h("tr", {}, COLUMNS.map((key) => h("th", { scope: "col" }, t(key))))), this.body), this.maker()),
-    h("div", { class: "list-foot" }, this.status, h("span", { class: "keys" }, t("readingListKeys")))));
+    this.status = h("p", { class: "reading-count", role: "status" });
+    fill(main, h("div", { class: "reading-lists" }, h("div", { class: "reading-box" },
+      h("table", { class: "reading-table" }, h("thead", {}, h("tr", {}, COLUMNS.map((key) => h("th", { scope: "col" }, t(key))))), this.body), this.maker()),
+    h("div", { class: "reading-foot" }, this.status, h("span", { class: "faint small" }, t("readingListKeys")))));
     this.load();
   }
 
@@ -47,7 +47,7 @@ export class Lists {
     const address = `#/reading/${encodeURIComponent(list.id)}`;
     const toRead = (list.unread ?? 0) + (list.awaiting_second ?? 0) + (list.held ?? 0);
     return h("tr", { tabindex: at ? "-1" : "0", dataset: { address } }, h("th", { scope: "row" }, h("a", { class: "name", href: address }, list.name)),
-      h("td", {}, h("span", { class: "modality" }, list.modality)), number(list.total), number(list.unread), number(list.awaiting_second), number(list.awaiting_adjudication), number(list.mine),
+      h("td", {}, h("span", { class: "reading-modality" }, list.modality)), number(list.total), number(list.unread), number(list.awaiting_second), number(list.awaiting_adjudication), number(list.mine),
       h("td", {}, h("span", { class: "group" }, h("a", { class: toRead ? "button primary" : "button", href: address }, t("readingRead")),
         list.awaiting_adjudication > 0 && h("a", { class: "button", href: `${address}/adjudication` }, t("readingDecide")))));
   }
@@ -67,7 +67,7 @@ export class Lists {
     const field = (key, type, extra = {}) => h("label", { class: "field" }, h("span", {}, t(key)), h("input", { type, name: key, ...extra }));
     const message = h("p", { class: "error", role: "alert" });
     let double = "device-abnormal";
-    const form = h("form", { class: "search", on: { submit: async (event) => {
+    const form = h("form", { on: { submit: async (event) => {
       event.preventDefault();
       const of = (name) => form.elements[name].value;
       const day = (name) => of(name).replaceAll("-", "") || undefined;

@@ -60,7 +60,8 @@ export class EcgMode {
     this.queue.addEventListener("change", () => this.status.show(), { signal });
     addEventListener("online", () => this.queue.wake(), { signal });
     addEventListener("beforeunload", (event) => { if (!this.queue.store.durable && this.queue.waiting) event.preventDefault(); }, { signal });
-    addEventListener("resize", () => this.redraw(), { signal });
+    addEventListener("resize", () => { this.measured = null; this.redraw(); }, { signal });
+    this.place.addEventListener("scroll", () => { this.scrolled = true; }, { signal, passive: true });
     document.addEventListener("visibilitychange", () => this.pace.hide(document.hidden), { signal });
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
     await this.queue.open();
@@ -78,8 +79,10 @@ export class EcgMode {
     this.status.show();
   }
 
+  // Asked for once and after a resize, not at every trace: asking makes the browser lay the page out at once.
   get width() {
-    return Math.max(320, this.place.clientWidth - PAPER_MARGIN);
+    this.measured ??= Math.max(320, this.place.clientWidth - PAPER_MARGIN);
+    return this.measured;
   }
 
   paneOf(entry) {
@@ -100,13 +103,14 @@ export class EcgMode {
     if (!entry.ecg.sources.length) return this.showFailed({ ...entry, error: null });
     this.pane = this.paneOf(entry);
     this.place.replaceChildren(this.pane.element);
-    this.place.scrollTop = 0;
+    if (this.scrolled) this.place.scrollTop = 0;
+    this.scrolled = false;
     this.shown = true;
     this.shownAt = performance.now();
     this.own.clear();
     this.form.reset(again);
     fill(this.side, entry.item.verdicts ? earlierVerdicts(entry.item.verdicts, (code) => this.form.wordOf(code)) : h("p", { class: "faint small" }, t("readingBlind")), deviceNotes(entry.ecg.annotations, { small: true }));
-    if (!this.side.contains(document.activeElement) && !this.form.element.contains(document.activeElement)) this.place.focus({ preventScroll: true });
+    if (document.activeElement !== this.place && !this.form.element.contains(document.activeElement)) this.place.focus({ preventScroll: true });
     this.pace.start(again.took_ms);
     this.status.show();
     afterPaint(() => {
@@ -175,6 +179,7 @@ export class EcgMode {
     } finally {
       this.saving = false;
     }
+    performance.mark("tsunagu:ecg-kept");
     entry.pane = null;
     this.history.push({ entry, verdict });
     if (this.history.length > HISTORY_MAX) this.history.shift();

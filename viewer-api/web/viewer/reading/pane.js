@@ -9,7 +9,7 @@ import { firstLayout } from "../ecg/leads.js";
 import { Sheet } from "../ecg/sheet.js";
 import { caption } from "../ecg/state.js";
 import { language, t } from "../i18n.js";
-import { sex } from "../list.js";
+import { sex } from "../patient.js";
 import { verdictWord } from "./verdict.js";
 
 /** Result to child and guardian within 21 days (学校保健安全法施行規則 第9条). */
@@ -34,7 +34,6 @@ export class Pane {
     this.sheet.canvas.setAttribute("aria-label", t("ecgPaper", { leads: source.channels.map(({ lead }) => lead).join(" "), speed: own.speed, gain: own.gain }));
     this.element = h("article", { class: "reading-pane" }, headLine(ecg.instance), h("div", { class: "paper-box" }, this.sheet.element),
       ecg.skipped.map((reason) => h("p", { class: "error" }, t("ecgSkipped", { reason }))), this.priorPart(entry, before, own, options));
-    this.settle();
   }
 
   priorPart({ item, priorError }, before, state, options) {
@@ -46,11 +45,6 @@ export class Pane {
     this.before = new Sheet(t("ecgPriorOf", { date: formatDate(first.date) }));
     this.before.draw(sheetRows(before, state), { ...options, caption: caption(before, state, { fitted: 0, calibrated: true }) });
     return h("section", {}, title, h("div", { class: "paper-box" }, this.before.element));
-  }
-
-  // A browser may put drawing off until the canvas is seen; one pixel read back makes it draw now.
-  settle() {
-    for (const sheet of [this.sheet, this.before]) sheet?.canvas.getContext("2d").getImageData(0, 0, 1, 1);
   }
 }
 

@@ -1,7 +1,7 @@
 // What of a mammogram is breast and what is air around it: for the black mask, and for a scale that shows the breasts as large as they fit. No DOM.
 
-/** The mask is found on at most so many samples a side: about a millimetre each. */
-const SIDE_MAX = 256;
+/** The mask is found on at most so many samples a side: less than a millimetre each. */
+const SIDE_MAX = 400;
 /** The outer part of the picture, opposite the chest wall, that is taken to be air. */
 const AIR_PART = 0.03;
 /** A sample belongs to the breast where it differs from air by this part of the range, and by this many deviations of the air. */

@@ -46,10 +46,11 @@ export class Cell {
   makeView() {
     if (this.view) return;
     const view = this.view = new ImageView(this.place, { store: this.store });
+    view.canvas.setAttribute("aria-label", t("roomImageLabel"));
     view.addLayer(maskLayer(this));
     view.addLayer(localiserLayer(this));
     view.addLayer(crosshairLayer(this));
-    view.addEventListener("frame", () => { this.bar?.show(view.index); this.paint(); this.room.cellChanged(this, "frame"); });
+    view.addEventListener("frame", () => { this.bar?.show(view.index); this.arrived(); this.paint(); this.room.cellChanged(this, "frame"); });
     view.addEventListener("picture", () => { this.arrived(); this.paint(); this.room.cellChanged(this, "picture"); });
     view.addEventListener("failed", () => this.paint());
     view.addEventListener("active", () => this.room.activate(this));
@@ -66,7 +67,7 @@ export class Cell {
   // A mammogram's air is told from its first picture; a finer one would say the same.
   arrived() {
     const { view } = this;
-    if (view.frame.series.Modality !== "MG" || this.mask?.frame === view.frame.key) return;
+    if (view.frame?.series.Modality !== "MG" || !view.picture || this.mask?.frame === view.frame.key) return;
     const mask = maskOf(view);
     this.mask = mask && { ...mask, frame: view.frame.key };
     this.room.maskFound(this);

@@ -21,7 +21,7 @@ export function showCorners(cell) {
   if (!frame) return void fill(overlay);
   const compact = cell.place.clientWidth < COMPACT_PIXELS;
   overlay.classList.toggle("compact", compact);
-  if (cell.hangs) return fill(overlay, besideBreast(cell, compact), edges(view), ruler(view));
+  if (cell.hangs) return fill(overlay, besideBreast(cell, compact), compact ? null : edges(view), compact ? null : ruler(view));
   fill(overlay, corner("top left", [...(compact ? [] : patientLines(manifest).slice(0, cell.room.cells.length > 1 ? 1 : 4)), priorLine(cell)]), corner("top right", studyLines(cell, compact)),
     corner("bottom left", placeLines(cell, compact)), corner("bottom right", qualityLines(view, compact)), edges(view), compact ? null : ruler(view));
 }
@@ -76,18 +76,18 @@ function placeLines(cell, compact) {
 function qualityLines(view, compact) {
   const { frame, picture } = view;
   const shown = frame.isColour ? t("roomColour") : windowLine(view);
+  const inverted = view.inverted && t("roomInverted");
   const said = picture && (view.quality ?? picture.quality);
   const quality = !said ? t("roomPending") : said.kind === "computed" ? t("roomQualityComputed") : qualityText(said);
-  // A preview is never left unsaid; that all is as stored may be, where there is no room.
-  if (compact) return [said?.kind === "lossless" ? "" : quality, shown];
-  return [shown, `${frame.value("Columns")}×${frame.value("Rows")}`, lossySource(frame, said), quality];
+  if (compact) return [inverted, shown, quality];
+  return [inverted, shown, `${frame.value("Columns")}×${frame.value("Rows")}`, lossySource(frame, said), quality];
 }
 
-function windowLine({ shownVoi, inverted }) {
+function windowLine({ shownVoi }) {
   if (!shownVoi) return "";
-  if (shownVoi.entries) return [t("roomFileTable"), inverted && t("roomInverted")].filter(Boolean).join("  ");
+  if (shownVoi.entries) return t("roomFileTable");
   const words = { width: whole(shownVoi.width), center: whole(shownVoi.center) };
-  return [shownVoi.found ? t("roomWindowFound", words) : t("roomWindow", words), shownVoi.function === "SIGMOID" && t("roomSigmoid"), inverted && t("roomInverted")].filter(Boolean).join("  ");
+  return [shownVoi.found ? t("roomWindowFound", words) : t("roomWindow", words), shownVoi.function === "SIGMOID" && t("roomSigmoid")].filter(Boolean).join("  ");
 }
 
 // PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time, before it came here.

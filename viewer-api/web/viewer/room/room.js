@@ -31,7 +31,7 @@ export class Room extends EventTarget {
   /** `manifest` as `loadManifest` gives it, `sets` its display sets that hold pictures; `strip` the strip of series beside the room; `store` holds pixels, and is not ours to end. */
   constructor(place, { manifest, sets, strip, store }) {
     super();
-    Object.assign(this, { manifest, sets, strip, store, cells: [], active: null, tool: null, layout: "1x1", linked: false, localisers: true, text: true, mpr: null, hung: null, priorShown: null, link: "ok" });
+    Object.assign(this, { manifest, sets, strip, store, cells: [], active: null, tool: null, layout: "1x1", linked: false, localisers: true, text: true, mpr: null, hung: null, priorShown: null, priorSets: null, priorManifest: null, link: "ok" });
     this.stop = new AbortController();
     this.moreTools = [];
     this.cine = new Cine(() => this.toolbar.show());
@@ -39,7 +39,7 @@ export class Room extends EventTarget {
     this.said = h("div", { class: "said", role: "status", hidden: true });
     this.toolbar = new Toolbar(this);
     this.toolbar.showTools(this.tools);
-    fill(place, this.toolbar.element, h("div", { class: "stage" }, this.grid, this.said));
+    fill(place, this.toolbar.element, h("div", { class: "stage" }, this.toolbar.rail, this.grid, this.said));
     this.chooseTool(matchMedia("(pointer: coarse)").matches ? "scroll" : "window");
     document.addEventListener("keydown", (event) => this.onKey(event), { signal: this.stop.signal });
     store.addEventListener("link", ({ state }) => { this.link = state; for (const cell of this.cells) cell.paint(); }, { signal: this.stop.signal });
@@ -86,6 +86,13 @@ export class Room extends EventTarget {
     return new Promise((resolve) => this.store.addEventListener("picture", resolve, { once: true, signal: this.stop.signal }));
   }
 
+  /** Hangs the study as it was first, with the prior that is shown. */
+  hangAgain() {
+    this.leaveMpr();
+    this.hangUp(hang(this.sets, this.priorSets), this.priorManifest);
+    this.toolbar.show();
+  }
+
   /** Something else is shown in the room's place. */
   rest() {
     this.cine.stop();
@@ -94,6 +101,7 @@ export class Room extends EventTarget {
   hangUp(hung, priorManifest = null) {
     this.hung = hung;
     this.setGrid(hung.rows, hung.columns);
+    if (hung.kind === "single") this.layout = "1x1";
     hung.places.forEach((placed, at) => {
       const cell = this.cells[at];
       if (!placed) return void cell.clear();
@@ -129,7 +137,7 @@ export class Room extends EventTarget {
       this.listen(cell);
       this.cells.push(cell);
     }
-    this.layout = Object.keys(LAYOUTS).find((key) => LAYOUTS[key][0] === rows && LAYOUTS[key][1] === columns) ?? null;
+    this.layout = null;
     this.grid.style.setProperty("--rows", rows);
     this.grid.style.setProperty("--columns", columns);
     fill(this.grid, this.cells.map((cell) => cell.element));
@@ -151,6 +159,7 @@ export class Room extends EventTarget {
     if (this.cells.length > 1 && LAYOUTS[key][0] * LAYOUTS[key][1] === 1 && kept) this.cells.sort((a, b) => (a === kept ? -1 : b === kept ? 1 : 0));
     this.hung = null;
     this.setGrid(...LAYOUTS[key]);
+    this.layout = key;
     const shown = this.cells.map((cell) => cell.set);
     const free = this.sets.filter((set) => set.frames.length && !shown.includes(set));
     for (const cell of this.cells) if (!cell.view && free.length) this.put(cell, { frames: free.shift().frames });
@@ -320,14 +329,20 @@ export class Room extends EventTarget {
   putSet(set, cell = this.active) {
     this.leaveMpr();
     const target = this.cells.includes(cell) ? cell : this.cells[0];
+    // What is there already stays as the reader has it; so do the views of a mammogram that hang.
+    if (target.set === set) return this.focus(target);
     this.hung = this.hung?.kind === "mammography" && set.Modality === "MG" ? this.hung : null;
     this.put(target, { frames: set.frames }, this.priorSets?.includes(set) ? this.priorManifest : this.manifest);
     target.anchor = target.view.index;
-    this.activate(target);
-    // Keys are for the picture now, not for the card that was pressed.
-    target.view.canvas.focus({ preventScroll: true });
+    this.focus(target);
     this.toolbar.show();
     this.repaint();
+  }
+
+  // Keys are for the picture now, not for the card that was pressed.
+  focus(cell) {
+    this.activate(cell);
+    cell.view.canvas.focus({ preventScroll: true });
   }
 
   /** The cell at a point of the page, for what is carried there. */
@@ -430,6 +445,7 @@ export class Room extends EventTarget {
     mpr.dispose();
     for (const cell of this.cells) cell.clear();
     this.setGrid(1, 1);
+    this.layout = "1x1";
     if (this.tool === "cross") this.chooseTool("window");
     if (restore) this.put(this.cells[0], before);
     this.active = null;

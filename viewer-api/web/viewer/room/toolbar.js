@@ -1,4 +1,4 @@
-// The row of tools above the views. It shows the state of the active view; it holds none itself.
+// The row above the views, and the rail of tools beside them, which is as wide before its tools are here as after. It shows the state of the active view; it holds none itself.
 
 import { formatDate } from "../dicom.js";
 import { fill, h, select } from "../dom.js";
@@ -13,10 +13,11 @@ export class Toolbar {
   constructor(room) {
     this.room = room;
     this.element = h("div", { class: "tools", role: "toolbar", "aria-label": t("toolbar") });
+    this.rail = h("div", { class: "rail", role: "toolbar", "aria-label": t("roomTools"), "aria-orientation": "vertical" });
     this.tools = h("span", { class: "group", role: "radiogroup", "aria-label": t("tool") });
     this.extras = h("span", { class: "group" });
     this.presets = select(t("preset"), [["file", t("roomFile")]], "file", (value) => room.chooseWindow(value));
-    this.layouts = select(t("roomLayout"), Object.keys(LAYOUTS).map((key) => [key, key.replace("x", "×")]), "1x1", (value) => room.setLayout(value));
+    this.layouts = select(t("roomLayout"), [["", t("roomHung")], ...Object.keys(LAYOUTS).map((key) => [key, key.replace("x", "×")])], "1x1", (value) => (value ? room.setLayout(value) : room.hangAgain()));
     this.layouts.classList.add("no-mpr");
     this.rate = h("input", { type: "number", min: 1, max: 60, value: 15, "aria-label": t("frameRate"), title: t("frameRate"), class: "rate", on: { change: () => room.setRate(this.rate.value) } });
     this.playButton = this.button("play", "play", () => room.toggleCine());
@@ -38,6 +39,7 @@ export class Toolbar {
     const list = room.manifest.priors.filter(hasPictures).map(({ StudyInstanceUID, StudyDate, ModalitiesInStudy, StudyDescription }) =>
       [StudyInstanceUID, [formatDate(StudyDate) || t("noDate"), [ModalitiesInStudy ?? []].flat().join(" "), StudyDescription].filter(Boolean).join("  ")]);
     const box = select(t("roomPrior"), [["", t("roomPriorNone", { n: list.length })], ...list], "", (uid) => (uid ? room.showPrior(room.manifest.priors.find(({ StudyInstanceUID }) => StudyInstanceUID === uid)) : room.leavePrior()));
+    box.classList.add("priors");
     box.hidden = !list.length;
     return box;
   }
@@ -49,12 +51,13 @@ export class Toolbar {
 
   build() {
     const { room } = this;
-    fill(this.element, this.tools, this.presets,
+    fill(this.rail, this.tools, this.extras);
+    fill(this.element, this.presets,
       h("span", { class: "group" }, this.invert, this.button("turnLeft", "roomTurnLeft", () => room.active?.view?.rotate(-90)), this.button("turnRight", "roomTurnRight", () => room.active?.view?.rotate(90)),
         this.button("flip", "roomFlip", () => room.active?.view?.flip())),
       h("span", { class: "group" }, this.button("fit", "fit", () => room.fit()), h("button", { type: "button", class: "tool", title: t("oneToOne"), on: { click: () => room.active?.view?.oneToOne() } }, "1:1"),
         this.button("reset", "reset", () => room.reset()), this.text),
-      this.cine, this.layouts, h("span", { class: "group no-mpr" }, this.link, this.localisers), this.mpr, this.mprBox, this.prior, this.extras,
+      this.cine, this.layouts, h("span", { class: "group no-mpr" }, this.link, this.localisers), this.mpr, this.mprBox, this.prior,
       h("span", { class: "grow" }), this.save, this.button("help", "roomHelp", () => room.help()));
   }
 

@@ -2,9 +2,9 @@
 
 export const WORDS = {
   ja: {
-    roomCell: "表示枠 {n}", roomEmpty: "シリーズをここへ", roomClip: "動画 {n}", roomFrames: "{n} コマ", roomCardHint: "押すと選択中の枠に表示。ドラッグまたは長押しで枠へ。",
+    roomCell: "表示枠 {n}", roomImageLabel: "画像表示。上下キーで送り、? で操作一覧。", roomEmpty: "シリーズをここへ", roomClip: "動画 {n}", roomFrames: "{n} コマ", roomCardHint: "押すと選択中の枠に表示。ドラッグまたは長押しで枠へ。",
     roomToolWindow: "階調（W）", roomToolScroll: "送り（S）", roomToolPan: "移動（D）", roomToolZoom: "拡大（Z）",
-    roomInvert: "白黒反転", roomTurnLeft: "左へ 90° 回転", roomTurnRight: "右へ 90° 回転", roomFlip: "左右反転", roomLayout: "画面分割",
+    roomTools: "道具", roomInvert: "白黒反転", roomTurnLeft: "左へ 90° 回転", roomTurnRight: "右へ 90° 回転", roomFlip: "左右反転", roomLayout: "画面分割", roomHung: "自動配置",
     roomLink: "連動送り", roomLocaliser: "位置線", roomMpr: "MPR（多断面再構成）", roomPrior: "過去画像", roomPriorNone: "過去画像（{n}）", roomHelp: "操作一覧", roomSave: "保存",
     roomFile: "ファイルの値", roomAuto: "自動", roomLung: "肺", roomMediastinum: "縦隔", roomBone: "骨", roomBrain: "脳", roomLiver: "肝", roomAngio: "血管",
     roomPriorMark: "過去 {date}", roomNoPrior: "同じ種類の過去検査はありません。", roomPriorFailed: "過去検査を開けません。{reason}",
@@ -20,9 +20,9 @@ export const WORDS = {
     roomTouch: "タッチ", roomTouchOne: "1 本指", roomTouchTool: "選んだ道具（最初は送り）", roomTouchPinch: "2 本指で広げる", roomTouchTwo: "2 本指でなぞる", roomTouchHold: "サムネイルを長押し",
   },
   en: {
-    roomCell: "View {n}", roomEmpty: "Put a series here", roomClip: "Clip {n}", roomFrames: "{n} frames", roomCardHint: "Press to show it in the active view; drag it, or hold it, to put it into another.",
+    roomCell: "View {n}", roomImageLabel: "Image. Up and down keys scroll; ? lists all keys.", roomEmpty: "Put a series here", roomClip: "Clip {n}", roomFrames: "{n} frames", roomCardHint: "Press to show it in the active view; drag it, or hold it, to put it into another.",
     roomToolWindow: "Window (W)", roomToolScroll: "Scroll (S)", roomToolPan: "Pan (D)", roomToolZoom: "Zoom (Z)",
-    roomInvert: "Invert", roomTurnLeft: "Turn left by 90°", roomTurnRight: "Turn right by 90°", roomFlip: "Flip left to right", roomLayout: "Layout",
+    roomTools: "Tools", roomInvert: "Invert", roomTurnLeft: "Turn left by 90°", roomTurnRight: "Turn right by 90°", roomFlip: "Flip left to right", roomLayout: "Layout", roomHung: "Hanging",
     roomLink: "Linked scroll", roomLocaliser: "Localiser lines", roomMpr: "MPR (multiplanar reconstruction)", roomPrior: "Priors", roomPriorNone: "Priors ({n})", roomHelp: "Keys and gestures", roomSave: "Save",
     roomFile: "As in the file", roomAuto: "Auto", roomLung: "Lung", roomMediastinum: "Mediastinum", roomBone: "Bone", roomBrain: "Brain", roomLiver: "Liver", roomAngio: "Angio",
     roomPriorMark: "Prior {date}", roomNoPrior: "There is no prior study of this kind.", roomPriorFailed: "The prior study cannot be opened. {reason}",

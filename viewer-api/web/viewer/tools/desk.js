@@ -7,10 +7,11 @@ import { modalityOf } from "../image/voi.js";
 import { problem } from "../problem.js";
 import { KeyImages } from "./key_images.js";
 import { MarkBook } from "./marks.js";
-import { measure, written } from "./measure.js";
+import { MEASURING, linesOf, measure, written } from "./measure.js";
 import { paintMark, paintReadout } from "./paint.js";
 import { paintState } from "./paint_state.js";
-import { savedDocuments } from "./saved.js";
+import { LAYERS } from "./presentation_state.js";
+import { MAKER, savedDocuments } from "./saved.js";
 import { scaleAt } from "./scale.js";
 import { ellipseStatistics, measurable, unitOf, valueAt } from "./statistics.js";
 import { askText } from "./text.js";
@@ -143,7 +144,7 @@ class Desk extends EventTarget {
 
   paint(context, view) {
     if (!view.frame) return;
-    for (const document of this.documents) if (document.kind === "state" && document.shown) paintState(context, view, document.state);
+    for (const document of this.documents) if (document.kind === "state" && document.shown) paintState(context, view, document.state, this.drawnElsewhere(document));
     for (const mark of this.book.of(view.frame.key)) {
       const selected = mark.id === this.book.selected;
       paintMark(context, view, mark, this.lines(mark, view), { selected, handles: selected && !mark.saved });
@@ -151,6 +152,22 @@ class Desk extends EventTarget {
     if (this.#sketched?.view === view) paintMark(context, view, this.#sketched.mark, this.lines(this.#sketched.mark, view), { selected: true });
     if (this.#pointed?.view === view) this.paintPoint(context, view, this.#pointed.point);
     if (this.keys.has(view.frame.key)) this.keys.paint(context, view);
+  }
+
+  // What a report of ours draws, the state that was saved with it need not draw a second time.
+  drawnElsewhere({ maker, study }) {
+    const reported = this.documents.some((one) => one.kind === "report" && one.shown && one.maker === MAKER && one.study === study);
+    return maker === MAKER && reported ? LAYERS[0] : null;
+  }
+
+  /** Takes the measurements of a report as drafts, to be changed; what is saved next stands for it. */
+  continueFrom(document) {
+    for (const mark of document.marks) {
+      const frame = this.frameOf(mark.key);
+      if (frame && MEASURING.includes(mark.kind)) this.book.adopt(mark, frame);
+    }
+    document.continued = true;
+    this.toggle(document, false);
   }
 
   paintPoint(context, view, point) {
@@ -164,10 +181,10 @@ class Desk extends EventTarget {
 
   /** What is written beside a mark. */
   lines(mark) {
-    if (mark.said) return [...mark.said, mark.text].filter(Boolean);
+    const names = Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, t(name)]));
+    if (mark.said) return [...linesOf(mark.kind, mark.said, names), mark.text].filter(Boolean);
     const { values, reason } = this.valuesOf(mark);
-    const parts = values.map((value) => (NAMES[value.key] ? `${t(NAMES[value.key])} ${written(value)}` : written(value)));
-    const lines = mark.kind === "ellipse" && parts.length === 5 ? [parts[0], `${parts[1]}  ${parts[2]}`, `${parts[3]}  ${parts[4]}`] : parts;
+    const lines = linesOf(mark.kind, values, names);
     if (reason && lines.length && mark.kind !== "probe" && mark.kind !== "angle" && mark.kind !== "cobb") lines[0] += `（${t(SHORT[reason])}）`;
     return [...lines, ...(mark.text ? mark.text.split("\n") : [])];
   }

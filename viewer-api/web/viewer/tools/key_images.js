@@ -36,9 +36,9 @@ export class KeyImages extends EventTarget {
     return [...this.#frames.keys()].join(" ");
   }
 
-  /** A small star at the top of the view. */
+  /** A small star at the top of the view, beside the letter of direction. */
   paint(context, view) {
-    const middle = view.canvas.clientWidth / 2;
+    const middle = view.canvas.clientWidth / 2 - 30;
     context.save();
     context.beginPath();
     for (let at = 0; at < 10; at++) {

@@ -59,6 +59,11 @@ export class MarkBook extends EventTarget {
     return mark;
   }
 
+  /** Takes a mark of a document as a draft; its tracking UID stays, for it is the same measurement (TID 1501). */
+  adopt({ id, kind, points, text, label }, frame) {
+    this.#marks.set(id, { id, kind, points, text, label, frame, key: frame.key, reference: referenceOfFrame(frame), saved: null });
+  }
+
   /** Shows a mark that a document holds. It cannot be changed here. */
   show(mark) {
     this.#marks.set(mark.id, mark);

@@ -39,6 +39,17 @@ function spread(statistics, unit) {
   return ["mean", "deviation", "least", "greatest"].map((key) => ({ key, value: statistics[key], unit }));
 }
 
+/** The lines of a mark's values: name where it needs one (`names` by key, or the value's own), value, and the unit once a line. */
+export function linesOf(kind, values, names) {
+  const parts = values.map((value, at) => {
+    const again = ["deviation", "least", "greatest"].includes(value.key) && values.some((one, before) => before < at && one.key === "mean" && one.unit.label === value.unit.label);
+    const text = again ? written({ ...value, unit: { label: "" } }) : written(value);
+    const name = value.key === null ? value.name : names[value.key];
+    return name ? `${name} ${text}` : text;
+  });
+  return kind === "ellipse" && parts.length === 5 ? [parts[0], `${parts[1]}  ${parts[2]}`, `${parts[3]}  ${parts[4]}`] : parts;
+}
+
 /** A value as people read it: lengths to a tenth, angles to a tenth, large numbers without decimals; never more than was measured. */
 export function written({ key, value, unit }) {
   const digits = key === "length" || key === "angle" || key === "cobb" ? 1 : Math.abs(value) >= 1000 || (key === "area" && Math.abs(value) >= 100) ? 0 : 1;

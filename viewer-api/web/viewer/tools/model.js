@@ -12,7 +12,7 @@ const ATTRIBUTES = {
   ReferencedSOPInstanceUID: ["00081155", "UI"], ReferencedFrameNumber: ["00081160", "IS"], ReferencedSOPSequence: ["00081199", "SQ"],
   PatientName: ["00100010", "PN"], PatientID: ["00100020", "LO"], IssuerOfPatientID: ["00100021", "LO"], PatientBirthDate: ["00100030", "DA"],
   PatientSex: ["00100040", "CS"], DeviceSerialNumber: ["00181000", "LO"], SoftwareVersions: ["00181020", "LO"],
-  StudyInstanceUID: ["0020000D", "UI"], SeriesInstanceUID: ["0020000E", "UI"], StudyID: ["00200010", "SH"], SeriesNumber: ["00200011", "IS"],
+  StudyInstanceUID: ["0020000D", "UI"], SeriesInstanceUID: ["0020000E", "UI"], StudyID: ["00200010", "SH"], Laterality: ["00200060", "CS"], SeriesNumber: ["00200011", "IS"],
   InstanceNumber: ["00200013", "IS"], WindowCenter: ["00281050", "DS"], WindowWidth: ["00281051", "DS"], RescaleIntercept: ["00281052", "DS"],
   RescaleSlope: ["00281053", "DS"], RescaleType: ["00281054", "LO"], VOILUTFunction: ["00281056", "CS"], ICCProfile: ["00282000", "OB"],
   SoftcopyVOILUTSequence: ["00283110", "SQ"], MeasurementUnitsCodeSequence: ["004008EA", "SQ"], RelationshipType: ["0040A010", "CS"],

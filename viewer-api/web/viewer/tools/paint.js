@@ -5,6 +5,8 @@ import { strokes } from "./hit.js";
 
 const COLOURS = { draft: "#ffe26a", selected: "#ffffff", saved: "#7fd6ff", state: "#9be89b" };
 const RIM = "rgb(0 0 0 / 75%)";
+/** Behind letters: bone is as bright as they are. */
+const PLATE = "rgb(0 0 0 / 55%)";
 const FONT = '13px system-ui, "Hiragino Sans", "Yu Gothic UI", "Noto Sans CJK JP", Meiryo, sans-serif';
 const LINE_HEIGHT = 17;
 const CROSS_PIXELS = 6;
@@ -64,9 +66,9 @@ function dot(context, [x, y], colour) {
 
 // Beside the rightmost point, where the lines of the mark are not.
 function placeOf(mark, points) {
-  if (mark.kind === "text") return points[0];
+  if (mark.kind === "text") return [points[0][0] + 10, points[0][1]];
   const right = points.reduce((best, point) => (point[0] > best[0] ? point : best));
-  return [right[0] + 9, right[1]];
+  return [right[0] + 12, right[1]];
 }
 
 function write(context, view, [x, y], lines, colour) {
@@ -79,13 +81,12 @@ function write(context, view, [x, y], lines, colour) {
   const deep = context.canvas.clientHeight || context.canvas.height;
   const left = Math.max(4, Math.min(room - width - 4, x));
   const top = Math.max(LINE_HEIGHT / 2 + 2, Math.min(deep - height + LINE_HEIGHT / 2 - 2, y - (height - LINE_HEIGHT) / 2));
-  context.lineWidth = 3.5;
-  context.strokeStyle = RIM;
+  context.fillStyle = PLATE;
+  context.beginPath();
+  context.roundRect(left - 4, top - LINE_HEIGHT / 2 - 1, width + 8, height + 2, 3);
+  context.fill();
   context.fillStyle = colour;
-  lines.forEach((line, at) => {
-    context.strokeText(line, left, top + at * LINE_HEIGHT);
-    context.fillText(line, left, top + at * LINE_HEIGHT);
-  });
+  lines.forEach((line, at) => context.fillText(line, left, top + at * LINE_HEIGHT));
 }
 
 /** One graphic of a presentation state: `{type, points, units, filled}` (PS3.3 C.10.5), and its texts. */

@@ -3,13 +3,15 @@
 
 import { referenceOf } from "./content.js";
 import { srgbProfile } from "./icc.js";
+import { MEASURING } from "./measure.js";
 import { bySeries, commonOf, dataset, momentOf } from "./model.js";
 
 /** Grayscale, and Color Softcopy Presentation State Storage. */
 export const GSPS = "1.2.840.10008.5.1.4.1.1.11.1";
 export const CSPS = "1.2.840.10008.5.1.4.1.1.11.2";
 
-const LAYER = "MEASUREMENTS";
+/** What a report says as well, and what only the state does. */
+export const LAYERS = ["MEASUREMENTS", "NOTES"];
 // Yellow in CIELab as PS3.3 C.10.7.1.1 scales it: L* 0 to 100 and a*, b* -128 to 127 over 0 to 65535.
 const YELLOW_CIELAB = [61000, 30200, 56000];
 const TEXT_CHARACTERS_MAX = 1024;
@@ -28,9 +30,9 @@ export function presentationState(source, images, display, { series, instance, p
     PresentationCreationDate: moment.date, PresentationCreationTime: moment.time,
     ReferencedSeriesSequence: bySeries(images.map((image) => image.reference), "ReferencedImageSequence"),
     DisplayedAreaSelectionSequence: images.map((image) => displayedArea(image)),
-    GraphicAnnotationSequence: some(images.filter((image) => image.marks.length).map(annotation)),
-    GraphicLayerSequence: images.some((image) => image.marks.length) ? [layer()] : undefined,
-    ImageRotation: display.rotation, ImageHorizontalFlip: display.flipped ? "Y" : "N",
+    GraphicAnnotationSequence: some(images.flatMap(annotations)),
+    GraphicLayerSequence: some(LAYERS.filter((name) => images.some((image) => image.marks.some((mark) => layerOf(mark) === name))).map(layer)),
+    Laterality: null, ImageRotation: display.rotation, ImageHorizontalFlip: display.flipped ? "Y" : "N",
     ...(colour ? { ICCProfile: { base64: base64(srgbProfile()) } } : grey(images, display)),
   });
 }
@@ -58,11 +60,15 @@ function displayedArea({ reference, columns, rows, spacing, aspect }) {
   });
 }
 
-function annotation({ reference, marks }) {
-  const texts = marks.filter((mark) => mark.label).map(textObject);
-  return dataset({
-    ReferencedImageSequence: [referenceOf(reference)], GraphicLayer: LAYER, TextObjectSequence: some(texts), GraphicObjectSequence: some(marks.flatMap(graphics)),
-  });
+function layerOf({ kind }) {
+  return MEASURING.includes(kind) ? LAYERS[0] : LAYERS[1];
+}
+
+function annotations({ reference, marks }) {
+  return LAYERS.map((name) => [name, marks.filter((mark) => layerOf(mark) === name)]).filter(([, list]) => list.length).map(([name, list]) => dataset({
+    ReferencedImageSequence: [referenceOf(reference)], GraphicLayer: name,
+    TextObjectSequence: some(list.filter((mark) => mark.label).map(textObject)), GraphicObjectSequence: some(list.flatMap(graphics)),
+  }));
 }
 
 function textObject({ kind, points, label }) {
@@ -97,8 +103,8 @@ export function arrowHead([from, to], share = 0.25) {
   return [turn(0.5), to, turn(-0.5)];
 }
 
-function layer() {
-  return dataset({ GraphicLayer: LAYER, GraphicLayerOrder: 1, GraphicLayerRecommendedDisplayCIELabValue: YELLOW_CIELAB });
+function layer(name, at) {
+  return dataset({ GraphicLayer: name, GraphicLayerOrder: at + 1, GraphicLayerRecommendedDisplayCIELabValue: YELLOW_CIELAB });
 }
 
 function some(list) {

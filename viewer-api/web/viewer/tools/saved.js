@@ -9,7 +9,8 @@ const MODALITIES = ["SR", "PR", "KO"];
 const KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59";
 /** Documents that are read, those of the last series first. */
 const DOCUMENTS_MAX = 60;
-const MAKER = "Tsunagu";
+/** Manufacturer (0008,0070) of what this page saves. */
+export const MAKER = "Tsunagu";
 
 /** The documents of a manifest that say something of images: `[{kind: "report"|"state"|"keys", reference, title, when, maker, shown, …}]`. */
 export async function savedDocuments(manifest, signal) {
@@ -47,11 +48,11 @@ function current(documents) {
   return documents.filter((one) => !replaced.has(one.reference.instance));
 }
 
-// Reports are drawn from the start. A state that was saved beside one of them would draw the same lines a second time.
+// Reports and states are drawn from the start; of several documents of a kind the newest stands first.
 function chosen(documents) {
-  const reported = documents.some((one) => one.kind === "report" && one.maker === MAKER);
-  for (const one of documents) one.shown = one.kind === "report" || (one.kind === "state" && !(reported && one.maker === MAKER));
-  return documents;
+  const order = ["report", "state", "keys"];
+  for (const one of documents) one.shown = one.kind !== "keys";
+  return documents.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || b.when.localeCompare(a.when));
 }
 
 function predecessorsOf(dataset) {

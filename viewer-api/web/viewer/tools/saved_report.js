@@ -1,6 +1,7 @@
 // Measurements of a stored report as marks over the image: any TID 1500 document, ours or another's. The values are the document's own.
 
 import { code, items, numbers, text } from "../dicom.js";
+import { CODES } from "./content.js";
 import { unitText } from "./units.js";
 
 const GROUP = "125007";
@@ -8,11 +9,13 @@ const TRACKING_IDENTIFIER = "112039";
 const TRACKING_UID = "112040";
 const COMMENT = "121106";
 const COBB = "285285000";
+const KEYS = Object.fromEntries(["length", "angle", "cobb", "area", "mean", "deviation", "least", "greatest"].map((key) => [CODES[key][0], key]));
+for (const one of [CODES.attenuation, CODES.mrSignal, CODES.pixelValue]) KEYS[one[0]] = "value";
 /** Groups of one document that are drawn; a segmentation's report may hold thousands. */
 const GROUPS_MAX = 400;
 const DEPTH_MAX = 12;
 
-/** The marks of a report: `[{id, kind, key, points, text, label, said}]`; `key` names the frame as `instance/frame`. */
+/** The marks of a report: `[{id, kind, key, points, text, label, said}]`; `key` names the frame as `instance/frame`, `said` are the document's values. */
 export function marksOfReport(dataset) {
   const groups = [];
   collect(dataset, groups, 0);
@@ -68,9 +71,10 @@ function markOf({ regions, values, cobb }, common) {
   const key = keyOf(regions[0]);
   const type = text(regions[0], "GraphicType");
   const points = (cobb ? regions : regions.slice(0, 1)).flatMap((region) => pairs(numbers(region, "GraphicData")));
-  const kind = cobb && points.length === 4 ? "cobb" : { POINT: "probe", ELLIPSE: "ellipse" }[type] ?? "outline";
+  const found = [...values].map(valueOf).filter(Boolean);
+  const kind = cobb && points.length === 4 ? "cobb" : { POINT: "probe", ELLIPSE: "ellipse" }[type] ?? lineKind(points, found);
   if (!key || !points.length || (kind === "ellipse" && points.length !== 4)) return null;
-  return { ...common, kind: type === "CIRCLE" ? "ellipse" : kind, key, points: type === "CIRCLE" ? circle(points) : points, said: [...values].map(valueText).filter(Boolean) };
+  return { ...common, kind: type === "CIRCLE" ? "ellipse" : kind, key, points: type === "CIRCLE" ? circle(points) : points, said: found };
 }
 
 // The frame of the first image a region was selected from.
@@ -92,11 +96,18 @@ export function circle([[x, y], edge]) {
   return [[x - radius, y], [x + radius, y], [x, y - radius], [x, y + radius]];
 }
 
-function valueText(item) {
+// A line of two points that says its length, or of three that says its angle, is what our own tools draw.
+function lineKind(points, values) {
+  const is = (key) => values.length === 1 && values[0].key === key;
+  return points.length === 2 && is("length") ? "length" : points.length === 3 && is("angle") ? "angle" : "outline";
+}
+
+// `{key, name, value, unit: {label}}`; `key` as in measure.js where the concept is one of ours, else `null`.
+function valueOf(item) {
   const measured = items(item, "MeasuredValueSequence")[0];
   const value = Number(text(measured, "NumericValue"));
-  if (!measured || !Number.isFinite(value)) return "";
-  const derivation = children(item).find((one) => concept(one) === "121401");
+  if (!measured || text(measured, "NumericValue") === "" || !Number.isFinite(value)) return null;
+  const derivation = children(item).find((one) => concept(one) === CODES.derivation[0]);
   const name = code(derivation, "ConceptCodeSequence") ?? code(item, "ConceptNameCodeSequence");
-  return [name?.meaning ?? "", String(Math.round(value * 10) / 10), unitText(code(measured, "MeasurementUnitsCodeSequence"))].filter(Boolean).join(" ");
+  return { key: KEYS[name?.value] ?? null, name: name?.meaning ?? "", value, unit: { label: unitText(code(measured, "MeasurementUnitsCodeSequence")) } };
 }

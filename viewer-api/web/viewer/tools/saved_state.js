@@ -7,7 +7,7 @@ import { circle, pairs } from "./saved_report.js";
 const GRAPHICS_MAX = 2000;
 
 /**
- * `{label, description, annotations: [{keys, graphics: [{points, display}], texts: [{at, display, lines}]}], windows: [{keys, voi}], rotation,
+ * `{label, description, annotations: [{layer, keys, graphics: [{points, display}], texts: [{at, display, lines}]}], windows: [{keys, voi}], rotation,
  * flipped, inverse}`. `keys` name frames as `instance/frame`, or instances as `instance/` for all of their frames; `null` is every image.
  */
 export function stateOf(dataset) {
@@ -42,7 +42,7 @@ function windowOf(item) {
 
 function annotationOf(item) {
   return {
-    keys: keysOf(item), graphics: items(item, "GraphicObjectSequence").slice(0, GRAPHICS_MAX).map(graphicOf).filter(Boolean),
+    layer: text(item, "GraphicLayer"), keys: keysOf(item), graphics: items(item, "GraphicObjectSequence").slice(0, GRAPHICS_MAX).map(graphicOf).filter(Boolean),
     texts: items(item, "TextObjectSequence").slice(0, GRAPHICS_MAX).map(textOf).filter(Boolean),
   };
 }

@@ -81,7 +81,7 @@ class Panel {
     const files = this.toSend();
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     this.said.textContent = tooMany ? t("uploadTooMany", { n: files.length.toLocaleString() }) : files.length ? t("uploadReady", { files: files.length.toLocaleString(), bytes: size(bytes) }) : t("uploadNothing");
-    const batch = h("input", { type: "text", value: this.batch, "aria-label": t("uploadBatch"), pattern: BATCH.source, spellcheck: "false", autocomplete: "off", title: t("uploadBatchHow"), on: { input: () => { this.batch = batch.value.trim(); begin.disabled = !BATCH.test(this.batch); } } });
+    const batch = h("input", { type: "text", value: this.batch, "aria-label": t("uploadBatch"), spellcheck: "false", autocomplete: "off", title: t("uploadBatchHow"), on: { input: () => { this.batch = batch.value.trim(); begin.disabled = !BATCH.test(this.batch); } } });
     const also = h("input", { type: "checkbox", on: { change: () => { this.also = also.checked; this.showFound(); } } });
     also.checked = this.also;
     const begin = this.button("uploadStart", () => this.begin(), { class: "primary", disabled: !files.length || tooMany });

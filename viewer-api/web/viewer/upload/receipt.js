@@ -25,7 +25,7 @@ export function receiptView(receipt, failed) {
   return h("section", { class: "receipt", "aria-label": t("uploadReceipt") },
     h("h3", {}, `${t("uploadReceipt")}　${batch.id}`),
     h("p", { class: good ? "verdict good" : "verdict bad" }, verdict),
-    h("dl", {}, row(t("uploadReceiptCentre"), batch.centre, "centre"), row(t("uploadProgramme"), programmeName(batch.programme), "programme"), row(t("uploadReceiptOpened"), batch.opened_at, "opened"),
+    h("dl", {}, row(t("uploadReceiptCentre"), batch.centre, "centre"), row(t("uploadProgramme"), programmeName(batch.programme), "programme"), row(t("uploadReceiptOpened"), batch.opened_at.slice(0, 19).replace("T", " "), "opened"),
       batch.expected === null || batch.expected === undefined ? "" : row(t("uploadReceiptExpected"), batch.expected, "expected"),
       row(t("uploadReceiptSent"), receipt.sent, "sent"), row(t("uploadStored"), receipt.stored, "stored"), row(t("uploadAlreadyHeld"), receipt.already_held, "already_held"),
       row(t("uploadQuarantined"), quarantined, "quarantined"), receipt.variants.length ? row(t("uploadReceiptVariants"), receipt.variants.length, "variants") : ""),
