@@ -305,19 +305,22 @@ await check("keyboard", async () => {
   if (tools.join() !== "scroll,pan,zoom,window") return `s d z w choose ${tools}`;
   await press("o");
   if (await active.locator(".corner").first().isVisible()) return "o does not hide the text";
-  await press("o", "]");
+  await press("o");
+  await active.locator(".edge.top").waitFor();
   const top = () => active.locator(".edge.top").innerText();
-  await page.waitForTimeout(300);
-  const turned = await top();
+  const upright = await top();
+  await press("]");
+  const turned = await until("] does not turn it", async () => (await top()) !== upright, 5000);
   await press("r");
-  const upright = await until(`turned and upright have ${turned} at the top`, async () => (await top()) !== turned, 3000);
-  if (upright) return upright;
+  const back = await until("r does not turn it back", async () => (await top()) === upright, 5000);
+  if (turned || back) return turned || back;
   await press("?");
   const help = page.locator("dialog.room-help");
   await help.waitFor();
   const keys = await help.locator("kbd").count();
   await press("Escape");
-  return keys > 25 && (await help.count()) === 0 ? "" : `the map has ${keys} keys`;
+  const open = await until("Escape does not close the map", async () => (await help.count()) === 0, 5000);
+  return keys > 25 ? open : `the map has ${keys} keys`;
 });
 
 // Series by the Page keys, from the first to the next and back.

@@ -13,14 +13,15 @@ import { VOLUMES } from "./image/voi.js";
 import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
 
-const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", cda: "tabCda", other: "tabOther" };
 /** What is no picture and no document to begin with. */
 const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
 /** The parts of the page that show what is no picture, loaded when first used. */
 const SHOWN = {
   ecg: async (place, source) => { const { EcgView } = await import("./ecg/view.js"); return new EcgView(place, source); },
-  report: async (place, source) => (await import("./sr.js")).showReport(place, source),
-  pdf: async (place, source) => (await import("./document.js")).showDocument(place, source),
+  report: async (place, source) => (await import("./report/report.js")).showReport(place, source),
+  pdf: async (place, source) => (await import("./report/document.js")).showDocument(place, source),
+  cda: async (place, source) => (await import("./report/cda.js")).showCda(place, source),
   other: async (place, source) => fill(place, unshown(source)),
 };
 
@@ -169,7 +170,8 @@ class StudyPage {
     this.shown = null;
     fill(this.pane);
     this.pane.dataset.kind = kind;
-    const source = { study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
+    const frames = { of: (key) => this.frameOf(key), goTo: (key) => this.goTo(key) };
+    const source = { frames, study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
     try {
       const shown = await SHOWN[kind](this.pane, source);
       if (choosing !== this.choosing || choosing.signal.aborted) shown?.dispose?.();
@@ -177,6 +179,19 @@ class StudyPage {
     } catch (error) {
       this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
     }
+  }
+
+  /** The frame `key` (`instance/frame`) of this study, or `null`. */
+  frameOf(key) {
+    return this.manifest.series.flatMap((series) => series.frames).find((frame) => frame.key === key) ?? null;
+  }
+
+  /** Leaves a report for the image it speaks of. */
+  goTo(key) {
+    const set = this.room?.sets.find((one) => one.frames.some((frame) => frame.key === key));
+    if (!set) return;
+    this.choose(set);
+    this.room.active?.view?.go(set.frames.findIndex((frame) => frame.key === key));
   }
 }
 
