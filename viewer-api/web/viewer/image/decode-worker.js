@@ -1,12 +1,7 @@
 // One worker of the pool: bytes of a frame in, a picture out. HTJ2K by our own decoder, native samples, and what the browser itself reads.
 //
-<<<<<<< HEAD
-// First it is given `{decoder}`, the compiled module of htj2k.wasm, or `null`: then it compiles that itself.
-// Asked `{id, kind, bytes, level, …}` it answers `{id, picture}` or `{id, error: {message, code}}`, samples handed over, not copied.
-=======
 // It is sent the decoder's `{module}`, or `{missing}`, why there is none. Asked `{id, kind, bytes, level, …}` it answers `{id, picture}` or
 // `{id, error: {message, code}}`, samples handed over, not copied.
->>>>>>> int
 
 import { Decoder } from "./htj2k.js";
 import { halved, nativeSamples, rgbOfYbr } from "./samples.js";
@@ -16,27 +11,17 @@ const DECODER_BYTES_MAX = 48 * 1024 * 1024;
 /** 2^27: a frame of more samples is refused by the decoder before it takes memory. */
 const SAMPLES_MAX = 1 << 27;
 
-<<<<<<< HEAD
-let give;
-const given = new Promise((resolve) => { give = resolve; });
-const ready = given.then((module) => Decoder.load(module ?? compile(fetch(new URL("./htj2k.wasm", import.meta.url))), { samplesMax: SAMPLES_MAX }));
-=======
 let begin;
 let fail;
 const ready = new Promise((resolve, reject) => { [begin, fail] = [resolve, reject]; });
->>>>>>> int
 // Whoever asks first hears of a failure; until then it is not an unhandled one.
 ready.catch(() => {});
 
 const KINDS = { htj2k: fromHtj2k, native: fromNative, browser: fromBrowser };
 
 addEventListener("message", async ({ data }) => {
-<<<<<<< HEAD
-  if ("decoder" in data) return void give(data.decoder);
-=======
   if (data.module) return begin(Decoder.load(data.module, { samplesMax: SAMPLES_MAX }));
   if (data.missing) return fail(new Error(data.missing));
->>>>>>> int
   try {
     const picture = await KINDS[data.kind](data);
     postMessage({ id: data.id, picture }, [picture.samples.buffer]);

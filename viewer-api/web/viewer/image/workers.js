@@ -27,7 +27,9 @@ export class Workers {
   constructor(make = begin) {
     this.make = make;
     // Asked for here, not by a worker that has first to be fetched itself; compiled once for all of them.
-    this.module = compile(fetch(new URL("./htj2k.wasm", import.meta.url)));
+    // boot.js may have begun it before any module was here.
+    const fetched = () => compile(fetch(new URL("./htj2k.wasm", import.meta.url)));
+    this.module = globalThis.tsunaguEarly?.decoder?.catch(fetched) ?? fetched();
     this.most = Math.max(WORKERS_MIN, Math.min(WORKERS_MAX, globalThis.navigator?.hardwareConcurrency ?? WORKERS_MIN));
     // The decoder is compiled while the first bytes are still on their way.
     this.#idle.push(this.#begin());
@@ -105,12 +107,6 @@ function given() {
   return new DOMException("not wanted any more", "AbortError");
 }
 
-let decoder = null;
-
-// A worker with the decoder, which is compiled once for all: boot.js may have begun it. Where that fails, the worker tries itself and says why.
 function begin() {
-  decoder ??= globalThis.tsunaguEarly?.decoder ?? WebAssembly.compileStreaming(fetch(new URL("./htj2k.wasm", import.meta.url)));
-  const worker = new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" });
-  decoder.catch(() => null).then((module) => worker.postMessage({ decoder: module }));
-  return worker;
+  return new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" });
 }
