@@ -26,7 +26,10 @@ const { chromium } = createRequire(join(process.env.PLAYWRIGHT_DIR, "/"))("playw
 mkdirSync(out, { recursive: true });
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, handleSIGTERM: false });
 const page = await browser.newPage({ viewport: { width: 1100, height: 800 }, locale: "ja-JP" });
-const desk = await browser.newPage({ viewport: { width: 1800, height: 1200 } });
+// Thumbnails are made in a browser of their own: a page behind another one is drawn late or never.
+const other = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"], handleSIGTERM: false });
+const desk = await other.newPage({ viewport: { width: 1800, height: 1200 } });
+desk.setDefaultTimeout(120_000);
 const complaints = [];
 // Interrupted, it makes the sheet of what was seen so far.
 let stopped = false;
@@ -117,7 +120,7 @@ for (const [at, study] of studies.entries()) {
   } catch (error) {
     shown.push({ study, label: "", kind: "", outcome: "broken", says: String(error.message).split("\n")[0], ms: 0, thumbnail: "" });
   }
-  console.error(`${at + 1}/${studies.length} ${shown.at(-1)?.outcome}`);
+  console.error(`${at + 1}/${studies.length} ${shown.at(-1)?.outcome} ${shown.at(-1)?.says.slice(0, 160)}`);
 }
 
 await desk.setContent("<style>body{margin:8px;background:#222;color:#ddd;font:11px sans-serif;display:grid;grid-template-columns:repeat(6,290px);gap:8px}figure{margin:0}img{width:290px;height:210px;object-fit:contain;background:#000}figcaption{height:40px;overflow:hidden}.flat,.empty,.broken{outline:2px solid #f44}.explained{outline:2px solid #fa0}</style>");
@@ -137,7 +140,7 @@ for (let sheet = 0; sheet * PER_SHEET < shown.length; sheet++) {
 }
 writeFileSync(join(out, "table.tsv"), ["number\tstudy\tcard\tlabel\tkind\toutcome\tms\tdeviation\tsays",
   ...shown.map(({ study, card, label, kind, outcome, ms, deviation, says }, at) => [at + 1, study, card, label, kind, outcome, ms, deviation?.toFixed(1), says.replaceAll(/\s+/g, " ")].join("\t"))].join("\n"));
-await browser.close();
+await Promise.all([browser.close(), other.close()]);
 const counts = Object.fromEntries(["shown", "explained", "flat", "empty", "broken"].map((name) => [name, shown.filter(({ outcome }) => outcome === name).length]));
 const checks = {
   every_study: studies.length > 0 || "there are no studies",
