@@ -147,7 +147,7 @@ await check("a_slow_line_is_told", async () => {
     const until = performance.now() + 9000;
     for (let at = 0; performance.now() < until; at++) await (await fetch(`/openapi.json?${at}`, { cache: "no-store" })).arrayBuffer();
   });
-  const wrong = await until(`the line says ${JSON.stringify(await page.locator(".link").innerText())}`, async () => /回線が遅くなっています：0\.\d Mbit\/s/.test(await page.locator(".link").innerText()), 6000);
+  const wrong = await until(`the line says ${JSON.stringify(await page.locator(".link-state").innerText())}`, async () => /回線が遅くなっています：0\.\d Mbit\/s/.test(await page.locator(".link-state").innerText()), 6000);
   await page.screenshot({ path: `${out}/link_slow.png` });
   await devtools.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
   await devtools.detach();
@@ -160,11 +160,11 @@ await check("a_broken_line_is_told_and_gone_on_with", async () => {
   // The server is gone, though the device has a network.
   await page.route("**/*", (route) => route.abort("connectionrefused"));
   await page.locator(".search input.words").fill("だれか");
-  await page.locator(".link", { hasText: "サーバーにつながりません" }).waitFor();
+  await page.locator(".link-state", { hasText: "サーバーにつながりません" }).waitFor();
   await page.screenshot({ path: `${out}/link_broken.png` });
-  const named = await walkControls(page);
+  const named = (await walkControls(page)) || ((await rows().count()) ? "rows of another search stand under the conditions" : "");
   await page.unroute("**/*");
-  const [answer] = await Promise.all([page.waitForResponse((response) => response.url() === `${base}/search`), page.locator(".link", { hasText: "サーバーにつながりました" }).waitFor()]);
+  const [answer] = await Promise.all([page.waitForResponse((response) => response.url() === `${base}/search`), page.locator(".link-state", { hasText: "サーバーにつながりました" }).waitFor()]);
   if (!answer.ok()) return `the list asks again and is answered ${answer.status()}`;
   await page.getByText("該当する検査はありません").waitFor();
   await page.getByRole("button", { name: "条件を消す" }).click();

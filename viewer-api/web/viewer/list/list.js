@@ -139,6 +139,7 @@ class StudyList {
     }, (error) => this.failed(error, pages));
     this.coming = pages;
     this.table.setAttribute("aria-busy", "true");
+    this.status.textContent = t("loading");
     pages.want(Math.floor(kept.top / this.rowHeight), Math.floor(kept.top / this.rowHeight));
   }
 
@@ -163,6 +164,13 @@ class StudyList {
     if (error.status === 401 || (this.coming !== pages && this.pages !== pages)) return;
     this.problem = error;
     this.table.removeAttribute("aria-busy");
+    // Rows of another search must not stand under these conditions.
+    this.pages?.dispose();
+    this.pages = null;
+    this.rows.clear();
+    this.above.firstChild.style.height = this.below.firstChild.style.height = "0";
+    fill(this.body, this.above, this.below);
+    this.status.textContent = "";
     this.message.hidden = false;
     fill(this.message, problemBox(error, () => this.search({ keep: true })));
   }
