@@ -12,7 +12,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::clause::Clause;
 use super::query::{Column, Match, Query, Range, Test};
 use super::rows::{STUDY_COLUMNS, StudyRow, study_from_row};
-use super::search::{GATHERED_MAX, Gathered, gather, gathered, ids};
+use super::search::{Gathered, WORD_MAX, by_name, gather, gathered, ids};
 use crate::error::Result;
 
 /// Studies that are listed, and so sorted, at the most: the newest of them.
@@ -164,10 +164,11 @@ fn matches(connection: &Connection, query: &ListQuery) -> Result<(Vec<i64>, bool
         leading = Some(fresh);
     }
     for group in &query.groups {
-        if let Some(found) = gathered_by(connection, group, &query.groups)?
-            && leading.as_ref().is_none_or(|before| found.len() < before.len())
-        {
-            leading = Some(found);
+        if let Some(found) = gathered_by(connection, group, &query.groups)? {
+            leading = Some(match leading {
+                Some(before) => in_both(before, found),
+                None => found,
+            });
         }
     }
     let mut found = match leading {
@@ -185,6 +186,13 @@ fn matches(connection: &Connection, query: &ListQuery) -> Result<(Vec<i64>, bool
     complete &= found.len() <= LISTED_MAX;
     found.truncate(LISTED_MAX);
     Ok((found.into_iter().map(|(_, _, id)| id).collect(), complete))
+}
+
+/// What is in both, in the order of the first.
+fn in_both(mut first: Vec<Gathered>, second: Vec<Gathered>) -> Vec<Gathered> {
+    let second: HashSet<i64> = second.into_iter().map(|(_, _, id)| id).collect();
+    first.retain(|(_, _, id)| second.contains(id));
+    first
 }
 
 fn newest_first(found: &mut Vec<Gathered>) {
@@ -243,12 +251,18 @@ fn alternative_gathered(
             "StudyDate, FirstSequence, study FROM study_modality"
         }
         // A name's keys are kept by date: the dates that are asked for besides make them fewer.
-        other => {
-            let terms: Vec<_> = std::iter::once(other).chain(dates(groups)).cloned().collect();
-            return gathered(connection, &terms);
+        (Column::PatientName, Test::Name(name)) => {
+            let found = by_name(connection, &name.prefixes(), &dates(groups).cloned().collect::<Vec<_>>(), WORD_MAX)?;
+            return Ok(found.map(sorted_once));
         }
+        other => return gathered(connection, std::slice::from_ref(other)),
     };
-    gather(connection, select, clause, GATHERED_MAX)
+    gather(connection, select, clause, WORD_MAX)
+}
+
+fn sorted_once(mut found: Vec<Gathered>) -> Vec<Gathered> {
+    newest_first(&mut found);
+    found
 }
 
 /// Ranges of Study Date that all studies have to be in.

@@ -21,7 +21,7 @@ use crate::error::Result;
 /// Studies that are gathered and sorted at the most; of more, a walk by date meets enough soon.
 pub(super) const GATHERED_MAX: usize = 10_000;
 /// Studies that one of several words of a name may leave.
-const WORD_MAX: usize = 60_000;
+pub(super) const WORD_MAX: usize = 60_000;
 /// The same where each has to be read to know its date.
 const READ_MAX: usize = 2_000;
 /// Studies of these that are looked at together.
@@ -121,7 +121,7 @@ pub(super) type Gathered = (String, i64, i64);
 pub(super) fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
     for (column, test) in terms {
         let found = match (column, test) {
-            (Column::PatientName, Test::Name(name)) => by_name(connection, &name.prefixes(), terms)?,
+            (Column::PatientName, Test::Name(name)) => by_name(connection, &name.prefixes(), terms, GATHERED_MAX)?,
             (Column::PatientId | Column::AccessionNumber, Test::Match(Match::Wildcard(pattern))) => {
                 beginning(connection, *column, pattern)?
             }
@@ -136,11 +136,16 @@ pub(super) fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Res
     Ok(None)
 }
 
-/// By what keys of the name begin with, all of it; dates are in that index too.
-fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+/// By what keys of the name begin with, all of it, unless it is more than `found_max`; dates are in that index too.
+pub(super) fn by_name(
+    connection: &Connection,
+    prefixes: &[String],
+    terms: &[(Column, Test)],
+    found_max: usize,
+) -> Result<Option<Vec<Gathered>>> {
     let mut all: Option<Vec<Gathered>> = None;
     // Each of several words may leave many studies, which together leave few.
-    let most = if prefixes.len() > 1 { WORD_MAX } else { GATHERED_MAX };
+    let most = if prefixes.len() > 1 { WORD_MAX } else { found_max };
     for prefix in prefixes {
         let mut clause = Clause::default();
         clause.term("Name >= ?".into(), prefix.clone());
@@ -160,7 +165,7 @@ fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)
             (all, found) => all.or(found),
         };
     }
-    Ok(all.filter(|found| found.len() <= GATHERED_MAX))
+    Ok(all.filter(|found| found.len() <= found_max))
 }
 
 /// By what an identifier begins with.

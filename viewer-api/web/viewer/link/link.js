@@ -30,7 +30,7 @@ export function broke() {
 export function watchLink() {
   if (box) return;
   styleSheet(new URL("./link.css", import.meta.url));
-  box = h("div", { class: "link", role: "status", "aria-label": t("linkName"), hidden: true });
+  box = h("div", { class: "link-state", role: "status", "aria-label": t("linkName"), hidden: true });
   document.body.append(box);
   new PerformanceObserver((list) => list.getEntries().forEach(see)).observe({ type: "resource", buffered: true });
   addEventListener("tsunagu:broke", broke);
@@ -77,7 +77,7 @@ async function look() {
 function draw() {
   const { slow, rate } = speed.judge(performance.now());
   const seconds = Math.max(1, Math.ceil((next_at - performance.now()) / 1000));
-  const said = state === "broken" ? (navigator.onLine === false ? t("linkOffline") : t("linkBroken", { s: seconds })) : state === "back" ? t("linkBack") : slow ? t("linkSlow", { rate: rate.toFixed(1) }) : "";
+  const said = state === "broken" ? (navigator.onLine === false ? t("linkOffline") : t("linkGone", { s: seconds })) : state === "back" ? t("linkBack") : slow ? t("linkRate", { rate: rate.toFixed(1) }) : "";
   if (said === drawn) return;
   drawn = said;
   box.hidden = !said;

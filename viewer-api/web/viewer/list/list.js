@@ -6,7 +6,7 @@ import { debounce, fill, h, select, styleSheet } from "../dom.js";
 import { addWords, t } from "../i18n.js";
 import { problemBox } from "../problem.js";
 import { groups, parse, without } from "./query.js";
-import { COLUMNS, addressOf, emptyRow, studyRow } from "./row.js";
+import { COLUMNS, addressOf, count, emptyRow, studyRow } from "./row.js";
 import { sawUpTo, seenBefore } from "./seen.js";
 import { DRAWN_ROWS_MAX, Pages, inSight } from "./window.js";
 import { WORDS } from "./words.js";
@@ -75,10 +75,10 @@ class StudyList {
     this.heads = head;
     this.above = h("tr", { class: "space", "aria-hidden": "true" }, h("td", { colspan: COLUMNS.length }));
     this.below = h("tr", { class: "space", "aria-hidden": "true" }, h("td", { colspan: COLUMNS.length }));
-    this.body = h("tbody", { on: { keydown: (event) => this.onRowKey(event), click: (event) => this.onRowClick(event), focusin: (event) => this.onRowFocus(event) } }, this.above, this.below);
+    this.body = h("tbody", { on: { keydown: (event) => this.onRowKey(event), click: (event) => this.onRowClick(event), focusin: (event) => this.onRowFocus(event), mouseover: (event) => tellInFull(event.target.closest?.(".cut")) } }, this.above, this.below);
     this.table = h("table", { class: "studies", role: "grid", "aria-label": t("listTable") }, h("thead", {}, h("tr", {}, head)), this.body);
     this.message = h("div", { class: "list-message", hidden: true });
-    const settle = debounce(() => this.wantRows(), SCROLL_MS);
+    const settle = debounce(() => { this.wantRows(); this.say(); }, SCROLL_MS);
     this.box = h("div", { class: "table-box", tabindex: "-1", on: { scroll: () => { this.draw(); settle(); } } }, this.table, this.message);
     return this.box;
   }
@@ -110,7 +110,7 @@ class StudyList {
   async countNew() {
     if (this.before === null) return;
     const answer = await searchList({ taken_in_after: this.before, limit: 0 }, this.stop.signal).catch(() => null);
-    if (answer) this.onlyNew.textContent = t("listNewCount", { n: answer.total.toLocaleString() });
+    if (answer) this.onlyNew.textContent = t("listNewCount", { n: count(answer.total) });
   }
 
   onSubmit(event) {
@@ -139,6 +139,7 @@ class StudyList {
     }, (error) => this.failed(error, pages));
     this.coming = pages;
     this.table.setAttribute("aria-busy", "true");
+    this.status.textContent = t("loading");
     pages.want(Math.floor(kept.top / this.rowHeight), Math.floor(kept.top / this.rowHeight));
   }
 
@@ -163,6 +164,13 @@ class StudyList {
     if (error.status === 401 || (this.coming !== pages && this.pages !== pages)) return;
     this.problem = error;
     this.table.removeAttribute("aria-busy");
+    // Rows of another search must not stand under these conditions.
+    this.pages?.dispose();
+    this.pages = null;
+    this.rows.clear();
+    this.above.firstChild.style.height = this.below.firstChild.style.height = "0";
+    fill(this.body, this.above, this.below);
+    this.status.textContent = "";
     this.message.hidden = false;
     fill(this.message, problemBox(error, () => this.search({ keep: true })));
   }
@@ -200,7 +208,8 @@ class StudyList {
     fill(this.body, this.above, [...rows.values()].map(({ row }) => row), this.below);
     this.mark();
     if (focused) (this.rows.get(kept.chosen)?.row ?? this.box).focus({ preventScroll: true });
-    this.say();
+    // Reading where things lie makes the browser lay them out: not while it scrolls.
+    if (anew) this.say();
   }
 
   say() {
@@ -212,7 +221,7 @@ class StudyList {
     const head = this.table.tHead.offsetHeight;
     const to = Math.min(this.total, Math.max(from, Math.floor((this.box.scrollTop + this.box.clientHeight - head) / this.rowHeight)));
     const complete = this.pages.answer.complete && this.pages.total <= DRAWN_ROWS_MAX;
-    const said = t(complete ? "listRange" : "listRangeCut", { from: from.toLocaleString(), to: to.toLocaleString(), total: this.total.toLocaleString() });
+    const said = t(complete ? "listRange" : "listRangeCut", { from: count(from), to: count(to), total: count(this.total) });
     if (this.status.textContent !== said) this.status.textContent = said;
   }
 
@@ -346,7 +355,7 @@ class StudyList {
     this.asked_at = performance.now();
     const answer = await searchList({ taken_in_after: this.newest, limit: 0 }, this.stop.signal).catch(() => null);
     if (!answer?.total || this.stop.signal.aborted) return;
-    this.arrived.textContent = t("listArrived", { n: answer.total.toLocaleString() });
+    this.arrived.textContent = t("listArrived", { n: count(answer.total) });
     this.arrived.hidden = false;
   }
 
@@ -354,4 +363,9 @@ class StudyList {
     this.search({});
     this.box.focus();
   }
+}
+
+// What is cut off in a narrow column is told in full to who rests on it.
+function tellInFull(cell) {
+  if (cell && !cell.title && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent;
 }

@@ -5,7 +5,7 @@ import { fill, h } from "../dom.js";
 import { Calipers, readingText } from "../ecg/calipers.js";
 import { FIRST } from "../ecg/hang.js";
 import { loadEcg } from "../ecg/load.js";
-import { OwnMeasurements, deviceNotes } from "../ecg/side.js";
+import { OwnMeasurements } from "../ecg/side.js";
 import { t } from "../i18n.js";
 import { problem } from "../problem.js";
 import { Feed } from "./feed.js";
@@ -13,9 +13,9 @@ import { VerdictForm, composing } from "./form.js";
 import { showHelp } from "./help.js";
 import { modeTools } from "./modetools.js";
 import { Pace } from "./pace.js";
-import { Pane, earlierVerdicts } from "./pane.js";
+import { Pane } from "./pane.js";
 import { VerdictQueue, uuid } from "./queue.js";
-import { claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
+import { askToSignIn, claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
 import { StatusBar } from "./status.js";
 import { openStore } from "./store.js";
 import { KEYS, verdictWord } from "./verdict.js";
@@ -32,7 +32,7 @@ export class EcgMode {
     this.own = new OwnMeasurements();
     this.form = new VerdictForm({ leave: () => this.place.focus({ preventScroll: true }) });
     this.place = h("section", { class: "reading-place", tabindex: "-1", "aria-label": t("ecgTitle") }, h("p", { class: "quiet" }, t("loading")));
-    this.side = h("div", { class: "reading-notes" });
+    this.side = h("div");
     this.buttons = h("div", { class: "reading-buttons", role: "group", "aria-label": t("readingVerdict") }, Object.entries(KEYS).map(([key, word]) =>
       h("button", { type: "button", class: `verdict-${word}`, "aria-keyshortcuts": key, on: { click: (event) => this.decide(word, event) } }, h("kbd", {}, key), verdictWord(word))));
     this.said = h("p", { class: "reading-say", role: "status" });
@@ -60,7 +60,8 @@ export class EcgMode {
     this.queue.addEventListener("change", () => this.status.show(), { signal });
     addEventListener("online", () => this.queue.wake(), { signal });
     addEventListener("beforeunload", (event) => { if (!this.queue.store.durable && this.queue.waiting) event.preventDefault(); }, { signal });
-    addEventListener("resize", () => this.redraw(), { signal });
+    addEventListener("resize", () => { this.measured = null; this.redraw(); }, { signal });
+    this.place.addEventListener("scroll", () => { this.scrolled = true; }, { signal, passive: true });
     document.addEventListener("visibilitychange", () => this.pace.hide(document.hidden), { signal });
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
     await this.queue.open();
@@ -78,13 +79,15 @@ export class EcgMode {
     this.status.show();
   }
 
+  // Asked for once and after a resize, not at every trace: asking makes the browser lay the page out at once.
   get width() {
-    return Math.max(320, this.place.clientWidth - PAPER_MARGIN);
+    this.measured ??= Math.max(320, this.place.clientWidth - PAPER_MARGIN);
+    return this.measured;
   }
 
   paneOf(entry) {
-    const key = JSON.stringify([this.state, this.width]);
-    if (entry.pane?.key !== key) entry.pane = { key, pane: new Pane(entry, this.state, this.width) };
+    const key = JSON.stringify([this.state, this.width, this.form.codes.length]);
+    if (entry.pane?.key !== key) entry.pane = { key, pane: new Pane(entry, this.state, this.width, (code) => this.form.wordOf(code)) };
     return entry.pane.pane;
   }
 
@@ -100,13 +103,14 @@ export class EcgMode {
     if (!entry.ecg.sources.length) return this.showFailed({ ...entry, error: null });
     this.pane = this.paneOf(entry);
     this.place.replaceChildren(this.pane.element);
-    this.place.scrollTop = 0;
+    if (this.scrolled) this.place.scrollTop = 0;
+    this.scrolled = false;
     this.shown = true;
     this.shownAt = performance.now();
     this.own.clear();
     this.form.reset(again);
-    fill(this.side, entry.item.verdicts ? earlierVerdicts(entry.item.verdicts, (code) => this.form.wordOf(code)) : h("p", { class: "faint small" }, t("readingBlind")), deviceNotes(entry.ecg.annotations, { small: true }));
-    if (!this.side.contains(document.activeElement) && !this.form.element.contains(document.activeElement)) this.place.focus({ preventScroll: true });
+    this.side.replaceChildren(this.pane.notes);
+    if (document.activeElement !== this.place && !this.form.element.contains(document.activeElement)) this.place.focus({ preventScroll: true });
     this.pace.start(again.took_ms);
     this.status.show();
     afterPaint(() => {
@@ -117,6 +121,7 @@ export class EcgMode {
   }
 
   showEmpty() {
+    if (this.feed.error?.status === 401) return void askToSignIn();
     if (this.feed.error) fill(this.place, h("p", { class: "quiet" }, `${problem(this.feed.error)} ${t("readingRetries")}`));
     else fill(this.place, h("p", { class: "quiet" }, t(this.feed.claiming ? "loading" : "readingDone")));
     fill(this.side);
