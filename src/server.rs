@@ -82,7 +82,7 @@ impl Server {
         let http = listener.local_addr()?;
         let router = viewer_api::cors(router(&house, &viewer, public_url), &cors_origins);
         let serving = HttpListener::new(router, HttpLimits::default()).serve(listener, stopped.clone());
-        let mut tasks = vec![tokio::spawn(serving)];
+        let mut tasks = vec![tokio::spawn(serving), tokio::task::spawn_blocking(viewer_api::prepare_page)];
         match house.change_feed() {
             Ok(feed) => tasks.push(tokio::spawn(feed.run(stopped.clone()))),
             // Taking in and serving do not depend on it; whoever follows it has to be told.

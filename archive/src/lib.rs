@@ -55,7 +55,7 @@ pub use positioned::POSITIONED_BYTES_MAX;
 pub use quarantine::{QuarantineState, Quarantined};
 pub use reader::{BacklogStudy, Held, Reader};
 pub use record::{
-    Batch, Description, Digests, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
+    Batch, Description, Digests, Embedded, InstanceAttributes, Origin, Patient, Reason, Receipt, ReceiptQuarantined,
     RequestAttributes, SeriesAttributes, StudyAttributes, TakeIn,
 };
 pub use recovery::{delete_index, open, open_on};

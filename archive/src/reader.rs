@@ -22,7 +22,7 @@ use crate::objects::Objects;
 use crate::pack::{self, HeldForm, InstanceRecord, PackDirectory};
 use crate::positioned::Buffers;
 use crate::quarantine::{self, QuarantineState, Quarantined};
-use crate::{FrameTable, Receipt};
+use crate::{Embedded, FrameTable, Receipt};
 
 /// Instances whose pack directories are kept in memory at the most (one pack may have more): about 1.5 kB each.
 const DIRECTORY_INSTANCES_MAX: usize = 50_000;
@@ -123,6 +123,16 @@ pub struct Held {
 }
 
 impl Held {
+    /// The received file inside of the Part 10 file that is held, if that was made of it.
+    pub fn embedded(&self) -> Option<&Embedded> {
+        self.record.description.instance.embedded.as_ref()
+    }
+
+    /// Which bytes of the Part 10 file as held are the received file; of what is held packed, which has a recipe, none are.
+    pub fn received_range(&self) -> Range<u64> {
+        self.embedded().map_or(0..self.part10_bytes, Embedded::range)
+    }
+
     /// The number of the pack it is in; `None` while it is in intake.
     pub fn pack(&self) -> Option<u64> {
         match &self.source {
@@ -650,6 +660,7 @@ impl Reader {
 fn held_in_segment(segment: Arc<SegmentReader>, offset: u64) -> Result<Held> {
     let front = segment.front(offset)?;
     let bytes = front.header.body_bytes;
+    let received_bytes = front.meta.received_bytes(bytes);
     Ok(Held {
         form: HeldForm::Intake,
         transfer_syntax_uid: front.meta.description.instance.transfer_syntax_uid.clone(),
@@ -660,7 +671,7 @@ fn held_in_segment(segment: Arc<SegmentReader>, offset: u64) -> Result<Held> {
             description: front.meta.description,
             origin: front.meta.origin,
             digests: front.meta.digests,
-            received_bytes: bytes,
+            received_bytes,
             variant: front.meta.variant,
         },
         source: Source::Segment { segment, offset },

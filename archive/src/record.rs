@@ -133,6 +133,29 @@ pub struct InstanceAttributes {
     pub specific_character_set: String,
     /// The declared set was absent or wrong and another was used, or none fitted.
     pub character_set_suspect: bool,
+    /// Where the received file lies, if that was no DICOM: what is held is a Part 10 file that was made of it.
+    #[serde(rename = "embedded", default, skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<Embedded>,
+}
+
+/// A received file inside of the Part 10 file that was made of it and is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Embedded {
+    /// Its first byte in the Part 10 file.
+    pub offset: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// What it is.
+    pub media_type: String,
+    /// How files of that kind are named: without a dot.
+    pub extension: String,
+}
+
+impl Embedded {
+    /// The bytes of the Part 10 file that are the received file.
+    pub fn range(&self) -> std::ops::Range<u64> {
+        self.offset..self.offset.saturating_add(self.bytes)
+    }
 }
 
 /// What an instance is, as its sender says.

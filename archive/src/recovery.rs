@@ -282,7 +282,7 @@ fn replay_record(index: &Connection, front: &Front, place: Place) -> Result<Opti
     let (sequence, meta) = (front.header.sequence, &front.meta);
     let held = index::lookup(index, &meta.description.instance.sop_instance_uid)?;
     if !index::has_sequence(index, sequence)? && !held.iter().any(|row| row.is_same_data_set(&meta.digests)) {
-        index::insert(index, sequence, meta, front.header.body_bytes, place)?;
+        index::insert(index, sequence, meta, meta.received_bytes(front.header.body_bytes), place)?;
     }
     let outcome = if meta.variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
     let Some(item) = Item::of(&meta.origin, &meta.digests.file, outcome, None) else { return Ok(None) };

@@ -12,7 +12,7 @@ use crate::intake::{self, Found, SegmentReader};
 use crate::objects::Listed;
 use crate::pack::{self, HeldForm};
 use crate::quarantine::{self, QuarantineState};
-use crate::reader::{Held, Reader};
+use crate::reader::{Held, Reader, Source};
 use crate::{disk::LocalDisk, index, rendition};
 
 /// Bytes read at a time of what need not be in memory whole.
@@ -122,13 +122,18 @@ async fn received_digest(reader: &Reader, held: &Held, rebuild: Rebuild<'_>) -> 
         let received = rebuild(&part10, &recipe).map_err(|detail| Error::damaged(name(held), detail))?;
         return Ok(Sha256::digest(&received).into());
     }
+    if held.embedded().is_some() {
+        // The received file says nothing of what was made of it and stands around it.
+        verify_entry(reader, held).await?;
+    }
+    let range = held.received_range();
     if held.form == HeldForm::ReceivedZstd {
-        return Ok(Sha256::digest(&reader.read(held, None).await?).into());
+        return Ok(Sha256::digest(&reader.read(held, Some(range)).await?).into());
     }
     let mut digest = Sha256::new();
-    let mut at = 0;
-    while at < held.part10_bytes {
-        let chunk = reader.read(held, Some(at..at + CHUNK_BYTES)).await?;
+    let mut at = range.start;
+    while at < range.end {
+        let chunk = reader.read(held, Some(at..range.end.min(at + CHUNK_BYTES))).await?;
         if chunk.is_empty() {
             return Err(Error::damaged(name(held), format!("ends at byte {at}")));
         }
@@ -136,6 +141,25 @@ async fn received_digest(reader: &Reader, held: &Held, rebuild: Rebuild<'_>) -> 
         digest.update(&chunk);
     }
     Ok(digest.finalize().into())
+}
+
+/// The entry of a pack is the one that was written. What is in intake has a checksum of its record.
+async fn verify_entry(reader: &Reader, held: &Held) -> Result<()> {
+    let (Some(bytes), Source::Pack { directory, entry }) = (reader.entry_bytes(held)?, &held.source) else {
+        return Ok(());
+    };
+    let written = directory.instance(*entry)?.held_sha256;
+    let (mut digest, mut at) = (Sha256::new(), 0);
+    while at < bytes {
+        let chunk = reader.read_entry(held, at..bytes.min(at + CHUNK_BYTES)).await?;
+        if chunk.is_empty() {
+            break;
+        }
+        at += chunk.len() as u64;
+        digest.update(&chunk);
+    }
+    let same = digest.finalize().as_slice() == written;
+    if same { Ok(()) } else { Err(Error::damaged(name(held), "its entry has another SHA-256 than pack.json says")) }
 }
 
 /// Every pack that is there is in the index with as many instances, and the other way round; none of one that another

@@ -50,7 +50,7 @@ struct Side {
 }
 
 fn side(body: &Body, limits: &Limits) -> Result<Side, String> {
-    let examined = admit::examine(body, limits).map_err(|reason| reason.text)?;
+    let examined = admit::examine_dicom(body, limits).map_err(|reason| reason.text)?;
     let mut values: BTreeMap<String, Value> =
         serde_json::from_slice(&examined.dicom_json).map_err(|e| e.to_string())?;
     values.retain(|tag, _| !ENCODING.contains(&tag.as_str()));

@@ -34,6 +34,20 @@ pub fn dimse(data: &[u8]) {
     let _ = dicom_ul::pdu::read_pdu(Bytes::copy_from_slice(data), 1 << 18, false);
 }
 
+/// An MFER file. What is read, and may be held as DICOM, becomes a file that can be scanned, with these bytes in it.
+///
+/// # Panics
+/// When it does not.
+pub fn mfer(data: &[u8]) {
+    use transcode::{data_set, waveform};
+    let Ok(recording) = waveform::read(data) else { return };
+    let Ok(made) = waveform::part10(recording, data, &[0; 32]) else { return };
+    let scanned = data_set::scan(&mut std::io::Cursor::new(&made.bytes), &data_set::Limits::default());
+    assert!(scanned.is_ok(), "{scanned:?}");
+    let embedded = made.embedded.offset as usize..(made.embedded.offset + made.embedded.length) as usize;
+    assert_eq!(made.bytes.get(embedded), Some(data));
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -58,9 +72,12 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below.max(1)
         };
-        for (target, run) in
-            [("multipart", super::multipart as fn(&[u8])), ("metadata", super::metadata), ("dimse", super::dimse)]
-        {
+        for (target, run) in [
+            ("multipart", super::multipart as fn(&[u8])),
+            ("metadata", super::metadata),
+            ("dimse", super::dimse),
+            ("mfer", super::mfer),
+        ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
             let mut seeds: Vec<Vec<u8>> =
                 std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
@@ -87,5 +104,6 @@ mod tests {
         replay("multipart", super::multipart);
         replay("metadata", super::metadata);
         replay("dimse", super::dimse);
+        replay("mfer", super::mfer);
     }
 }

@@ -59,7 +59,7 @@ impl Intake {
         expected_study: Option<&str>,
         admission: Admission,
     ) -> Result<Taken, Refusal> {
-        let mut examined = match self.examine(body.clone()).await? {
+        let mut examined = match self.examine(body.clone(), file_digest).await? {
             Ok(examined) => examined,
             Err(reason) => return self.set_aside(origin, &body, file_digest, InstanceUids::default(), reason).await,
         };
@@ -74,19 +74,27 @@ impl Intake {
         if self.annotations_only {
             annotation::check(&self.reader, &mut examined.description).await?;
         }
-        let mut take_in = take_in(origin, body, file_digest, examined);
+        // What is set aside is always what was received.
+        let received = body.clone();
+        let mut take_in = take_in(origin, examined.converted.clone().unwrap_or(body), file_digest, examined);
         // Most UIDs come once: the Data Set's digest is made where it is asked for. What is too long to be in memory is
         // not looked at again when it is packed, and what somebody decided about is seldom.
         if matches!(take_in.body, Body::Spooled(..)) || admission != Admission::Ordinary {
             take_in.digests.data_set = Some(self.data_set_digest(&take_in.body).await?);
         }
         match self.writer.take_in(take_in.clone(), admission).await.map_err(refusal)? {
-            TakenIn::Collision => self.collided(take_in, uids).await,
-            outcome => self.settled(outcome, take_in, uids).await,
+            TakenIn::Collision => self.collided(take_in, &received, uids).await,
+            outcome => self.settled(outcome, take_in, &received, uids).await,
         }
     }
 
-    async fn settled(&self, outcome: TakenIn, take_in: TakeIn, uids: InstanceUids) -> Result<Taken, Refusal> {
+    async fn settled(
+        &self,
+        outcome: TakenIn,
+        take_in: TakeIn,
+        received: &Body,
+        uids: InstanceUids,
+    ) -> Result<Taken, Refusal> {
         let reason = match outcome {
             TakenIn::Stored => return Ok(Taken::Stored(uids)),
             TakenIn::Variant => return Ok(Taken::Variant(uids)),
@@ -94,23 +102,23 @@ impl Intake {
             TakenIn::OtherPerson { held } => other_person(&held, &take_in),
             TakenIn::Collision => conflict("another file is held under its SOP Instance UID"),
         };
-        self.set_aside(take_in.origin, &take_in.body, take_in.digests.file, uids, reason).await
+        self.set_aside(take_in.origin, received, take_in.digests.file, uids, reason).await
     }
 
     /// Another file is held under the same SOP Instance UID: already held if its Data Set is the same, a variant if values
     /// and pixels are.
-    async fn collided(&self, mut take_in: TakeIn, uids: InstanceUids) -> Result<Taken, Refusal> {
+    async fn collided(&self, mut take_in: TakeIn, received: &Body, uids: InstanceUids) -> Result<Taken, Refusal> {
         let data_set = self.data_set_digest(&take_in.body).await?;
         take_in.digests.data_set = Some(data_set);
         // Asked once more: the digest of what is held may be known, if only of a variant.
         match self.writer.take_in(take_in.clone(), Admission::Ordinary).await.map_err(refusal)? {
             TakenIn::Collision => {}
-            outcome => return self.settled(outcome, take_in, uids).await,
+            outcome => return self.settled(outcome, take_in, received, uids).await,
         }
         let held = self.reader.find_all(&uids.sop_instance_uid).await.map_err(refusal)?;
         let mut difference = "another file is held under its SOP Instance UID".to_owned();
         for one in &held {
-            let old = crate::original::received_body(&self.reader, one).await.map_err(refusal)?;
+            let old = crate::original::dicom_body(&self.reader, one).await.map_err(refusal)?;
             let (new, limits) = (take_in.body.clone(), Arc::clone(&self.limits));
             let compare = move || compare::likeness(&old, &new, &data_set, &limits);
             let admission = match blocking(compare).await? {
@@ -122,10 +130,10 @@ impl Intake {
                 }
             };
             let outcome = self.writer.take_in(take_in.clone(), admission).await.map_err(refusal)?;
-            return self.settled(outcome, take_in, uids).await;
+            return self.settled(outcome, take_in, received, uids).await;
         }
         let reason = conflict(&difference);
-        self.set_aside(take_in.origin, &take_in.body, take_in.digests.file, uids, reason).await
+        self.set_aside(take_in.origin, received, take_in.digests.file, uids, reason).await
     }
 
     async fn data_set_digest(&self, body: &Body) -> Result<[u8; 32], Refusal> {
@@ -134,10 +142,10 @@ impl Intake {
         blocking(move || admit::data_set_digest(&body, &limits)).await?.map_err(Refusal::Failed)
     }
 
-    async fn examine(&self, body: Body) -> Result<Result<Examined, Reason>, Refusal> {
+    async fn examine(&self, body: Body, digest: [u8; 32]) -> Result<Result<Examined, Reason>, Refusal> {
         let _permit = self.examining.acquire().await.map_err(|e| Refusal::Failed(e.to_string()))?;
         let limits = Arc::clone(&self.limits);
-        blocking(move || admit::examine(&body, &limits)).await
+        blocking(move || admit::examine(&body, &digest, &limits)).await
     }
 
     async fn set_aside(

@@ -11,11 +11,15 @@ const MEMORY_BYTES_MAX: u64 = 32 << 20;
 /// Bytes copied at a time.
 const CHUNK_BYTES: u64 = 4 << 20;
 
-/// The received file: as held, or rebuilt from pack and recipe. All of it in memory.
+/// The received file: as held, rebuilt from pack and recipe, or taken out of the Part 10 file that was made of it. All of it
+/// in memory.
 ///
 /// # Errors
 /// When it cannot be read or rebuilt.
 pub async fn received_bytes(reader: &Reader, held: &Held) -> archive::Result<Bytes> {
+    if let Some(embedded) = held.embedded() {
+        return reader.read(held, Some(embedded.range())).await;
+    }
     let part10 = reader.read(held, None).await?;
     let Some(recipe) = reader.recipe(held).await? else { return Ok(part10) };
     let name = held.record.description.instance.sop_instance_uid.clone();
@@ -27,6 +31,17 @@ pub async fn received_bytes(reader: &Reader, held: &Held) -> archive::Result<Byt
 
 /// As [`received_bytes`], in a file of its own where it is long and can be copied as it is held.
 pub(crate) async fn received_body(reader: &Reader, held: &Held) -> archive::Result<Body> {
+    match held.embedded() {
+        Some(_) => received_bytes(reader, held).await.map(Body::Memory),
+        None => dicom_body(reader, held).await,
+    }
+}
+
+/// The DICOM file of an instance: the received one, or the one that was made of it where that was none.
+pub(crate) async fn dicom_body(reader: &Reader, held: &Held) -> archive::Result<Body> {
+    if held.embedded().is_some() {
+        return reader.read(held, None).await.map(Body::Memory);
+    }
     let as_received = matches!(held.form, HeldForm::Intake | HeldForm::Received);
     if !as_received || held.part10_bytes <= MEMORY_BYTES_MAX {
         return received_bytes(reader, held).await.map(Body::Memory);

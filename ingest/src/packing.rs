@@ -296,9 +296,10 @@ impl Packer {
     /// Whether the bytes in intake are still those that were acknowledged: nothing else may go into a pack, which is
     /// where the last copy is from then on. Says what is wrong if they are not.
     pub(crate) async fn is_as_received(&self, held: &Held) -> archive::Result<Result<(), String>> {
-        let (mut digest, mut at) = (Sha256::new(), 0);
-        while at < held.part10_bytes {
-            let chunk = self.reader.read(held, Some(at..at.saturating_add(READ_BYTES))).await?;
+        let range = held.received_range();
+        let (mut digest, mut at) = (Sha256::new(), range.start);
+        while at < range.end {
+            let chunk = self.reader.read(held, Some(at..range.end.min(at.saturating_add(READ_BYTES)))).await?;
             if chunk.is_empty() {
                 break;
             }
@@ -324,7 +325,8 @@ impl Packer {
         if matches!(made.kept, Kept::Rebuilt) {
             return Ok(One::Made(made, digests));
         }
-        let digest = digests.file;
+        let (digest, range) = (digests.file, held.received_range());
+        let received = received.slice(range.start as usize..range.end.min(received.len() as u64) as usize);
         let hashed = tokio::task::spawn_blocking(move || Sha256::digest(&received).as_slice() == digest);
         let same = hashed.await.unwrap_or(false);
         Ok(if same { One::Made(made, digests) } else { One::Damaged(damaged(held)) })

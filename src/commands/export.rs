@@ -92,7 +92,7 @@ async fn write(reader: &Reader, held: &Held, original: bool, path: &Path) -> Res
         digest.update(chunk);
         file.write_all(chunk).map_err(failed)
     };
-    if original && held.form == HeldForm::Packed {
+    if original && (held.form == HeldForm::Packed || held.embedded().is_some()) {
         let bytes = ingest::received_bytes(reader, held).await?;
         put(&bytes)?;
         at = bytes.len() as u64;

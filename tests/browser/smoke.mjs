@@ -356,7 +356,7 @@ await check("ecg", async () => {
   const blank = await until("the paper stays blank", async () => (await page.locator("canvas.paper").count()) > 0 && (await look("canvas.paper")).levels >= 4);
   if (blank) return blank;
   // The pulse of the first row is the only near-black left of the first lead: 1 mV high, and at half its height 200 ms wide.
-  const seen = await page.locator("canvas.paper").evaluate((canvas) => {
+  const seen = await page.locator("canvas.paper").first().evaluate((canvas) => {
     const mm = canvas.width / (parseFloat(canvas.style.width) / (96 / 25.4));
     const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const dark = (x, y) => data[4 * (y * width + x)] < 110 && data[4 * (y * width + x) + 1] < 110;

@@ -11,6 +11,7 @@ mod gateway;
 mod house;
 mod killed;
 mod large;
+mod mfer;
 mod outside;
 mod papers;
 mod program;

@@ -25,7 +25,9 @@ mod render;
 mod rle;
 mod samples;
 mod source;
+mod uid;
 pub mod viewing_copy;
+pub mod waveform;
 mod witness;
 
 pub use description::PixelDescription;

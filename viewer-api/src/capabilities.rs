@@ -68,7 +68,7 @@ fn media_types(service: Service) -> &'static [&'static str] {
     match service {
         RetrieveStudy | RetrieveSeries => &["multipart/related; type=\"application/dicom\""],
         RetrieveInstance => &["multipart/related; type=\"application/dicom\"", "application/dicom"],
-        RetrieveOriginal => &["application/dicom"],
+        RetrieveOriginal => &["application/dicom", "application/x-mfer"],
         RetrieveFrames => &["multipart/related; type=\"application/octet-stream\"", "application/octet-stream"],
         RetrieveBulkdata => &["application/octet-stream", "multipart/related; type=\"application/octet-stream\""],
         BulkdataOfStudy | BulkdataOfSeries | BulkdataOfInstance => {

@@ -36,6 +36,13 @@ pub(crate) struct Meta {
     pub variant: bool,
 }
 
+impl Meta {
+    /// Bytes of the file as received, of which the body has so many: it may hold more than that file.
+    pub fn received_bytes(&self, body_bytes: u64) -> u64 {
+        self.description.instance.embedded.as_ref().map_or(body_bytes, |embedded| embedded.bytes)
+    }
+}
+
 /// The fixed part at the head of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {

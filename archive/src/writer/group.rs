@@ -271,7 +271,8 @@ impl Step<'_> {
         let at = self.segments.append(sequence, &meta, take_in)?;
         *self.next_sequence += 1;
         let place = Place::Segment { number: at.segment, offset: at.offset };
-        index::insert(self.index, sequence, &meta, take_in.body.len(), place).map_err(poisoned)?;
+        let received_bytes = meta.received_bytes(take_in.body.len());
+        index::insert(self.index, sequence, &meta, received_bytes, place).map_err(poisoned)?;
         let outcome = if variant { ItemOutcome::Variant } else { ItemOutcome::Stored };
         self.ledger(Item::of(&take_in.origin, &take_in.digests.file, outcome, None), &take_in.origin)?;
         Ok(if variant { TakenIn::Variant } else { TakenIn::Stored })

@@ -6,6 +6,7 @@
 mod character_set;
 mod describe;
 mod dicom_json;
+mod mfer;
 mod verdict;
 
 use std::io::{Read, Seek, SeekFrom};
@@ -31,6 +32,8 @@ const DIGEST_CHUNK_BYTES: usize = 256 << 10;
 /// All that admission finds out about a file.
 #[derive(Clone, Debug)]
 pub struct Examined {
+    /// The file that is to be held where what was received is no DICOM: made of it, with the received bytes inside.
+    pub converted: Option<Body>,
     /// Where its elements lie.
     pub part10: Part10,
     /// What it is; Issuer of Patient ID is empty where the file names none.
@@ -42,15 +45,30 @@ pub struct Examined {
     pub frames: FrameTable,
 }
 
-/// Examines a received file.
+/// Examines a received file, whose SHA-256 is known.
 ///
 /// # Errors
 /// The [`Reason`] for quarantine: what is wrong, at which byte, and what its sender can do.
-pub fn examine(body: &Body, limits: &Limits) -> Result<Examined, Reason> {
-    admit(body, limits).map_err(Reason::from)
+pub fn examine(body: &Body, digest: &[u8; 32], limits: &Limits) -> Result<Examined, Reason> {
+    admit(body, digest, limits).map_err(Reason::from)
 }
 
-fn admit(body: &Body, limits: &Limits) -> Result<Examined, Verdict> {
+/// Examines a DICOM file, and nothing else.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_dicom(body: &Body, limits: &Limits) -> Result<Examined, Reason> {
+    admit_dicom(body, limits).map_err(Reason::from)
+}
+
+fn admit(body: &Body, digest: &[u8; 32], limits: &Limits) -> Result<Examined, Verdict> {
+    if mfer::is_mfer(body)? {
+        return mfer::admit(body, digest, limits);
+    }
+    admit_dicom(body, limits)
+}
+
+fn admit_dicom(body: &Body, limits: &Limits) -> Result<Examined, Verdict> {
     match body {
         Body::Memory(bytes) => admit_from(std::io::Cursor::new(bytes), limits),
         // The scan seeks much and reads little: a large read-ahead would be thrown away at each seek.
@@ -64,7 +82,7 @@ fn admit_from(mut source: impl Read + Seek, limits: &Limits) -> Result<Examined,
     let description = describe(&part10, &set)?;
     let frames = frame_table(&part10, &mut source)?;
     let dicom_json = dicom_json(&part10.data_set, &set).into();
-    Ok(Examined { part10, description, dicom_json, frames })
+    Ok(Examined { converted: None, part10, description, dicom_json, frames })
 }
 
 /// SHA-256 of the Data Set as encoded: from [`Part10::data_set_offset`] to the end of the file.

@@ -40,7 +40,7 @@ fn file(elements: &[((u16, u16), &str, &[u8])]) -> Body {
 }
 
 fn examined(body: &Body) -> Examined {
-    examine(body, &Limits::default()).unwrap()
+    examine_dicom(body, &Limits::default()).unwrap()
 }
 
 fn json_of(elements: &[((u16, u16), &str, &[u8])]) -> Json {
@@ -105,7 +105,7 @@ fn the_object_stays_small_whatever_the_header_holds() {
 #[test]
 fn what_cannot_be_keyed_is_refused_and_the_rest_is_not() {
     // Proves the codes, and that a missing Patient ID or an odd UID is no reason.
-    let code = |elements: &[((u16, u16), &str, &[u8])]| match examine(&file(elements), &Limits::default()) {
+    let code = |elements: &[((u16, u16), &str, &[u8])]| match examine_dicom(&file(elements), &Limits::default()) {
         Ok(_) => "admitted".to_owned(),
         Err(reason) => reason.code,
     };
@@ -118,7 +118,7 @@ fn what_cannot_be_keyed_is_refused_and_the_rest_is_not() {
     let short: [((u16, u16), &str, &[u8]); 3] =
         [((0x0028, 0x0010), "US", &[4, 0]), ((0x0028, 0x0011), "US", &[4, 0]), ((0x7FE0, 0x0010), "OW", &[0; 8])];
     assert_eq!(code(&short), "pixel-length");
-    let reason = examine(&file(&short), &Limits::default()).unwrap_err();
+    let reason = examine_dicom(&file(&short), &Limits::default()).unwrap_err();
     assert_eq!(reason.text, "Pixel data holds 8 bytes, its description needs 16.");
     assert!(reason.next_step.ends_with('.'));
 }
@@ -156,7 +156,7 @@ fn real_files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn examine_file(path: &Path) -> Result<Examined, Reason> {
-    examine(&Body::from(std::fs::read(path).unwrap()), &Limits::default())
+    examine_dicom(&Body::from(std::fs::read(path).unwrap()), &Limits::default())
 }
 
 #[test]
@@ -241,12 +241,12 @@ proptest! {
         ];
         let Body::Memory(bytes) = file(&elements) else { panic!("a small body is in memory") };
         let mut bytes = bytes.to_vec();
-        prop_assert!(examine(&Body::from(bytes.clone()), &Limits::default()).is_ok());
+        prop_assert!(examine_dicom(&Body::from(bytes.clone()), &Limits::default()).is_ok());
         for (at, byte) in changes {
             let last = bytes.len() - 1;
             bytes[at.min(last)] = byte;
         }
-        match examine(&Body::from(bytes), &Limits::default()) {
+        match examine_dicom(&Body::from(bytes), &Limits::default()) {
             Ok(examined) => {
                 prop_assert!(serde_json::from_slice::<Json>(&examined.dicom_json).is_ok());
                 prop_assert!(is_key(&examined.description.study.study_instance_uid));

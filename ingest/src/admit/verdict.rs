@@ -1,7 +1,7 @@
 //! Why a file is not admitted, as a code for programs and two sentences for people.
 
 use archive::Reason;
-use transcode::data_set;
+use transcode::{data_set, waveform};
 
 /// Why a file is set aside.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +24,17 @@ pub enum Verdict {
         /// Its value.
         value: String,
     },
+    /// It is MFER, and damaged or of a kind that is not taken in.
+    #[error("MFER file: {0}")]
+    Mfer(#[from] waveform::Error),
     /// A directory of a medium, not an instance.
     #[error("this is a DICOMDIR, the directory of a medium, not an image or document")]
     Dicomdir,
 }
 
 const SEND_AGAIN: &str = "Send the file again from its source; if it is the same there, ask the maker of the device.";
+const KEPT: &str = "Nothing to correct: its bytes are kept as they are, and it can be tried again with a later version: \
+                    tsunagu quarantine retry.";
 const LOOK_AT_IT: &str = "Have it looked at: its bytes are kept; send it again after correction.";
 
 impl Verdict {
@@ -40,6 +45,12 @@ impl Verdict {
             Verdict::MissingUid { .. } => "missing-uid",
             Verdict::InvalidUid { .. } => "invalid-uid",
             Verdict::Dicomdir => "dicomdir",
+            Verdict::Mfer(error) => match error {
+                waveform::Error::Truncated { .. } | waveform::Error::NoWaveform { .. } => "truncated",
+                waveform::Error::TooMany { .. } => "too-big",
+                waveform::Error::Unsupported { .. } | waveform::Error::NotDicom { .. } => "unsupported",
+                _ => "malformed",
+            },
             Verdict::DataSet(error) => match error {
                 NotDicom { .. } => "not-dicom",
                 Truncated { .. } => "truncated",
@@ -60,6 +71,7 @@ impl Verdict {
             "truncated" | "pixel-length" => SEND_AGAIN,
             "missing-uid" | "invalid-uid" => "Correct the UIDs where the file comes from and send it again.",
             "dicomdir" => "Nothing to do: send the files it lists, not the directory.",
+            "unsupported" => KEPT,
             "unreadable" => "Send it again; if this stays, look at the disk of the receiving machine.",
             _ => LOOK_AT_IT,
         }

@@ -6,7 +6,7 @@ use archive::{Body, Column, Match, Query, Reader, Test};
 use async_trait::async_trait;
 
 use crate::changes::{self, Change};
-use crate::original::received_body;
+use crate::original::dicom_body;
 
 /// Changes read at once.
 const CHANGES_MAX: usize = 500;
@@ -68,7 +68,7 @@ pub trait Source: Send + Sync {
     /// The instances of a study, in the order in which they are to be sent.
     async fn instances(&self, study_instance_uid: &str) -> Result<Vec<Outgoing>, String>;
 
-    /// The whole Part 10 file of an instance, as it was received.
+    /// The whole Part 10 file of an instance: as it was received, or made of what was received and no DICOM.
     async fn file(&self, instance: &Outgoing) -> Result<Body, Unread>;
 
     /// Whether keys grow with the order of sending, so that one of them stands for all before it.
@@ -170,7 +170,7 @@ impl Source for LocalSource {
         let found = found.map_err(|error| Unread::Later(error.to_string()))?;
         let held = found.into_iter().find(|held| held.record.sequence == instance.key);
         let held = held.ok_or_else(|| Unread::Never("it is not held any more".into()))?;
-        received_body(&self.reader, &held).await.map_err(|error| match error {
+        dicom_body(&self.reader, &held).await.map_err(|error| match error {
             // Of this instance alone: `tsunagu verify` says more.
             archive::Error::Damaged { .. } => Unread::Never(error.to_string()),
             error => Unread::Later(error.to_string()),

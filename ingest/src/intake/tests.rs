@@ -206,3 +206,70 @@ async fn an_annotation_of_a_study_that_is_not_held_is_refused() {
     let answer = house.gate.of_annotations().take_in(Origin::default(), received).await;
     assert!(matches!(answer, Err(Refusal::NotPermitted(_))), "{answer:?}");
 }
+
+/// One MFER file of a school.
+fn mfer(seed: u64) -> Vec<u8> {
+    let files = datasets::school(40, seed).flat_map(|child| child.files);
+    files.map(|file| (file.path, file.bytes)).find(|(path, _)| path.ends_with(".mwf")).unwrap().1
+}
+
+/// MFER is held as the DICOM waveform made of it and given back as received, from intake and from a pack; the same file, and
+/// the waveform made of it, are held already; verified whole.
+#[tokio::test]
+async fn mfer_is_held_as_a_waveform_and_given_back_as_received() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    let file = mfer(3);
+    let Taken::Stored(uids) = house.send(&file).await else { panic!("not stored") };
+    let digest: [u8; 32] = Sha256::digest(&file).into();
+    let mut dicom = None;
+    for packed in [false, true] {
+        if packed {
+            house.pack().await;
+        }
+        let held = house.reader.find(&uids.sop_instance_uid).await.unwrap().unwrap();
+        assert_eq!((held.record.digests.file, held.record.received_bytes), (digest, file.len() as u64));
+        assert_eq!(crate::received_bytes(&house.reader, &held).await.unwrap(), file);
+        let part10 = house.reader.read(&held, None).await.unwrap();
+        assert_eq!(&part10[128..132], b"DICM");
+        let dicom = dicom.get_or_insert_with(|| part10.clone());
+        assert_eq!(*dicom, part10);
+        assert!(matches!(house.send(&file).await, Taken::AlreadyHeld(_)));
+        assert!(matches!(house.send(&part10).await, Taken::AlreadyHeld(_)), "the waveform made of it");
+        let json = house.reader.dicom_json(&[held]).await.unwrap().remove(0);
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert!(json["54000100"]["Value"][0]["54001010"]["BulkDataURI"].is_string());
+        assert!(
+            json.as_object().unwrap().keys().all(|tag| !tag.starts_with("7FE1")),
+            "what it was made of is not shown"
+        );
+        let rebuild = |_: &[u8], _: &[u8]| Err("nothing is to be rebuilt".into());
+        let verified = archive::verify(&house.reader, &rebuild, &|_| {}).await.unwrap();
+        assert_eq!((verified.instances, verified.received_bytes, verified.findings), (1, file.len() as u64, vec![]));
+        assert_eq!(house.reader.totals().await.unwrap()[3], file.len() as u64);
+    }
+}
+
+/// What is damaged, and what no ECG object may hold, is set aside as received, with the byte, and under a code of its own.
+#[tokio::test]
+async fn damaged_mfer_is_set_aside_as_received() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    let file = mfer(4);
+    let check = async |bytes: Vec<u8>, code: &str, words: &str| {
+        let Taken::Quarantined { reason, .. } = house.send(&bytes).await else { panic!("taken in") };
+        assert_eq!(reason.code, code, "{}", reason.text);
+        assert!(reason.text.starts_with("MFER file: ") && reason.text.contains(words), "{}", reason.text);
+        let digest = archive::hex(&Sha256::digest(&bytes));
+        assert_eq!(house.reader.quarantined_body(&digest).await.unwrap(), bytes);
+    };
+    check(file[..file.len() / 2].to_vec(), "truncated", "at byte").await;
+    // The first channel of a waveform says that its samples are AHA differences.
+    let mut differences = file.clone();
+    let at = differences.windows(3).position(|bytes| bytes == [0x0A, 1, 0]).unwrap();
+    differences[at + 2] = 9;
+    check(differences, "unsupported", &format!("at byte {at}")).await;
+    // One channel of one sample, WFM 40: a resting EEG.
+    let brain = [&[1, 1, 1][..], &[4, 1, 1], &[5, 1, 1], &[8, 1, 40], &[9, 2, 0xF4, 1], &[0x1E, 2, 7, 0]].concat();
+    check(brain, "unsupported", "no ECG").await;
+}

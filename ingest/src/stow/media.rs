@@ -1,6 +1,7 @@
 //! What a store request carries, by its Content-Type (PS3.18 §8.7, RFC 2045 §5.1), and names in its headers.
 
 use percent_encoding::percent_decode_str;
+use transcode::waveform::MFER_MEDIA_TYPE;
 
 /// A name on a receipt is cut after this.
 const FILE_BYTES_MAX: usize = 1024;
@@ -8,7 +9,7 @@ const FILE_BYTES_MAX: usize = 1024;
 /// What the parts of a store request are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Part 10 files.
+    /// Files: Part 10 ones, or others that are taken in for what their first bytes say they are.
     Files,
     /// DICOM JSON (PS3.18 Annex F), then bulk data.
     Json,
@@ -21,10 +22,18 @@ impl Kind {
     pub fn of(media_type: &str) -> Option<Kind> {
         match media_type {
             "application/dicom" => Some(Kind::Files),
+            // MFER has no registered type.
+            MFER_MEDIA_TYPE => Some(Kind::Files),
             "application/dicom+json" => Some(Kind::Json),
             "application/dicom+xml" => Some(Kind::Xml),
             _ => None,
         }
+    }
+
+    /// The same of a request: a sender that does not know the type of its files says "octets", which is what bulk data
+    /// are too, but bulk data never come alone.
+    fn of_request(media_type: &str) -> Option<Kind> {
+        if media_type == "application/octet-stream" { Some(Kind::Files) } else { Kind::of(media_type) }
     }
 }
 
@@ -51,9 +60,9 @@ pub fn payload(text: &str) -> Payload {
     let (essence, parameters) = content_type(text);
     let parameter = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     if essence != "multipart/related" {
-        return Kind::of(&essence).map_or(Payload::Unsupported, Payload::Single);
+        return Kind::of_request(&essence).map_or(Payload::Unsupported, Payload::Single);
     }
-    let kind = parameter("type").map_or(Some(Kind::Files), |kind| Kind::of(&content_type(kind).0));
+    let kind = parameter("type").map_or(Some(Kind::Files), |kind| Kind::of_request(&content_type(kind).0));
     match (kind, parameter("boundary")) {
         (None, _) => Payload::Unsupported,
         (Some(kind), Some(boundary)) => Payload::Multipart { boundary: boundary.to_owned(), kind },
@@ -130,6 +139,9 @@ mod tests {
         check("multipart/related; type=\"application/dicom+json\"; boundary=abc", of("abc", Kind::Json));
         check("multipart/related; type=Application/DICOM+XML; boundary=abc", of("abc", Kind::Xml));
         check("multipart/related; type=\"image/png\"; boundary=abc", Payload::Unsupported);
+        check("application/x-mfer", Payload::Single(Kind::Files));
+        check("application/octet-stream", Payload::Single(Kind::Files));
+        check("multipart/related; type=\"application/x-mfer\"; boundary=abc", multipart("abc"));
         check("multipart/related; type=application/dicom", Payload::NoBoundary);
         check("text/plain", Payload::Unsupported);
         check("", Payload::Unsupported);

@@ -7,7 +7,6 @@
 
 mod header;
 mod measure;
-mod uid;
 
 use rayon::prelude::*;
 
@@ -20,6 +19,9 @@ use crate::data_set::{Limits, Tag};
 use crate::error::Error;
 use crate::instance::Instance;
 use crate::policy::{Policy, Profile, Subject};
+
+/// Told apart from every other use of the same hash.
+const UID_NAMESPACE: &str = "tsunagu derivative 1";
 
 /// Times that a quality is tried until the target is met.
 const TRIES_MAX: usize = 4;
@@ -213,7 +215,7 @@ fn frame(instance: &Instance, index: usize, profile: &Profile, padding: &Padding
 fn uids(instance: &Instance, profile: &Profile) -> Result<[String; 2], NotMade> {
     let target = format!("{:?}", profile.target());
     let from = |tag| match instance.part10.data_set.uid(tag) {
-        Some(source) => Ok(uid::of(&[source, &profile.id, &target, lossy::CODER])),
+        Some(source) => Ok(crate::uid::of(UID_NAMESPACE, &[source, &profile.id, &target, lossy::CODER])),
         None => impossible("it has no SOP Class, SOP Instance or Series Instance UID"),
     };
     from(Tag(0x0008, 0x0016))?;

@@ -38,7 +38,7 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
         Service::RetrieveInstance => vec![retrieve("RetrieveInstance", "Retrieve an instance.").tagged()],
         Service::RetrieveOriginal => vec![
             viewed(Told::get("RetrieveOriginal", RETRIEVE, "The file byte for byte as it was received."))
-                .answers(200, "The file.", &["application/dicom"])
+                .answers(200, "The file.", &["application/dicom", "application/x-mfer"])
                 .refuses(ERROR, &[404])
                 .tagged(),
         ],

@@ -41,6 +41,7 @@ fn store(name: &'static str, summary: &'static str) -> Told {
         .header("Tsunagu-Batch", "The same, as a header.", batch_id())
         .bytes("multipart/related")
         .bytes("application/dicom")
+        .bytes("application/x-mfer")
         .stored(200, "All are stored, and durably.")
         .stored(202, "Some are; the answer names the others and why.")
         .stored(409, "None is; the answer says why.")

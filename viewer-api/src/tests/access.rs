@@ -74,8 +74,17 @@ fn looking_downloading_and_the_original_are_separate_permissions() {
 #[tokio::test]
 async fn the_page_is_for_everybody_and_says_what_it_may_load() {
     let house = House::empty().await;
-    for path in ["/", "/viewer/main.js", "/viewer/style.css"] {
+    let page = house.send(Request::get("/").body(String::new()).unwrap()).await;
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let (_, from) = page.split_once("href=\"/viewer/").unwrap();
+    let version = from.split('/').next().unwrap();
+    let [main, style] = ["main.js", "style.css"].map(|name| format!("/viewer/{version}/{name}"));
+    assert!(version.starts_with('@') && page.contains(&main) && page.contains(&style), "{page}");
+    assert!(page.contains(&format!("<link rel=\"modulepreload\" href=\"/viewer/{version}/image/view.js\">")), "{page}");
+    for path in ["/", &main, &style] {
         let answer = house.send(Request::get(path).body(String::new()).unwrap()).await;
+        let keeps = if path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
+        assert_eq!(answer.header("cache-control"), keeps, "{path}");
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(
             answer.header("content-security-policy"),
@@ -87,7 +96,22 @@ async fn the_page_is_for_everybody_and_says_what_it_may_load() {
         let again = Request::get(path).header("if-none-match", answer.header("etag")).body(String::new()).unwrap();
         assert_eq!(house.send(again).await.status, StatusCode::NOT_MODIFIED, "{path}");
     }
-    for path in ["/viewer/../index.html", "/viewer/..%2Findex.html", "/viewer/none.js", "/package.json"] {
+    let again = house.send(Request::get("/viewer/main.js").body(String::new()).unwrap()).await;
+    assert_eq!((again.status, again.header("location")), (StatusCode::TEMPORARY_REDIRECT, main.as_str()));
+    for coding in ["br", "gzip"] {
+        let asked = Request::get(&main).header("accept-encoding", coding).body(String::new()).unwrap();
+        let answer = house.send(asked).await;
+        assert_eq!((answer.status, answer.header("content-encoding")), (StatusCode::OK, coding));
+        assert_eq!(answer.header("vary"), "Accept-Encoding");
+    }
+    for path in [
+        "/viewer/@0123/main.js",
+        "/viewer/@0123/",
+        "/viewer/../index.html",
+        "/viewer/..%2Findex.html",
+        "/viewer/none.js",
+        "/package.json",
+    ] {
         let answer = house.send(Request::get(path).body(String::new()).unwrap()).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }

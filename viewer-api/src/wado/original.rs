@@ -30,22 +30,30 @@ pub(crate) async fn original(State(state): State<ViewerState>, address: Address,
         return Ok(not_modified(&tag));
     }
     let (received_bytes, uid) = (held.record.received_bytes, held.record.description.instance.sop_instance_uid.clone());
+    let held_as = held.embedded().cloned();
     let body = if caller.head {
         Body::empty()
-    } else if held.form == HeldForm::Packed {
+    } else if held.form == HeldForm::Packed || held.embedded().is_some() {
         // Rebuilt before the answer begins: what cannot be rebuilt is a sentence, not a body that breaks off.
-        let bytes = rebuilt(&state, &held).await?;
+        let bytes = match held.embedded() {
+            Some(_) => taken_out(&state, &held).await?,
+            None => rebuilt(&state, &held).await?,
+        };
         access.serve(Counts { instances: 1, frames: 0, bytes: bytes.len() as u64 }).await?;
         Body::from(bytes)
     } else {
         Body::from_stream(multipart::log_failure(as_held(&state, held, access)))
     };
-    let mut response = tagged(single("application/dicom", Some(received_bytes), body), &tag);
+    let (media_type, extension) = match held_as.as_ref() {
+        Some(embedded) => (embedded.media_type.as_str(), embedded.extension.as_str()),
+        None => ("application/dicom", "dcm"),
+    };
+    let mut response = tagged(single(media_type, Some(received_bytes), body), &tag);
     let headers = response.headers_mut();
     if let Ok(digest) = HeaderValue::from_str(&digest) {
         headers.insert(SHA256, digest);
     }
-    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{uid}.dcm\"")) {
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{uid}.{extension}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
@@ -60,6 +68,21 @@ pub(super) fn rebuilt_stream(state: &ViewerState, held: Held, access: Access) ->
         Ok(bytes)
     };
     stream::once(rebuild).boxed()
+}
+
+/// The received file inside of the one that was made of it, if its digest is the one that was taken in. It is not long: what
+/// is longer than the reader of its format takes on was never made into another.
+async fn taken_out(state: &ViewerState, held: &Held) -> Result<Bytes> {
+    let uid = &held.record.description.instance.sop_instance_uid;
+    let place = state.pool().place().await?;
+    let bytes = state.reader().read(held, Some(held.received_range())).await?;
+    let hashed = bytes.clone();
+    let digest = place.run(&format!("instance {uid}"), move || Ok(<[u8; 32]>::from(Sha256::digest(&hashed)))).await?;
+    if digest != held.record.digests.file {
+        let detail = "what is held is not what was received".into();
+        return Err(Error::Archive(archive::Error::Damaged { what: format!("instance {uid}"), detail }));
+    }
+    Ok(bytes)
 }
 
 /// Rebuilds the received file, and gives it only if its digest is the one that was taken in.

@@ -1,7 +1,7 @@
 // Proves that a report is read within bounds.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reportTree } from "../viewer/sr.js";
+import { reportTree } from "../viewer/report/tree.js";
 
 const value = (vr, ...list) => ({ vr, Value: list });
 

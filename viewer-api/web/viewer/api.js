@@ -20,7 +20,7 @@ export function onSignInNeeded(handler) {
 async function request(path, accept, signal, init = { headers: { Accept: accept } }) {
   let response;
   try {
-    response = await fetch(path, { ...init, credentials: "same-origin", signal });
+    response = await (early(path, init, signal) ?? fetch(path, { ...init, credentials: "same-origin", signal }));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     dispatchEvent(new Event("tsunagu:broke"));
@@ -29,6 +29,16 @@ async function request(path, accept, signal, init = { headers: { Accept: accept 
   if (response.status === 401) signInNeeded();
   if (!response.ok) throw new ApiError(response.status, await sentence(response));
   return response;
+}
+
+// What boot.js asked for before there were modules: the manifest, and the first bytes of a frame. More bytes than asked for do no harm.
+function early(path, { method, headers }, signal) {
+  const fromBegin = !method && (headers?.Range ?? "bytes=0-").startsWith("bytes=0-");
+  const begun = fromBegin ? globalThis.tsunaguEarly?.take(path, signal) : null;
+  return begun?.catch((error) => {
+    if (signal?.aborted) throw error;
+    return fetch(path, { headers, credentials: "same-origin", signal });
+  });
 }
 
 // At most one line of what the server said; an HTML error page of some proxy is no sentence.

@@ -6,15 +6,16 @@ const SOP = "1.2.840.10008.5.1.4.1.1.";
 const AUDIO = [`${SOP}9.4.1`, `${SOP}9.4.2`];
 const UNSHOWN = [
   [`${SOP}11.`, "kindPresentation"], [`${SOP}66.1`, "kindRegistration"], [`${SOP}66.3`, "kindRegistration"], [`${SOP}67`, "kindRegistration"],
-  [`${SOP}66.`, "kindSegmentation"], [`${SOP}481.`, "kindRadiotherapy"], [`${SOP}104.2`, "kindCda"], [`${SOP}9.`, "kindWaveform"],
+  [`${SOP}66.`, "kindSegmentation"], [`${SOP}481.`, "kindRadiotherapy"], [`${SOP}9.`, "kindWaveform"],
 ];
 
-/** `"image"`, `"ecg"`, `"report"`, `"pdf"` or `"other"`, from SOP Class and content. */
+/** `"image"`, `"ecg"`, `"report"`, `"pdf"`, `"cda"` or `"other"`, from SOP Class and content. */
 export function kindOf(instance) {
   const sopClass = text(instance, "SOPClassUID");
   if (items(instance, "WaveformSequence").length && !AUDIO.includes(sopClass)) return "ecg";
   if (sopClass.startsWith(`${SOP}88.`)) return "report";
   if (sopClass === `${SOP}104.1` || text(instance, "MIMETypeOfEncapsulatedDocument") === "application/pdf") return "pdf";
+  if (sopClass === `${SOP}104.2`) return "cda";
   if (number(instance, "Rows") && number(instance, "Columns")) return "image";
   return "other";
 }

@@ -56,17 +56,20 @@ function route() {
   fill(main);
   const reading = READING.exec(location.hash);
   if (study) page = showStudy(main, place, study);
-  else if (reading) page = later(() => import("./reading/page.js").then(({ showReading }) => showReading(main, place, reading[1], reading[2])));
-  else page = later(() => import("./list/list.js").then(({ showList }) => showList(main, place)));
+  else if (reading) page = later(import("./reading/page.js"), ({ showReading }) => showReading(main, place, reading[1], reading[2]));
+  else page = later(import("./list/list.js"), ({ showList }) => showList(main, place));
 }
 
-// A part that is loaded when first used. Who has gone on before it came does not see it any more.
-function later(show) {
+// A part that is loaded when first used. Who has gone on before it came is left where he is: it is not shown any more.
+function later(part, show) {
   const shown = { gone: false, page: UNSET, dispose() { this.gone = true; this.page.dispose(); } };
-  show().then((page) => {
-    shown.page = page;
-    if (shown.gone) page.dispose();
-  }).catch((error) => !shown.gone && fill(main, problemBox(error, () => location.reload())));
+  const present = async () => {
+    const loaded = await part;
+    if (shown.gone) return;
+    shown.page = await show(loaded);
+    if (shown.gone) shown.page.dispose();
+  };
+  present().catch((error) => !shown.gone && fill(main, problemBox(error, () => location.reload())));
   return shown;
 }
 

@@ -6,19 +6,22 @@ import { displaySets, unshownName } from "./display.js";
 import { fill, h, styleSheet } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { language, t } from "./i18n.js";
+import { FIT_COARSE, levelFor } from "./image/geometry.js";
 import { loadManifest } from "./image/manifest.js";
 import { PixelStore } from "./image/pixels.js";
+import { VOLUMES } from "./image/voi.js";
 import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
 
-const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", cda: "tabCda", other: "tabOther" };
 /** What is no picture and no document to begin with. */
 const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
 /** The parts of the page that show what is no picture, loaded when first used. */
 const SHOWN = {
   ecg: async (place, source) => { const { EcgView } = await import("./ecg/view.js"); return new EcgView(place, source); },
-  report: async (place, source) => (await import("./sr.js")).showReport(place, source),
-  pdf: async (place, source) => (await import("./document.js")).showDocument(place, source),
+  report: async (place, source) => (await import("./report/report.js")).showReport(place, source),
+  pdf: async (place, source) => (await import("./report/document.js")).showDocument(place, source),
+  cda: async (place, source) => (await import("./report/cda.js")).showCda(place, source),
   other: async (place, source) => fill(place, unshown(source)),
 };
 
@@ -36,7 +39,8 @@ class StudyPage {
     this.shown = null;
     this.room = null;
     this.store = null;
-    this.side = h("div", { class: "side" });
+    // As wide before the series are known as after.
+    this.side = h("div", { class: "strip" });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
     this.images = h("section", { class: "pane", dataset: { kind: "image" }, hidden: true });
@@ -56,22 +60,32 @@ class StudyPage {
   async load() {
     const { signal } = this.stop;
     try {
-      const parts = Promise.all([import("./room/room.js"), import("./room/strip.js"), import("./room/sets.js"), styleSheet(new URL("./room/room.css", import.meta.url))]);
+      // The manifest is asked for first: everything else can come while the server makes it.
       const asked = loadManifest(this.study, signal);
-      // The decoder is fetched and compiled while the manifest is on its way.
+      const parts = Promise.all([import("./room/room.js"), import("./room/strip.js"), import("./room/sets.js"), styleSheet(new URL("./room/room.css", import.meta.url))]);
       this.store ??= new PixelStore();
       const manifest = this.manifest = await asked;
+      if (!signal.aborted) this.lookAhead(manifest);
       if (signal.aborted) return;
       this.showPatient(manifest);
       const [{ Room }, { Strip }, { setsOf }] = await parts;
       if (signal.aborted) return;
       Object.assign(this, { Room });
       this.strip = new Strip({ choose: (set) => this.choose(set), put: (set, cell) => this.choose(set, cell), targetAt: (x, y) => this.room?.cellAt(x, y) ?? null });
-      fill(this.side, this.strip.element);
+      this.side.replaceWith(this.strip.element);
       this.begin(manifest.series.flatMap((series) => [...setsOf(series), ...restOf(series)]).filter((set) => set.frames.length || set.rest));
     } catch (error) {
       this.fail(error, () => this.load());
     }
+  }
+
+  // The first picture is asked for while the room is still being fetched and built; it then asks for what it needs itself.
+  lookAhead({ series }) {
+    const first = series.find((one) => one.frames.length && !NOT_FIRST.includes(one.Modality));
+    const frame = first?.frames[VOLUMES.includes(first.Modality) && Number(first.instances[0].NumberOfFrames ?? 1) === 1 ? first.frames.length >> 1 : 0];
+    if (!frame) return;
+    const scale = Math.min(innerWidth / frame.columns, innerHeight / frame.rows) * (globalThis.devicePixelRatio || 1);
+    this.store.want([frame], { level: levelFor(scale, this.store.levelsOf(frame), FIT_COARSE), owner: "ahead" });
   }
 
   begin(sets) {
@@ -79,6 +93,7 @@ class StudyPage {
     if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
     this.openRoom(sets);
     this.choose(sets.find((set) => !NOT_FIRST.includes(set.Modality)) ?? sets[0]);
+    this.store.want([], { owner: "ahead" });
   }
 
   // One room for all images of the study; it stays while an ECG or a report is shown.
@@ -155,7 +170,8 @@ class StudyPage {
     this.shown = null;
     fill(this.pane);
     this.pane.dataset.kind = kind;
-    const source = { study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
+    const frames = { of: (key) => this.frameOf(key), goTo: (key) => this.goTo(key) };
+    const source = { frames, study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
     try {
       const shown = await SHOWN[kind](this.pane, source);
       if (choosing !== this.choosing || choosing.signal.aborted) shown?.dispose?.();
@@ -163,6 +179,19 @@ class StudyPage {
     } catch (error) {
       this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
     }
+  }
+
+  /** The frame `key` (`instance/frame`) of this study, or `null`. */
+  frameOf(key) {
+    return this.manifest.series.flatMap((series) => series.frames).find((frame) => frame.key === key) ?? null;
+  }
+
+  /** Leaves a report for the image it speaks of. */
+  goTo(key) {
+    const set = this.room?.sets.find((one) => one.frames.some((frame) => frame.key === key));
+    if (!set) return;
+    this.choose(set);
+    this.room.active?.view?.go(set.frames.findIndex((frame) => frame.key === key));
   }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use transcode::data_set::{self, Limits, Part10};
 
 use super::*;
-use crate::admit::examine;
+use crate::admit::examine_dicom;
 use crate::stow::tests::{Server, server};
 
 const B: &str = "edge";
@@ -107,7 +107,7 @@ async fn json_metadata_and_bulk_data_become_a_file() {
     assert_eq!(part10.transfer_syntax_uid, "1.2.840.10008.1.2.1");
     assert_eq!(part10.meta.uid(Tag(0x0002, 0x0003)), Some("1.2.9"));
     assert_eq!(frames(&file, &part10), [[1, 2, 3, 4]]);
-    let examined = examine(&file.into(), &Limits::default()).unwrap();
+    let examined = examine_dicom(&file.into(), &Limits::default()).unwrap();
     let written: Value = serde_json::from_slice(&examined.dicom_json).unwrap();
     for (tag, attribute) in metadata[0].as_object().unwrap() {
         if tag != "7FE00010" {

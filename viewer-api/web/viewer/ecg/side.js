@@ -44,6 +44,7 @@ export class OwnMeasurements {
   }
 
   clear() {
+    if (this.element.hidden) return;
     this.found = {};
     this.show();
   }

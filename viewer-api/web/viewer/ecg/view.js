@@ -65,7 +65,7 @@ export class EcgView {
     this.beat = new Sheet();
     this.before = new Sheet();
     this.own = new OwnMeasurements();
-    this.tools = h("div", { class: "tools", role: "toolbar", "aria-label": t("ecgTools") });
+    this.tools = h("div", { class: "ecg-tools", role: "toolbar", "aria-label": t("ecgTools") });
     this.beatBox = h("div", { class: "paper-box beat", role: "region", "aria-label": t("ecgMedian"), tabindex: "0" }, this.beat.element);
     this.scroller = h("div", { class: "paper-box", tabindex: "0", "aria-label": t("ecgTitle"), role: "region", "aria-keyshortcuts": "C" }, this.sheet.element);
     this.said = h("p", { class: "ecg-said number", role: "status" });
@@ -213,10 +213,11 @@ export class EcgView {
     const screen = scale.calibrated ? t("ecgCalibrated", { n: scale.pixelsPerMm.toFixed(2) }) : t("ecgUncalibrated");
     const named = (list) => list.map(({ lead }) => lead).join(" ");
     const computed = source.channels.filter((channel) => channel.computed);
+    const unscaled = source.channels.filter((channel) => !channel.inMillivolts);
     const missing = source.channels.filter((channel) => channel.missing);
     const [{ rate, values: series }] = source.channels;
     fill(this.state_line, [`${state.speed} mm/s  ${state.gain} mm/mV`, displayFilters(state.filters, rate), recordedFilters(source.channels), t("ecgSampling", { rate, seconds: (series.length / rate).toFixed(1) }), fitted, screen,
-      !source.channels.every((channel) => channel.inMillivolts) && t("ecgNoUnits"), computed.length > 0 && t("ecgComputed", { leads: named(computed) }), missing.length > 0 && t("ecgMissing", { leads: named(missing) }),
+      unscaled.length > 0 && t("ecgNoUnits", { leads: named(unscaled) }), computed.length > 0 && t("ecgComputed", { leads: named(computed) }), missing.length > 0 && t("ecgMissing", { leads: named(missing) }),
       state.points && this.ecg.annotations.points.length > 0 && t("ecgPointsShown"), state.prior === "over" && this.priorSource() && t("ecgOverlaid", { ms: Math.round(this.shift_s * 1000) }),
       ...this.ecg.skipped.map((reason) => t("ecgSkipped", { reason }))].filter(Boolean).map((part) => h("span", {}, part)));
     // 1 s and 1 mV as they are on this screen: what a reader measures against where the millimetres are not certain.

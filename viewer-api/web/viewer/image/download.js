@@ -121,6 +121,7 @@ function watchdog(link, giveUp) {
 
 function pause(wait_ms, signal) {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const end = () => { clearTimeout(timer); globalThis.removeEventListener?.("online", awake); signal.removeEventListener("abort", stop); };
     // The machine is back on its network: no need to wait any longer.
     const awake = () => { end(); resolve(); };

@@ -77,6 +77,9 @@ export function imageToSamplesMap({ columns, rows, width, height, level, origin 
   return [part, 0, 0, part, origin * (1 - part), origin * (1 - part)];
 }
 
+/** Fitted to the screen, a sample may take so many device pixels before the next resolution is waited for. */
+export const FIT_COARSE = 1.25;
+
 /** The lowest resolution, as a level (0 is full) up to `levels`, whose samples take at most `coarse` device pixels of the screen. */
 export function levelFor(devicePixelsPerColumn, levels, coarse = 1) {
   let level = 0;

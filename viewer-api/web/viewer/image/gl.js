@@ -1,7 +1,8 @@
 // Draws pictures with WebGL2: samples as integer textures, interpolated before the window, the window in the shader (PS3.3 C.11.2).
 //
 // One context for all views of the page: they share textures and their bound, and a page may not have many contexts. Each view copies
-// its rectangle to its own canvas. Where there is no WebGL2, or while the context is lost, software.js draws the same.
+// its rectangle to its own canvas. Where there is no WebGL2, or none with a graphics card under it, until a
+// context is made and while it is lost, software.js draws the same.
 //
 // A *scene*: {picture, map, width, height, shading, smooth}; `map` goes from device pixels of the view to image coordinates, `shading`
 // comes from voi.js.
@@ -99,14 +100,14 @@ export class Renderer extends EventTarget {
   #isBegun = false;
   #soon = 0;
 
-  /** `plain`: never WebGL. */
-  constructor({ textureBytesMax = TEXTURE_BYTES_MAX, plain = false } = {}) {
+  /** `slow`: WebGL even where it has no hardware under it, which is slower than software.js: for tests. */
+  constructor({ textureBytesMax = TEXTURE_BYTES_MAX, slow = false } = {}) {
     super();
     this.textureBytesMax = textureBytesMax;
     this.#canvas = document.createElement("canvas");
     this.#canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.#lose(); });
     this.#canvas.addEventListener("webglcontextrestored", () => { this.#begin(); this.dispatchEvent(new Event("changed")); });
-    this.#isBegun = plain;
+    this.slow = slow;
   }
 
   /** "webgl2" or "software". */
@@ -156,7 +157,7 @@ export class Renderer extends EventTarget {
 
   #startSoon() {
     this.#soon ||= setTimeout(() => {
-      const begin = () => { this.#start(); this.dispatchEvent(new Event("changed")); };
+      const begin = () => { this.#start(); if (this.#gl) this.dispatchEvent(new Event("changed")); };
       if (globalThis.requestIdleCallback) requestIdleCallback(begin, { timeout: CONTEXT_WAIT_MS });
       else begin();
     }, CONTEXT_WAIT_MS);
@@ -166,6 +167,7 @@ export class Renderer extends EventTarget {
     if (this.#isBegun) return;
     this.#isBegun = true;
     this.#begin();
+    if (this.#gl && !this.slow && isSoftware(this.#gl)) this.dispose();
     if (this.#gl) this.#program("usampler2D", GREY);
   }
 
@@ -178,6 +180,7 @@ export class Renderer extends EventTarget {
 
   // Everything in the context is gone; what made it is still in the store.
   #lose() {
+    if (!this.#gl) return;
     this.#gl = null;
     this.#programs.clear();
     this.#textures.clear();
@@ -330,6 +333,12 @@ export class Renderer extends EventTarget {
     for (const name of ["UNPACK_ROW_LENGTH", "UNPACK_SKIP_PIXELS", "UNPACK_SKIP_ROWS"]) gl.pixelStorei(gl[name], 0);
     return { tiles, sampler: form.sampler, bytes: samples.byteLength, used: 0 };
   }
+}
+
+// Chromium makes contexts without a graphics card and says nothing of it to failIfMajorPerformanceCaveat; the name tells.
+function isSoftware(gl) {
+  const names = gl.getExtension("WEBGL_debug_renderer_info");
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER)));
 }
 
 function nearest(gl) {

@@ -7,7 +7,7 @@
 // Image coordinates are those of PS3.3 C.10.5; screen coordinates are CSS pixels in the view.
 
 import { h } from "../dom.js";
-import { fitScale, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "./geometry.js";
+import { FIT_COARSE, fitScale, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "./geometry.js";
 import { Gestures } from "./gestures.js";
 import { Renderer } from "./gl.js";
 import { markSlice, markStage } from "./marks.js";
@@ -20,8 +20,6 @@ const ZOOM_MIN = 0.1;
 const ZOOM_MAX = 40;
 /** Frames around the present one that are asked for. */
 const NEAR_MAX = 400;
-/** Fitted to the screen, a sample may take so many device pixels before the next resolution is waited for. */
-const FIT_COARSE = 1.25;
 /** From so many device pixels a sample on, the samples themselves are shown. */
 const SMOOTH_MAX = 16;
 
@@ -34,6 +32,7 @@ export class ImageView extends EventTarget {
   #paintedKey = null;
   #askedAt = 0;
   #layers = [];
+  #isGlassEmpty = true;
   #found = new Map();
   #probed = new Set();
   #stop = new AbortController();
@@ -454,13 +453,18 @@ export class ImageView extends EventTarget {
   }
 
   #drawLayers() {
+    const planes = (this.frame && knownTables(this.frame)?.overlays) ?? [];
+    const isEmpty = !this.#layers.length && !planes.length;
+    // A canvas that is cleared is drawn by the browser again, for each slice.
+    if (isEmpty && this.#isGlassEmpty) return;
+    this.#isGlassEmpty = isEmpty;
     const context = this.glass.getContext("2d");
     const ratio = deviceRatio();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.glass.width, this.glass.height);
     if (!this.frame) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (this.picture) this.planes.paint(context, knownTables(this.frame)?.overlays ?? [], this.#imageMap());
+    if (this.picture) this.planes.paint(context, planes, this.#imageMap());
     for (const layer of this.#layers) {
       context.save();
       layer.paint(context, this);

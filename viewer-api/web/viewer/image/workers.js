@@ -24,10 +24,12 @@ export class Workers {
   #next = 0;
   #ended = false;
 
-  constructor(make = () => new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" })) {
+  constructor(make = begin) {
     this.make = make;
     // Asked for here, not by a worker that has first to be fetched itself; compiled once for all of them.
-    this.module = compile(fetch(new URL("./htj2k.wasm", import.meta.url)));
+    // boot.js may have begun it before any module was here.
+    const fetched = () => compile(fetch(new URL("./htj2k.wasm", import.meta.url)));
+    this.module = globalThis.tsunaguEarly?.decoder?.catch(fetched) ?? fetched();
     this.most = Math.max(WORKERS_MIN, Math.min(WORKERS_MAX, globalThis.navigator?.hardwareConcurrency ?? WORKERS_MIN));
     // The decoder is compiled while the first bytes are still on their way.
     this.#idle.push(this.#begin());
@@ -103,4 +105,8 @@ export class Workers {
 
 function given() {
   return new DOMException("not wanted any more", "AbortError");
+}
+
+function begin() {
+  return new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" });
 }

@@ -77,6 +77,7 @@ export class VerdictForm {
   }
 
   close() {
+    if (this.options.hidden && !this.found.length) return;
     this.found = [];
     this.showOptions();
   }

@@ -3,7 +3,7 @@
 import { fill, h, select } from "../dom.js";
 import { t } from "../i18n.js";
 import { problem, problemBox } from "../problem.js";
-import { createWorklist, worklists } from "./service.js";
+import { askToSignIn, createWorklist, worklists } from "./service.js";
 
 const COLUMNS = ["readingName", "readingModality", "readingTotal", "readingUnread", "readingSecond", "readingAdjudication", "readingMine", "readingGo"];
 
@@ -83,10 +83,4 @@ export class Lists {
     h("button", { type: "submit" }, t("readingMake")), message);
     return h("details", { class: "reading-make" }, h("summary", {}, t("readingMakeTitle")), form);
   }
-}
-
-// The page's own way to the sign-in is a request of the read side that is refused.
-async function askToSignIn() {
-  const { findStudy } = await import("../api.js");
-  await findStudy("0").catch(() => {});
 }

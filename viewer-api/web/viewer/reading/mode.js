@@ -5,7 +5,7 @@ import { fill, h } from "../dom.js";
 import { Calipers, readingText } from "../ecg/calipers.js";
 import { FIRST } from "../ecg/hang.js";
 import { loadEcg } from "../ecg/load.js";
-import { OwnMeasurements, deviceNotes } from "../ecg/side.js";
+import { OwnMeasurements } from "../ecg/side.js";
 import { t } from "../i18n.js";
 import { problem } from "../problem.js";
 import { Feed } from "./feed.js";
@@ -13,9 +13,9 @@ import { VerdictForm, composing } from "./form.js";
 import { showHelp } from "./help.js";
 import { modeTools } from "./modetools.js";
 import { Pace } from "./pace.js";
-import { Pane, earlierVerdicts } from "./pane.js";
+import { Pane } from "./pane.js";
 import { VerdictQueue, uuid } from "./queue.js";
-import { claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
+import { askToSignIn, claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
 import { StatusBar } from "./status.js";
 import { openStore } from "./store.js";
 import { KEYS, verdictWord } from "./verdict.js";
@@ -32,7 +32,7 @@ export class EcgMode {
     this.own = new OwnMeasurements();
     this.form = new VerdictForm({ leave: () => this.place.focus({ preventScroll: true }) });
     this.place = h("section", { class: "reading-place", tabindex: "-1", "aria-label": t("ecgTitle") }, h("p", { class: "quiet" }, t("loading")));
-    this.side = h("div", { class: "reading-notes" });
+    this.side = h("div");
     this.buttons = h("div", { class: "reading-buttons", role: "group", "aria-label": t("readingVerdict") }, Object.entries(KEYS).map(([key, word]) =>
       h("button", { type: "button", class: `verdict-${word}`, "aria-keyshortcuts": key, on: { click: (event) => this.decide(word, event) } }, h("kbd", {}, key), verdictWord(word))));
     this.said = h("p", { class: "reading-say", role: "status" });
@@ -86,8 +86,8 @@ export class EcgMode {
   }
 
   paneOf(entry) {
-    const key = JSON.stringify([this.state, this.width]);
-    if (entry.pane?.key !== key) entry.pane = { key, pane: new Pane(entry, this.state, this.width) };
+    const key = JSON.stringify([this.state, this.width, this.form.codes.length]);
+    if (entry.pane?.key !== key) entry.pane = { key, pane: new Pane(entry, this.state, this.width, (code) => this.form.wordOf(code)) };
     return entry.pane.pane;
   }
 
@@ -109,7 +109,7 @@ export class EcgMode {
     this.shownAt = performance.now();
     this.own.clear();
     this.form.reset(again);
-    fill(this.side, entry.item.verdicts ? earlierVerdicts(entry.item.verdicts, (code) => this.form.wordOf(code)) : h("p", { class: "faint small" }, t("readingBlind")), deviceNotes(entry.ecg.annotations, { small: true }));
+    this.side.replaceChildren(this.pane.notes);
     if (document.activeElement !== this.place && !this.form.element.contains(document.activeElement)) this.place.focus({ preventScroll: true });
     this.pace.start(again.took_ms);
     this.status.show();
@@ -121,6 +121,7 @@ export class EcgMode {
   }
 
   showEmpty() {
+    if (this.feed.error?.status === 401) return void askToSignIn();
     if (this.feed.error) fill(this.place, h("p", { class: "quiet" }, `${problem(this.feed.error)} ${t("readingRetries")}`));
     else fill(this.place, h("p", { class: "quiet" }, t(this.feed.claiming ? "loading" : "readingDone")));
     fill(this.side);

@@ -24,7 +24,7 @@ export function modeTools(mode) {
     boxes[name].querySelector("select").value = value;
     set(name, value);
   };
-  const element = h("div", { class: "tools reading-tools", role: "toolbar", "aria-label": t("ecgTools") }, Object.values(boxes), filterTools(mode),
+  const element = h("div", { class: "ecg-tools reading-tools", role: "toolbar", "aria-label": t("ecgTools") }, Object.values(boxes), filterTools(mode),
     h("button", { type: "button", "aria-keyshortcuts": "C", on: { click: () => mode.toggleCalipers() } }, t("ecgCalipers")),
     h("button", { type: "button", "aria-keyshortcuts": "Z", on: { click: () => mode.undo() } }, t("readingUndo")),
     h("button", { type: "button", "aria-keyshortcuts": "?", on: { click: () => showHelp() } }, t("readingHelp")));

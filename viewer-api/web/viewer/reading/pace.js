@@ -4,17 +4,19 @@ const RECENT = 20;
 
 export class Pace {
   constructor(now = () => performance.now()) {
-    Object.assign(this, { now, took: [], count: 0, total_ms: 0, since: null, before_ms: 0 });
+    Object.assign(this, { now, took: [], count: 0, since: null, before_ms: 0, running: false });
   }
 
   /** A trace has appeared; `before_ms` were spent on it earlier (after undo). */
   start(before_ms = 0) {
     this.before_ms = before_ms;
     this.since = this.now();
+    this.running = true;
   }
 
   /** The page is hidden, or seen again. */
   hide(hidden) {
+    if (!this.running) return;
     if (hidden && this.since !== null) {
       this.before_ms = this.current_ms;
       this.since = null;
@@ -32,15 +34,14 @@ export class Pace {
     this.took.push(took_ms);
     if (this.took.length > RECENT) this.took.shift();
     this.count++;
-    this.total_ms += took_ms;
+    this.running = false;
     return took_ms;
   }
 
   /** The last verdict was taken back. */
   takeBack() {
-    const took_ms = this.took.pop() ?? 0;
+    this.took.pop();
     this.count = Math.max(0, this.count - 1);
-    this.total_ms = Math.max(0, this.total_ms - took_ms);
   }
 
   /** ECGs an hour at the pace of the last twenty; `null` before the first. */

@@ -7,6 +7,7 @@ import { paperSize } from "../ecg/geometry.js";
 import { alignment_s, sheetRows, underRows } from "../ecg/hang.js";
 import { firstLayout } from "../ecg/leads.js";
 import { Sheet } from "../ecg/sheet.js";
+import { deviceNotes } from "../ecg/side.js";
 import { caption } from "../ecg/state.js";
 import { language, t } from "../i18n.js";
 import { sex } from "../patient.js";
@@ -15,9 +16,9 @@ import { verdictWord } from "./verdict.js";
 /** Result to child and guardian within 21 days (学校保健安全法施行規則 第9条). */
 const LIMIT_DAYS = 21;
 
-/** The pane of a `ready` entry of the feed in `state` at `width` CSS pixels. */
+/** The pane of a `ready` entry of the feed in `state` at `width` CSS pixels; `wordOf(code)` names a finding. */
 export class Pane {
-  constructor(entry, state, width) {
+  constructor(entry, state, width, wordOf) {
     const { ecg, prior } = entry;
     this.entry = entry;
     this.sheet = new Sheet();
@@ -34,6 +35,7 @@ export class Pane {
     this.sheet.canvas.setAttribute("aria-label", t("ecgPaper", { leads: source.channels.map(({ lead }) => lead).join(" "), speed: own.speed, gain: own.gain }));
     this.element = h("article", { class: "reading-pane" }, headLine(ecg.instance), h("div", { class: "paper-box" }, this.sheet.element),
       ecg.skipped.map((reason) => h("p", { class: "error" }, t("ecgSkipped", { reason }))), this.priorPart(entry, before, own, options));
+    this.notes = h("div", { class: "reading-notes" }, entry.item.verdicts ? earlierVerdicts(entry.item.verdicts, wordOf) : h("p", { class: "faint small" }, t("readingBlind")), deviceNotes(ecg.annotations, { small: true }));
   }
 
   priorPart({ item, priorError }, before, state, options) {
@@ -65,8 +67,8 @@ function dayLine(date) {
   return days < 0 ? null : h("span", { class: days > LIMIT_DAYS ? "number error" : "number faint" }, t("readingDays", { n: days, limit: LIMIT_DAYS }));
 }
 
-/** Both readers' verdicts, for who adjudicates. */
-export function earlierVerdicts(verdicts, wordOf) {
+// Both readers' verdicts, for who adjudicates.
+function earlierVerdicts(verdicts, wordOf) {
   return h("section", { class: "reading-verdicts", "aria-label": t("readingBoth") }, h("h2", {}, t("readingBoth")), verdicts.map((one) =>
     h("div", { class: "reading-verdict" }, h("h3", {}, t(one.stage === "second" ? "readingStageSecond" : "readingStageFirst"), " ", h("strong", {}, verdictWord(one.verdict)), one.urgent && h("strong", { class: "error" }, ` ${t("readingUrgent")}`)),
       one.findings?.length ? h("ul", {}, one.findings.map((code) => h("li", {}, `${code} ${wordOf(code)}`))) : null, one.text ? h("p", { class: "reading-said" }, one.text) : null)));

@@ -1,6 +1,6 @@
 // The Reading API over HTTP: worklists, claims, verdicts, codes. JSON, this server only.
 
-import { ApiError } from "../api.js";
+import { ApiError, findStudy } from "../api.js";
 
 const ROOT = "/reading";
 const TIMEOUT_MS = 15_000;
@@ -45,3 +45,6 @@ export const undoVerdict = (id) => ask(`/verdicts/${part(id)}/undo`, {});
 
 /** The table of findings, `{edition, codes: [{code, ja, en, group, urgent}]}`. */
 export const findingCodes = (signal) => ask("/codes", undefined, signal);
+
+/** Leads to the sign-in page: a question to the read side is refused, and the page knows what to do then. */
+export const askToSignIn = () => findStudy("0").catch(() => {});

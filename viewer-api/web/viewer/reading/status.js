@@ -2,9 +2,13 @@
 
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
+import { askToSignIn } from "./service.js";
 import { refusalSentence } from "./verdict.js";
 
 const TICK_MS = 1000;
+
+// A text that is the same is left alone: replacing it would have the bar laid out again between a key and its trace.
+const write = (element, words) => { if (element.textContent !== words) element.textContent = words; };
 
 /** The bar on top of ECG mode. */
 export class StatusBar {
@@ -23,11 +27,21 @@ export class StatusBar {
     clearInterval(this.timer);
   }
 
+  /** Shows what is so now, once a frame however often it is called. */
   show() {
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => {
+      this.asked = false;
+      this.update();
+    });
+  }
+
+  update() {
     const { queue, feed } = this.mode;
     if (!queue) return;
-    this.stage.textContent = { first: t("readingStageFirst"), second: t("readingStageSecond"), adjudication: t("readingStageAdjudication") }[feed?.current?.item.stage] ?? "";
-    this.left.textContent = feed?.remaining === null || !feed ? "" : t("readingLeft", { n: feed.remaining + feed.entries.length, ready: Math.max(0, feed.entries.filter(({ state }) => state === "ready").length - 1) });
+    write(this.stage, { first: t("readingStageFirst"), second: t("readingStageSecond"), adjudication: t("readingStageAdjudication") }[feed?.current?.item.stage] ?? "");
+    write(this.left, feed?.remaining === null || !feed ? "" : t("readingLeft", { n: feed.remaining + feed.entries.length, ready: Math.max(0, feed.entries.filter(({ state }) => state === "ready").length - 1) }));
     this.showSent(queue);
     this.showRefused(queue);
     this.showPace();
@@ -38,7 +52,7 @@ export class StatusBar {
     this.sent.dataset.waiting = String(waiting);
     this.sent.dataset.state = state;
     if (this.sent.firstChild?.textContent === said) return;
-    fill(this.sent, h("span", {}, said), state === "sign-in" && h("button", { type: "button", on: { click: () => location.reload() } }, t("signInSend")), state === "cut" && h("button", { type: "button", on: { click: () => this.mode.queue.wake() } }, t("retry")));
+    fill(this.sent, h("span", {}, said), state === "sign-in" && h("button", { type: "button", on: { click: () => askToSignIn() } }, t("signInSend")), state === "cut" && h("button", { type: "button", on: { click: () => this.mode.queue.wake() } }, t("retry")));
   }
 
   showRefused(queue) {
@@ -52,6 +66,6 @@ export class StatusBar {
   showPace() {
     const { pace } = this.mode;
     const rate = pace.perHour;
-    this.pace.textContent = [this.mode.shown && t("readingNow", { s: Math.floor(pace.current_ms / 1000) }), rate && t("readingRate", { n: rate, s: (3600 / rate).toFixed(1) }), pace.count > 0 && t("readingCount", { n: pace.count })].filter(Boolean).join("  ");
+    write(this.pace, [this.mode.shown && t("readingNow", { s: Math.floor(pace.current_ms / 1000) }), rate && t("readingRate", { n: rate, s: (3600 / rate).toFixed(1) }), pace.count > 0 && t("readingCount", { n: pace.count })].filter(Boolean).join("  "));
   }
 }

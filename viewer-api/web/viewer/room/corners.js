@@ -65,7 +65,7 @@ function placeLines(cell, compact) {
   const [slice] = numbersOf(frame.value("SliceLocation"));
   const [thickness] = numbersOf(frame.value("SliceThickness"));
   const position = slice ?? numbersOf(frame.value("ImagePositionPatient"))[AXES[cell.orientation] ?? 2];
-  const image = frames.length === 1 ? "" : t("roomImage", { n: index + 1, total: frames.length });
+  const image = frames.length === 1 ? "" : t(count === frames.length ? "roomFrame" : "roomImage", { n: index + 1, total: frames.length });
   if (cell.title) return [h("div", { class: `cut-mark cut-${cell.orientation}` }, cell.title), position !== undefined && t("roomSlice", { position: tidy(position) }), image];
   if (compact) return [image];
   return [position !== undefined && t("roomSlice", { position: tidy(position) }), thickness !== undefined && t("roomThickness", { thickness: tidy(thickness) }),

@@ -10,7 +10,7 @@ export const CUT_COLOURS = { axial: "#e9786b", sagittal: "#7fc97a", coronal: "#6
 function stroke(context, [from, to], colour, dash = []) {
   context.save();
   context.setLineDash(dash);
-  for (const [style, width] of [[DARK, 3], [colour, 1.25]]) {
+  for (const [style, width] of [[DARK, 3.5], [colour, 1.5]]) {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.beginPath();

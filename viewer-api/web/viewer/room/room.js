@@ -157,6 +157,7 @@ export class Room extends EventTarget {
     this.activate(this.cells.includes(kept) ? kept : this.cells[0]);
     this.joined();
     this.refit();
+    this.toolbar.show();
   }
 
   // Views that nobody zoomed fill their new room.

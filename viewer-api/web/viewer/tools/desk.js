@@ -17,6 +17,9 @@ import { ellipseStatistics, measurable, unitOf, valueAt } from "./statistics.js"
 import { askText } from "./text.js";
 
 const desks = new WeakMap();
+/** Drafts of studies that were left without saving, until the page is closed; the study left longest goes first. */
+const left = new Map();
+const LEFT_MAX = 8;
 const NAMES = { mean: "toolsValueMean", deviation: "toolsValueDeviation", least: "toolsValueLeast", greatest: "toolsValueGreatest" };
 /** What is written beside a measurement of a scale that has a reason. */
 const SHORT = {
@@ -46,13 +49,35 @@ class Desk extends EventTarget {
     for (const type of ["layout", "frame", "active"]) room.addEventListener(type, () => this.attach(), { signal });
     for (const one of [this.book, this.keys]) one.addEventListener("change", () => this.changed(), { signal });
     addEventListener("beforeunload", (event) => { if (this.dirty) event.preventDefault(); }, { signal });
+    this.takeUp(room.manifest.study.StudyInstanceUID);
     this.attach();
     this.load(room.manifest);
   }
 
   dispose() {
+    this.leave(this.room.manifest.study.StudyInstanceUID);
     this.stop.abort();
     this.panel?.remove();
+  }
+
+  // A study that is left and opened again has its drafts still.
+  leave(study) {
+    if (!this.dirty) return;
+    left.delete(study);
+    left.set(study, { marks: this.book.drafts, keys: this.keys.all.map(({ key }) => key) });
+    if (left.size > LEFT_MAX) left.delete(left.keys().next().value);
+  }
+
+  takeUp(study) {
+    const kept = left.get(study);
+    if (!kept) return;
+    left.delete(study);
+    for (const mark of kept.marks) {
+      const frame = this.frameOf(mark.key);
+      if (frame) this.book.adopt(mark, frame);
+    }
+    for (const frame of kept.keys.map((key) => this.frameOf(key))) if (frame) this.keys.toggle(frame);
+    this.room.say(t("toolsTakenUp"));
   }
 
   /** Whether anything was drawn or chosen that no document holds. */

@@ -10,6 +10,8 @@ export const COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33";
 /** This program as an observer: one UID for all of them, made once. */
 export const DEVICE_UID = "2.25.213563157890428176950297713519764205714";
 
+/** Significant digits that are stored: a pointer and a pixel know no more. */
+const DIGITS = 6;
 const QUANTITIES = { length: CODES.length, angle: CODES.angle, cobb: CODES.cobb, area: CODES.area };
 const DERIVATIONS = { mean: CODES.mean, deviation: CODES.deviation, least: CODES.least, greatest: CODES.greatest };
 const GRAPHICS = { length: "POLYLINE", angle: "POLYLINE", probe: "POINT", ellipse: "ELLIPSE" };
@@ -57,7 +59,7 @@ function measurement(mark, { key, value, unit }) {
   const base = quantityOf(mark.reference.modality, unit);
   const name = QUANTITIES[key] ?? (derived && !base ? derived : base ?? CODES.pixelValue);
   const modifier = derived && base ? [codeItem("HAS CONCEPT MOD", CODES.derivation, derived)] : [];
-  return numberItem(name, value, unit.ucum, [...modifier, ...(mark.kind === "ellipse" ? [] : regions(mark))]);
+  return numberItem(name, Number(value.toPrecision(DIGITS)), unit.ucum, [...modifier, ...(mark.kind === "ellipse" ? [] : regions(mark))]);
 }
 
 function regions(mark) {

@@ -2,14 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-/// Told apart from every other use of the same hash.
-const NAMESPACE: &str = "tsunagu derivative 1";
-
 /// A UID below 2.25 (PS3.5 Annex B.2): 2.25. and the decimal number of a UUID of version 8 (RFC 9562 §5.8), which is the
-/// head of the SHA-256 of the namespace and all parts, each followed by a line feed.
-pub(super) fn of(parts: &[&str]) -> String {
+/// head of the SHA-256 of the namespace, which tells one use from every other, and all parts, each followed by a line feed.
+pub(crate) fn of(namespace: &str, parts: &[&str]) -> String {
     let mut digest = Sha256::new();
-    for part in std::iter::once(&NAMESPACE).chain(parts) {
+    for part in std::iter::once(&namespace).chain(parts) {
         digest.update(part.as_bytes());
         digest.update(b"\n");
     }
@@ -26,16 +23,17 @@ mod tests {
 
     #[test]
     fn every_part_counts_and_the_form_is_a_uid() {
-        let uid = of(&["1.2.3", "ct-1", "LargestError(8)", "coder-1"]);
+        let uid = of(NAMESPACE, &["1.2.3", "ct-1", "LargestError(8)", "coder-1"]);
         // A known answer: another program can make the same UID from the comment above.
         assert_eq!(uid, KNOWN);
         let others = [["1.2.4", "ct-1", "coder-1"], ["1.2.3", "ct-2", "coder-1"], ["1.2.3", "ct-1", "coder-2"]];
         for parts in others {
-            let other = of(&parts);
+            let other = of(NAMESPACE, &parts);
             assert!(other != uid && other.len() <= 44 && other.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
         }
-        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+        assert_ne!(of(NAMESPACE, &["ab", "c"]), of(NAMESPACE, &["a", "bc"]));
     }
 
+    const NAMESPACE: &str = "tsunagu derivative 1";
     const KNOWN: &str = "2.25.125343583030340719220778192589377485968";
 }
