@@ -523,7 +523,7 @@ pub enum TokenAct {
     Issue {
         /// Who it is for.
         name: String,
-        /// What it may do: an uploader sends, a reader views and downloads, an admin does all.
+        /// What it may do: an uploader sends, a reader views, downloads and annotates, an admin does all.
         #[arg(long, value_enum)]
         role: Role,
         /// The centre its holder sends or reads for.
@@ -532,6 +532,12 @@ pub enum TokenAct {
         /// A reader may also fetch received files byte for byte.
         #[arg(long)]
         original: bool,
+        /// A reader may also claim items of worklists and give verdicts.
+        #[arg(long)]
+        reads: bool,
+        /// A reader may also fetch the results of readings: for the school hub and the like, not for who reads.
+        #[arg(long)]
+        results: bool,
         /// It expires after so many days.
         #[arg(long)]
         days: Option<u32>,
@@ -597,6 +603,8 @@ pub enum Profile {
     Night,
     /// A school year's heart screening: so many first-years, each with an ECG as DICOM or MFER, some with an earlier one.
     School,
+    /// What viewers are timed with: a mammogram of 4096 x 6144 x 12 bits, and a CT of 300 slices.
+    Viewer,
     /// Files that are broken on purpose.
     Broken,
 }

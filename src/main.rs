@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod dimse;
 mod listener;
+mod memory;
 mod peers;
 mod progress;
 mod server;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let cli = cli::Cli::parse();
+    memory::keep_few_arenas();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(cli.json, &format!("the runtime cannot start: {error}")),

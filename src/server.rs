@@ -9,7 +9,7 @@ use ingest::{Stow, StowLimits, Uploads};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use viewer_api::{Options, Principal, SystemClock, Tokens, ViewerState};
+use viewer_api::{Options, Permission, Principal, SystemClock, Tokens, ViewerState};
 
 use crate::dimse::DimseOptions;
 use crate::listener::{HttpLimits, HttpListener};
@@ -82,7 +82,7 @@ impl Server {
         let http = listener.local_addr()?;
         let router = viewer_api::cors(router(&house, &viewer, public_url), &cors_origins);
         let serving = HttpListener::new(router, HttpLimits::default()).serve(listener, stopped.clone());
-        let mut tasks = vec![tokio::spawn(serving)];
+        let mut tasks = vec![tokio::spawn(serving), tokio::task::spawn_blocking(viewer_api::prepare_page)];
         match house.change_feed() {
             Ok(feed) => tasks.push(tokio::spawn(feed.run(stopped.clone()))),
             // Taking in and serving do not depend on it; whoever follows it has to be told.
@@ -112,6 +112,7 @@ impl Server {
 fn router(house: &House, viewer: &ViewerState, public_url: Option<String>) -> axum::Router {
     let stow = Stow {
         door: house.doorway(),
+        annotations: Arc::new(house.intake.of_annotations()),
         batches: Arc::new(house.intake.clone()),
         limits: StowLimits::default(),
         base: DICOM_WEB.into(),
@@ -119,10 +120,14 @@ fn router(house: &House, viewer: &ViewerState, public_url: Option<String>) -> ax
         uploads: Uploads::default(),
     };
     let admitted = |principal: &Principal, extensions: &mut axum::http::Extensions| {
-        let principal = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };
-        extensions.insert(principal);
+        let sender = ingest::Principal { centre: principal.centre.clone(), name: principal.name.clone() };
+        if principal.permissions.has(Permission::Upload) {
+            extensions.insert(sender);
+        } else {
+            extensions.insert(ingest::Annotator(sender));
+        }
     };
-    let upload = viewer_api::require_upload(ingest::router(stow), viewer, admitted);
+    let upload = viewer_api::require_store(ingest::router(stow), viewer, admitted);
     viewer_api::router(viewer.clone()).merge(axum::Router::new().nest(DICOM_WEB, upload))
 }
 

@@ -12,7 +12,8 @@ use transcode::policy::Policy;
 use crate::cli::RenditionArgs;
 
 /// The event logs, the audit log first: what no image could bring back.
-pub const EVENT_LOGS: &[&str] = &["audit", "receipts", "tokens", "changes", "commitments", "forward", "gateway"];
+pub const EVENT_LOGS: &[&str] =
+    &["audit", "receipts", "tokens", "changes", "commitments", "forward", "gateway", "reading"];
 
 /// What every sub-command answers.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -98,6 +98,25 @@ impl Reader {
         Ok(changes)
     }
 
+    /// The studies of which instances were taken in after a take-in number, from at the most `limit` instances, and the
+    /// number up to which was looked.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn studies_received_after(&self, sequence: u64, limit: u32) -> Result<(Vec<String>, u64)> {
+        let marks = ChangeMarks { instances: sequence, ..ChangeMarks::default() };
+        let (studies, through, _) = self.with_index(move |index| index::received_since(index, marks, limit)).await?;
+        Ok((studies.into_iter().map(|study| study.study_instance_uid).collect(), through))
+    }
+
+    /// The take-in number of the newest instance; 0 where none was taken in.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn last_sequence(&self) -> Result<u64> {
+        self.with_index(index::last_sequence).await
+    }
+
     /// The events of the log of that name from a number on (the first is 1), as [`EventLog::read_from`](crate::EventLog::read_from)
     /// gives them. Reading from the middle of a long log costs a few reads.
     pub fn log_from(&self, name: &str, seq: u64) -> Events {

@@ -42,7 +42,10 @@ pub use event_log::{EventLog, Events, LoggedEvent, Verified as VerifiedLog};
 pub use frames::{FrameSpan, FrameTable};
 #[doc(hidden)]
 pub use index::fill_index;
-pub use index::{Column, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, StudyRow, Test};
+pub use index::{
+    Column, ListQuery, ListedStudy, Match, Order, PackRow, PatientRow, Query, Range, Repackable, SeriesRow, SortBy,
+    StudyList, StudyRow, Test,
+};
 pub use layout::Layout;
 pub use located::{HeldBytes, Located};
 pub use objects::{Fault, Faulty, Listed, ObjectWriter, Objects};

@@ -12,7 +12,9 @@ use rusqlite::Connection;
 use crate::batches;
 use crate::error::{Error, Result};
 use crate::event_log::EventLog;
-use crate::index::{self, InstanceRow, PackRow, PatientRow, Place, Query, Repackable, SeriesRow, StudyRow};
+use crate::index::{
+    self, InstanceRow, ListQuery, PackRow, PatientRow, Place, Query, Repackable, SeriesRow, StudyList, StudyRow,
+};
 use crate::intake::SegmentReader;
 use crate::layout::Layout;
 use crate::located::{Changes, Commits, Places};
@@ -259,6 +261,22 @@ impl Reader {
     /// When the index cannot be read.
     pub async fn study_page(&self, query: Query, count_max: u32) -> Result<(Vec<StudyRow>, u32)> {
         self.with_index(move |index| index::study_page(index, &query, count_max)).await
+    }
+
+    /// A page of a list of studies, with what a person wants to know of each.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn list_studies(&self, query: ListQuery) -> Result<StudyList> {
+        self.with_index(move |index| index::list_studies(index, &query)).await
+    }
+
+    /// The centres that studies came from, sorted; 1,000 at the most.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn centres(&self) -> Result<Vec<String>> {
+        self.with_index(index::centres).await
     }
 
     /// How many series match after the query's offset, counted up to its limit.

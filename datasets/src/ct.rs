@@ -11,6 +11,9 @@ use crate::writer::{DataSet, TransferSyntax, Value};
 
 pub(crate) const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
 
+/// Of the CT that viewers are timed with.
+const TIMED_SLICES: u32 = 300;
+
 /// What a scanner does alike in all slices of a series.
 #[derive(Clone, Copy)]
 pub(crate) struct Protocol {
@@ -28,8 +31,9 @@ pub(crate) struct Protocol {
 /// One series, thin or thick.
 pub(crate) fn jobs(study: &Study) -> Vec<Job> {
     let mut random = study.random(30);
-    let thin = random.chance(0.5);
-    let slices = study.count(if thin { random.between(250, 350) } else { random.between(60, 70) });
+    let thin = random.chance(0.5) || study.is_timed;
+    let slices = if thin { random.between(250, 350) } else { random.between(60, 70) };
+    let slices = study.count(if study.is_timed { TIMED_SLICES } else { slices });
     let protocol = Protocol {
         slices,
         thickness: if thin { 1.0 } else { 5.0 },

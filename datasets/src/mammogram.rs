@@ -16,6 +16,9 @@ const BREAST_TOMOSYNTHESIS: &str = "1.2.840.10008.5.1.4.1.1.13.1.3";
 const DETECTORS: [(usize, usize, u16, f32, f32); 3] =
     [(3328, 2560, 12, 0.07, 20.0), (4664, 3064, 12, 0.05, 22.0), (2850, 2394, 14, 0.085, 60.0)];
 
+/// The largest panels there are: what viewers are timed with.
+const LARGEST: (usize, usize, u16, f32, f32) = (6144, 4096, 12, 0.05, 22.0);
+
 /// View, laterality, view code (CID 4014).
 #[rustfmt::skip]
 const VIEWS: [(&str, &str, &str, &str); 4] = [
@@ -27,7 +30,13 @@ const VIEWS: [(&str, &str, &str, &str); 4] = [
 pub(crate) fn jobs(study: &Study) -> Vec<Job> {
     let mut random = study.random(90);
     // A demonstration takes the smaller panel.
-    let detector = if study.slices_max < 1_000 { DETECTORS[0] } else { *random.pick(&DETECTORS) };
+    let detector = if study.is_timed {
+        LARGEST
+    } else if study.slices_max < 1_000 {
+        DETECTORS[0]
+    } else {
+        *random.pick(&DETECTORS)
+    };
     let first = if random.chance(0.1) && study.slices_max > 1_000 { 3 } else { 1 };
     let dense = random.range(0.4, 1.2);
     let series = series(1, ("マンモグラフィ", "MAMMOGRAPHY"));
@@ -44,7 +53,8 @@ pub(crate) fn jobs(study: &Study) -> Vec<Job> {
         };
         Job { series: series.clone(), sop_class: MG_FOR_PRESENTATION, number, make: Box::new(make) }
     };
-    (first..=4).map(job).collect()
+    let views = if study.is_timed { 1..=1 } else { first..=4 };
+    views.map(job).collect()
 }
 
 /// Quantum noise grows with what the field shows; behind the air it is almost nothing.

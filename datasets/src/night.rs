@@ -72,6 +72,14 @@ fn demo_at(seed: u64, scale: Scale) -> Vec<Study> {
     Kind::ALL.into_iter().chain(more).enumerate().map(demo_study).collect()
 }
 
+fn timed(seed: u64) -> impl Iterator<Item = Study> {
+    [Kind::Mammography, Kind::ChestCt].into_iter().enumerate().map(move |(index, kind)| {
+        let mut study = Study::new(kind, mix(seed, 0x7469_6D65 + index as u64), Scale::Full, index + 1);
+        study.is_timed = true;
+        study
+    })
+}
+
 /// What a folder is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +92,9 @@ pub enum Profile {
     Demo,
     /// The same at small scale.
     DemoSmall,
+    /// What viewers are timed with: a mammogram of 4096 × 6144 × 12 bits, and a CT of 300 slices. The number of studies is
+    /// not looked at.
+    Viewer,
     /// [`school`]: so many first-years, each with one or two ECGs, as DICOM or MFER.
     School,
 }
@@ -95,6 +106,7 @@ impl Profile {
             Profile::NightSmall => Box::new(night(studies, seed, Scale::Small)),
             Profile::Demo => Box::new(demo_at(seed, Scale::Full).into_iter()),
             Profile::DemoSmall => Box::new(demo_at(seed, Scale::Small).into_iter()),
+            Profile::Viewer => Box::new(timed(seed)),
             Profile::School => Box::new(std::iter::empty()),
         }
     }

@@ -108,6 +108,8 @@ pub struct Study {
     pub directory: String,
     /// At most so many slices a series; for demonstrations.
     pub(crate) slices_max: u32,
+    /// One of those that viewers are timed with: a mammogram of one view on the largest panel, a CT of 300 thin slices.
+    pub(crate) is_timed: bool,
 }
 
 /// A series while it is made.
@@ -161,6 +163,7 @@ impl Study {
             study_time: format!("{hour:02}{minute:02}{second:02}"),
             directory: format!("study-{index:06}"),
             slices_max: u32::MAX,
+            is_timed: false,
         }
     }
 

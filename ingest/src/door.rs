@@ -87,6 +87,9 @@ pub enum Refusal {
         /// When to try again.
         retry_after_s: u64,
     },
+    /// Its sender may not store this.
+    #[error("not permitted, nothing was kept: {0}")]
+    NotPermitted(String),
     /// The storage is full: an operator has to make room.
     #[error("the storage of the archive is full, nothing was kept; make room and send again")]
     StorageFull,
@@ -117,6 +120,10 @@ pub struct Principal {
     /// The name of the credential, for logs and audit.
     pub name: String,
 }
+
+/// Who may store annotations of one study and nothing else: an axum Extension in place of a [`Principal`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotator(pub Principal);
 
 /// Whether a batch id is one this archive accepts: 1 to 64 letters, digits, `.`, `_` or `-`, not beginning with `.`.
 pub fn is_batch_id(id: &str) -> bool {

@@ -181,6 +181,7 @@ pub fn quarantine_code(reason: &Reason) -> u16 {
 pub fn refusal_code(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::Busy { .. } | Refusal::StorageFull => OUT_OF_RESOURCES,
+        Refusal::NotPermitted(_) => NOT_AUTHORIZED,
         Refusal::Failed(_) => PROCESSING_FAILURE,
     }
 }

@@ -56,6 +56,7 @@ impl FakeGate {
     pub fn stow(self: &Arc<Self>, spool: &tempfile::TempDir) -> Stow {
         Stow {
             door: self.doorway(spool),
+            annotations: self.clone(),
             batches: self.clone(),
             limits: StowLimits::default(),
             base: String::new(),
@@ -75,6 +76,9 @@ impl FakeGate {
         let busy = self.busy_first.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if busy.is_ok() || bytes.starts_with(b"busy") {
             return Err(Refusal::Busy { retry_after_s: 1 });
+        }
+        if bytes.starts_with(b"forbidden") {
+            return Err(Refusal::NotPermitted("a test says so".into()));
         }
         if bytes.starts_with(b"full") {
             return Err(Refusal::StorageFull);

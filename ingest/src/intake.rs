@@ -17,13 +17,22 @@ pub struct Intake {
     limits: Arc<transcode::data_set::Limits>,
     /// Files examined at once: parsing and hashing take a core each.
     examining: Arc<tokio::sync::Semaphore>,
+    /// Takes in annotations of studies that are held, refuses everything else, and sets nothing aside.
+    annotations_only: bool,
 }
 
 impl Intake {
     /// The gate of the archive behind these two.
     pub fn new(writer: archive::Writer, reader: archive::Reader, limits: transcode::data_set::Limits) -> Intake {
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
-        Intake { writer, reader, limits: Arc::new(limits), examining: Arc::new(tokio::sync::Semaphore::new(2 * cores)) }
+        let examining = Arc::new(tokio::sync::Semaphore::new(2 * cores));
+        Intake { writer, reader, limits: Arc::new(limits), examining, annotations_only: false }
+    }
+
+    /// The same gate for a sender who may annotate held studies and nothing else: what is anything else is refused, and
+    /// nothing is set aside.
+    pub fn of_annotations(&self) -> Intake {
+        Intake { annotations_only: true, ..self.clone() }
     }
 
     /// Examines a file again that was set aside: it may be admissible now. Answers what became of it.
@@ -50,7 +59,7 @@ impl Intake {
         expected_study: Option<&str>,
         admission: Admission,
     ) -> Result<Taken, Refusal> {
-        let examined = match self.examine(body.clone(), file_digest).await? {
+        let mut examined = match self.examine(body.clone(), file_digest).await? {
             Ok(examined) => examined,
             Err(reason) => return self.set_aside(origin, &body, file_digest, InstanceUids::default(), reason).await,
         };
@@ -61,6 +70,9 @@ impl Intake {
         if let Some(expected) = expected_study.filter(|expected| *expected != uids.study_instance_uid) {
             let reason = other_study(expected, &uids.study_instance_uid);
             return self.set_aside(origin, &body, file_digest, uids, reason).await;
+        }
+        if self.annotations_only {
+            annotation::check(&self.reader, &mut examined.description).await?;
         }
         // What is set aside is always what was received.
         let received = body.clone();
@@ -144,6 +156,9 @@ impl Intake {
         uids: InstanceUids,
         reason: Reason,
     ) -> Result<Taken, Refusal> {
+        if self.annotations_only {
+            return Err(Refusal::NotPermitted(reason.text));
+        }
         let digest = archive::hex(&file_digest);
         if origin.file.is_empty() {
             origin.file = format!("sha256-{}", &digest[..16]);
@@ -257,5 +272,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|e| Refusal::Failed(format!("an internal failure: {e}")))
 }
 
+mod annotation;
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,9 @@ mod fake;
 
 pub use changes::{Change, ChangeFeed};
 pub use dimse::scu;
-pub use door::{Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id};
+pub use door::{
+    Annotator, Batches, Doorway, Gate, InstanceUids, Now, Principal, Received, Refusal, Taken, is_batch_id,
+};
 pub use error::{Error, Result};
 pub use intake::Intake;
 pub use original::received_bytes;

@@ -94,6 +94,8 @@ async fn push(server: &Server, house: &House, files: &Path) -> Result<archive::R
         centre: CENTRE.into(),
         role: Role::Uploader,
         original: false,
+        reads: false,
+        results: false,
         expires_at: None,
     };
     let mut options = PushOptions::new(format!("http://{}{DICOM_WEB}", server.http), "demo", "dock");

@@ -17,6 +17,7 @@ pub async fn run(cli: &Cli, args: &Generate) -> Result<ExitCode> {
         (Profile::Broken, _) => return broken(cli, args),
         (Profile::Night, false) => datasets::Profile::Night,
         (Profile::Night, true) => datasets::Profile::NightSmall,
+        (Profile::Viewer, _) => datasets::Profile::Viewer,
         (Profile::School, _) => datasets::Profile::School,
     };
     let write = move || {

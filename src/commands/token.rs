@@ -16,12 +16,14 @@ pub async fn run(cli: &Cli, args: &cli::Token) -> Result<ExitCode> {
     std::fs::create_dir_all(layout.events())?;
     let tokens = Tokens::open(layout.event_log("tokens"))?;
     match &args.act {
-        TokenAct::Issue { name, role, centre, original, days } => {
+        TokenAct::Issue { name, role, centre, original, reads, results, days } => {
             let new = NewToken {
                 name: name.clone(),
                 centre: centre.clone(),
                 role: role_of(*role),
                 original: *original,
+                reads: *reads,
+                results: *results,
                 expires_at: days.map(expiry).transpose()?,
             };
             let token = tokens.issue(&new, jiff::Timestamp::now())?;
@@ -76,6 +78,7 @@ fn list(cli: &Cli, tokens: &Tokens) -> Result<ExitCode> {
         .map(|t| {
             json!({
                 "id": t.id, "name": t.name, "role": t.role.word(), "centre": t.centre, "original": t.original,
+                "reads": t.reads, "results": t.results,
                 "expires_at": t.expires_at.map(|at| at.to_string()), "revoked": t.revoked,
             })
         })

@@ -11,16 +11,20 @@ const FLAGS = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
+// Without any graphics: what a page without WebGL is drawn by where there is no card.
+export const PLAIN_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
 export function module(name) {
   return createRequire(join(process.env.PLAYWRIGHT_DIR, "/"))(name);
 }
 
-export async function open(out) {
+// `flags` are the browser's own where a page needs no WebGL.
+export async function open(out, flags = FLAGS) {
   mkdirSync(out, { recursive: true });
   const { chromium } = module("playwright-core");
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: "ja-JP" });
-  page.setDefaultTimeout(90_000);
+  page.setDefaultTimeout(Number(process.env.WAIT_MS ?? 90_000));
   const kit = { browser, page, checks: {}, milliseconds: {}, figures: {}, refused: [], complaints: [], foreign: new Set(), asked: [] };
   let origin = "";
 
@@ -55,7 +59,7 @@ export async function open(out) {
     console.error(`${name}: ${kit.checks[name] === true ? "ok" : kit.checks[name]} (${kit.milliseconds[name]} ms)`);
     await page.screenshot({ path: join(out, `${name}.png`) }).catch(() => {});
   };
-  kit.until = async (what, test, deadline_ms = 90_000) => {
+  kit.until = async (what, test, deadline_ms = Number(process.env.WAIT_MS ?? 90_000)) => {
     const deadline = performance.now() + deadline_ms;
     while (performance.now() < deadline) {
       if (await test()) return "";

@@ -66,7 +66,7 @@ async function until(what, test, deadline_ms = WAIT_MS) {
 
 // What is on the screen of a canvas: `levels`, the number of different colours over a coarse raster; `mean` grey; `colourful`, the
 // share of pixels whose red, green and blue lie apart; `corners`, the mean grey of the picture's four corners.
-function look(selector = "canvas.picture") {
+function look(selector = ".cell.active canvas.picture") {
   return page.locator(selector).evaluate((canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const seen = new Set();
@@ -81,23 +81,23 @@ function look(selector = "canvas.picture") {
   });
 }
 
-// The picture is here as it was asked for: nothing is being drawn any more, nothing failed, and it is not blank.
+// The picture is here in full: nothing is on its way any more, nothing failed, and it is not blank.
 async function untilDrawn(least = 8) {
-  const notice = page.locator(".notice");
+  const notice = page.locator(".cell.active .notice");
   const blank = await until("the picture does not come", async () => {
-    if (!(await page.locator("canvas.picture").count())) return false;
-    const text = `${await notice.innerText()} ${await page.locator(".corner.bottom.right").innerText().catch(() => "描画中")}`;
-    return text.includes("表示できません") || (!/読み込み中|描画中/.test(text) && (await look()).levels >= least);
+    if (!(await page.locator(".cell.active canvas.picture").count())) return false;
+    const text = `${await notice.innerText()} ${await page.locator(".cell.active .overlay").innerText().catch(() => "受信中")}`;
+    return text.includes("表示できません") || (/可逆|サーバー描画/.test(text) && !/読み込み中|受信中/.test(text) && (await look()).levels >= least);
   });
   const said = await notice.innerText().catch(() => "");
   return said.includes("表示できません") ? said.replaceAll("\n", " ") : blank;
 }
 
 const rows = () => page.locator("table.studies tbody tr[data-address]");
-const overlay = (place) => page.locator(`.corner.${place}`).innerText();
+const overlay = (place) => page.locator(`.cell.active .corner.${place}`).innerText();
 
 async function searchAndWait(act) {
-  await Promise.all([page.waitForResponse((response) => response.url().includes("/dicom-web/studies?")), act()]);
+  await Promise.all([page.waitForResponse((response) => response.url() === `${base}/search`), act()]);
   await page.waitForTimeout(300);
 }
 
@@ -113,7 +113,7 @@ async function openStudy(modality) {
   await toList();
   await searchAndWait(() => page.locator(".search select").selectOption(modality));
   const found = await rows().evaluateAll((list) => list.map((row) => ({
-    modalities: row.querySelectorAll(".modality").length, images: Number(row.lastElementChild.innerText.split("/").at(-1)),
+    modalities: row.querySelectorAll(".modality").length, images: Number(row.querySelector(".c-images").innerText.replaceAll(",", "")),
   })));
   if (!found.length) throw new Error(`there is no ${modality} study`);
   const best = found.map((row, at) => ({ ...row, at })).sort((a, b) => a.modalities - b.modalities || b.images - a.images)[0];
@@ -151,7 +151,7 @@ const grey = async ({ colourful }) => (colourful < 0.01 ? "" : `a grey image has
 const coloured = async ({ colourful }) => (colourful > 0.05 ? "" : "a colour image shows no colours");
 
 async function drag(dx, dy, { shift = false } = {}) {
-  const box = await page.locator("canvas.picture").boundingBox();
+  const box = await page.locator(".cell.active canvas.picture").boundingBox();
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   if (shift) await page.keyboard.down("Shift");
   await page.mouse.move(x, y);
@@ -217,12 +217,12 @@ await check("ct", async () => {
   return (await untilDrawn()) || (await grey(await look())) || thumbnails();
 });
 
-const place = async () => Number(await page.locator(".bar").getAttribute("aria-valuenow"));
+const place = async () => Number(await page.locator(".cell.active .bar").getAttribute("aria-valuenow"));
 
 await check("scroll", async () => {
-  const [opened, total] = [await place(), Number(await page.locator(".bar").getAttribute("aria-valuemax"))];
-  await page.locator("canvas.picture").hover();
-  const after = async (key) => { await page.locator("canvas.picture").press(key); return place(); };
+  const [opened, total] = [await place(), Number(await page.locator(".cell.active .bar").getAttribute("aria-valuemax"))];
+  await page.locator(".cell.active canvas.picture").hover();
+  const after = async (key) => { await page.locator(".cell.active canvas.picture").press(key); return place(); };
   if ((await after("Home")) !== 1) return `Home leads to ${await place()}`;
   for (let notch = 0; notch < 3; notch++) await page.mouse.wheel(0, 120);
   await page.waitForTimeout(300);
@@ -256,16 +256,16 @@ await check("window", async () => {
 });
 
 await check("presets", async () => {
-  const box = page.locator(".tools select").nth(1);
+  const box = page.locator(".tools select").first();
   const means = {};
-  for (const [preset, center, width] of [["presetLung", -600, 1500], ["presetMediastinum", 40, 400], ["presetBone", 400, 2000]]) {
+  for (const [preset, center, width] of [["roomLung", -600, 1500], ["roomMediastinum", 40, 400], ["roomBone", 400, 2000]]) {
     await box.selectOption(preset);
     const wrong = await untilDrawn(4);
     const shown = await shownWindow();
     if (wrong || shown.center !== center || shown.width !== width) return wrong || `${preset} shows W ${shown.width} C ${shown.center}`;
     means[preset] = (await look()).mean;
   }
-  if (!(means.presetLung > means.presetBone)) return `the lung window is darker than the bone window: ${JSON.stringify(means)}`;
+  if (!(means.roomLung > means.roomBone)) return `the lung window is darker than the bone window: ${JSON.stringify(means)}`;
   await page.keyboard.press("r");
   await page.waitForTimeout(200);
   return untilDrawn();
@@ -273,7 +273,7 @@ await check("presets", async () => {
 
 await check("invert", async () => {
   const before = (await look()).mean;
-  await page.locator("canvas.picture").focus();
+  await page.locator(".cell.active canvas.picture").focus();
   await page.keyboard.press("i");
   await page.waitForTimeout(300);
   const after = (await look()).mean;
@@ -283,9 +283,9 @@ await check("invert", async () => {
 
 await check("zoom_and_pan", async () => {
   const percent = async () => Number(/(\d+)%/.exec(await overlay("bottom.left"))?.[1]);
-  const pixels = () => page.locator("canvas.picture").evaluate((canvas) => canvas.toDataURL().length + canvas.toDataURL().slice(-400));
+  const pixels = () => page.locator(".cell.active canvas.picture").evaluate((canvas) => canvas.toDataURL().length + canvas.toDataURL().slice(-400));
   const before = await percent();
-  await page.locator("canvas.picture").hover();
+  await page.locator(".cell.active canvas.picture").hover();
   await page.keyboard.down("Control");
   await page.mouse.wheel(0, -240);
   await page.keyboard.up("Control");
@@ -335,7 +335,7 @@ await check("cine", async () => {
       if (wrong) return wrong;
       for (let image = 0; image < 60 && !(await overlay("bottom.left")).includes("フレーム"); image++) {
         const before = await place();
-        await page.locator("canvas.picture").press("ArrowDown");
+        await page.locator(".cell.active canvas.picture").press("ArrowDown");
         if ((await place()) === before) break;
       }
       if (!(await overlay("bottom.left")).includes("フレーム")) continue;
@@ -356,7 +356,7 @@ await check("ecg", async () => {
   const blank = await until("the paper stays blank", async () => (await page.locator("canvas.paper").count()) > 0 && (await look("canvas.paper")).levels >= 4);
   if (blank) return blank;
   // The pulse of the first row is the only near-black left of the first lead: 1 mV high, and at half its height 200 ms wide.
-  const seen = await page.locator("canvas.paper").evaluate((canvas) => {
+  const seen = await page.locator("canvas.paper").first().evaluate((canvas) => {
     const mm = canvas.width / (parseFloat(canvas.style.width) / (96 / 25.4));
     const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const dark = (x, y) => data[4 * (y * width + x)] < 110 && data[4 * (y * width + x) + 1] < 110;
@@ -401,7 +401,9 @@ await check("pdf", async () => {
 });
 
 await check("download", async () => {
-  const [answer] = await Promise.all([page.context().waitForEvent("download").catch(() => page.waitForEvent("download")), page.locator(".pane a.button").first().click()]).catch((error) => [error]);
+  const menu = page.locator(".pane:visible .menu summary");
+  if (await menu.count()) await menu.click();
+  const [answer] = await Promise.all([page.context().waitForEvent("download").catch(() => page.waitForEvent("download")), page.locator(".pane a.button:visible").first().click()]).catch((error) => [error]);
   return answer instanceof Error ? String(answer.message).split("\n")[0] : (await answer.failure()) ?? "";
 });
 
@@ -414,7 +416,7 @@ await check("phone", async () => {
   await openStudy("CT");
   const wrong = await untilDrawn();
   if (wrong || (await wide()) > 0) return wrong || `the study is ${await wide()} pixels wider than the phone`;
-  const box = await page.locator("canvas.picture").boundingBox();
+  const box = await page.locator(".cell.active canvas.picture").boundingBox();
   return box.width > 300 && box.height > 300 ? "" : `the picture is ${box.width} by ${box.height}`;
 });
 
@@ -430,7 +432,7 @@ await check("english", async () => {
 });
 
 const stored = await page.evaluate(() => Object.keys(localStorage));
-checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm"].includes(key)) || `kept in the browser: ${stored}`;
+checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm", "tsunagu.listSeen"].includes(key)) || `kept in the browser: ${stored}`;
 checks.same_origin = foreign.size === 0 || `asked elsewhere: ${[...foreign]}`;
 checks.console = consoleErrors.length === 0 || consoleErrors[0];
 await browser.close();

@@ -236,6 +236,28 @@ impl Audit {
         self.ask(|reply| Message::Record { event, reply }).await
     }
 
+    /// Records that somebody is about to store annotations of a study. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: store nothing.
+    pub async fn annotates(&self, principal: &Principal, study_instance_uid: &str) -> Result<()> {
+        let event = json!({
+            "event": "annotates", "subject": principal.name, "centre": principal.centre, "study": study_instance_uid,
+        });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
+    /// Records an act of reading, with what it was about: ids and UIDs, no verdict and nothing of a person.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when it could not be recorded: answer nothing.
+    pub async fn read(&self, principal: &Principal, act: &'static str, about: Value) -> Result<()> {
+        let event = json!({
+            "event": "read", "act": act, "subject": principal.name, "centre": principal.centre, "about": about,
+        });
+        self.ask(|reply| Message::Record { event, reply }).await
+    }
+
     /// Records that somebody signed in or out.
     ///
     /// # Errors

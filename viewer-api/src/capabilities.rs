@@ -21,6 +21,7 @@ const WADL: &str = "application/vnd.sun.wadl+xml";
 pub(crate) fn methods(path: &str) -> &'static str {
     match path {
         "/dicom-web/studies" | "/dicom-web/studies/{study}" => "GET, HEAD, OPTIONS, POST",
+        "/search" => "OPTIONS, POST",
         "/session" => "DELETE, GET, HEAD, OPTIONS, POST",
         _ => "GET, HEAD, OPTIONS",
     }

@@ -102,27 +102,24 @@ fn is_text(response: &Response) -> bool {
 
 /// The best coding that is accepted: zstd where both weigh the same.
 fn accepted(headers: &HeaderMap) -> Option<Coding> {
-    let mut best: Option<(u16, Coding)> = None;
-    for one in headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-    {
-        let mut parts = one.split(';').map(str::trim);
-        let coding = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => Coding::Gzip,
-            "zstd" => Coding::Zstd,
-            _ => continue,
-        };
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok());
-        let weight = (weight.unwrap_or(0.0).clamp(0.0, 1.0) * 1000.0) as u16;
-        let better = best.is_none_or(|(of, kept)| weight > of || (weight == of && kept == Coding::Gzip));
-        if weight > 0 && better {
-            best = Some((weight, coding));
-        }
+    let [gzip, zstd] = [weight(headers, &["gzip", "x-gzip"]), weight(headers, &["zstd"])];
+    match gzip.max(zstd) {
+        0 => None,
+        best => Some(if zstd == best { Coding::Zstd } else { Coding::Gzip }),
     }
-    best.map(|(_, coding)| coding)
+}
+
+/// How much a client wants a coding, by any of its names, in thousandths (RFC 9110 §12.5.3); 0 is not at all.
+pub(crate) fn weight(headers: &HeaderMap, names: &[&str]) -> u16 {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let weights = values.flat_map(|value| value.split(',')).filter_map(|one| {
+        let mut parts = one.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        names.iter().find(|known| known.eq_ignore_ascii_case(name))?;
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok());
+        Some((weight.unwrap_or(0.0).clamp(0.0, 1.0) * 1000.0) as u16)
+    });
+    weights.max().unwrap_or(0)
 }
 
 enum Encoder {

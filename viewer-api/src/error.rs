@@ -94,6 +94,17 @@ pub enum Error {
     /// The log of tokens cannot be read, so nobody is let in.
     #[error("the log of tokens cannot be read: {0}")]
     Tokens(String),
+    /// The log of readings cannot be read or written, so nobody reads.
+    #[error("the log of readings cannot be read or written: {0}")]
+    Reading(String),
+    /// What is asked does not go with what has become of the thing meanwhile.
+    #[error("{what}")]
+    Conflict {
+        /// What has become of it.
+        what: &'static str,
+        /// What to do.
+        next_step: &'static str,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -134,16 +145,19 @@ impl Error {
             Error::NotAcceptable { .. } | Error::TooLarge { .. } | Error::Pixels { .. } => StatusCode::NOT_ACCEPTABLE,
             Error::Method => StatusCode::METHOD_NOT_ALLOWED,
             Error::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Error::TooManyStreams { .. } | Error::Audit(_) | Error::Tokens(_) | Error::Stopping => {
+            Error::TooManyStreams { .. } | Error::Audit(_) | Error::Tokens(_) | Error::Reading(_) | Error::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Error::Conflict { .. } => StatusCode::CONFLICT,
             Error::Archive(_) | Error::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn next_step(&self) -> &str {
         match self {
-            Error::Invalid { next_step, .. } | Error::NotImplemented { next_step, .. } => next_step,
+            Error::Invalid { next_step, .. }
+            | Error::NotImplemented { next_step, .. }
+            | Error::Conflict { next_step, .. } => next_step,
             Error::Unauthenticated(_) => {
                 "send a token as `Authorization: Bearer …`, or sign in again; `tsunagu token issue` makes one"
             }
@@ -158,7 +172,9 @@ impl Error {
             Error::Range { .. } => "ask for bytes that are there",
             Error::TooBroad { .. } => "name the study, or search by SOPInstanceUID",
             Error::TooLarge { .. } => "retrieve the instance and decode it there",
-            Error::Audit(_) | Error::Tokens(_) => "tell the administrator to look at the disk and at the server's log",
+            Error::Audit(_) | Error::Tokens(_) | Error::Reading(_) => {
+                "tell the administrator to look at the disk and at the server's log"
+            }
             Error::TooManyStreams { .. } => "ask for pages of JSON instead, with wait=60",
             Error::Stopping => "try again in a moment",
             Error::Archive(_) => "run `tsunagu verify` to see what is damaged",
@@ -174,6 +190,7 @@ impl Error {
             Error::Archive(_) => "the archive could not read what it holds".into(),
             Error::Audit(_) => "the access could not be recorded, so nothing was served".into(),
             Error::Tokens(_) => "the log of tokens cannot be read, so nobody is let in".into(),
+            Error::Reading(_) => "the log of readings cannot be read or written, so nothing was saved".into(),
             other => other.to_string(),
         }
     }

@@ -20,6 +20,7 @@ pub mod find;
 #[doc(hidden)]
 pub mod fuzzing;
 mod iiif;
+mod list;
 mod manifest;
 mod metadata;
 mod multipart;
@@ -27,6 +28,7 @@ mod openapi;
 mod peer;
 mod pool;
 mod qido;
+pub mod reading;
 mod rendered;
 mod report;
 mod router;
@@ -36,8 +38,9 @@ mod wado;
 
 pub use access::{
     Needs, NewToken, Permission, Permissions, Principal, ROUTES, Role, Service, Sessions, TokenRow, Tokens,
-    require_upload,
+    require_store,
 };
+pub use assets::prepare as prepare_page;
 pub use audit::{ACT_SECONDS_MAX, Access, Audit, AuditLog, Counts, Purpose, Rendition};
 pub use clock::{Clock, SystemClock};
 pub use cors::cors;

@@ -2,15 +2,17 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::access::{self, Gate, ROUTES, Service};
 use crate::error::Error;
 use crate::state::ViewerState;
-use crate::{assets, capabilities, changes, compressed, iiif, manifest, metadata, openapi, qido, rendered, wado};
+use crate::{
+    assets, capabilities, changes, compressed, iiif, list, manifest, metadata, openapi, qido, reading, rendered, wado,
+};
 
 /// Everything the read side serves, each behind its guard. Other crates' routers are merged beside it, behind
-/// [`require_upload`](crate::require_upload).
+/// [`require_store`](crate::require_store).
 pub fn router(state: ViewerState) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, (service, path, needs)| {
         let gate = Gate { state: state.clone(), act: format!("{service:?}").into(), needs: *needs };
@@ -64,6 +66,13 @@ fn handler(service: Service) -> MethodRouter<ViewerState> {
         Service::IiifInfo => get(iiif::info),
         Service::IiifImage => get(iiif::image),
         Service::Changes => get(changes::changes),
+        Service::ListStudies => post(list::studies),
+        Service::Worklists => get(reading::worklists).post(reading::create_worklist),
+        Service::Claim => post(reading::claim),
+        Service::Release => post(reading::release),
+        Service::Verdicts => post(reading::save_verdicts),
+        Service::Undo => post(reading::undo_verdict),
+        Service::Codes => get(reading::codes),
         Service::Session => get(access::session_of).delete(access::session_of).post(access::start_session),
         Service::SignIn => get(access::sign_in),
         Service::Description => get(openapi::description),

@@ -9,10 +9,11 @@ use crate::access::{Principal, Sessions, Tokens};
 use crate::audit::{Audit, AuditLog};
 use crate::changes::Streams;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::iiif;
 use crate::manifest::ManifestsLast;
 use crate::pool::Pool;
+use crate::reading::Reading;
 use crate::shown::ShownLast;
 
 /// The read side of one archive: what it reads, whom it lets in, where it writes that down.
@@ -32,6 +33,7 @@ struct Shared {
     iiif: iiif::Cache,
     streams: Streams,
     manifests: ManifestsLast,
+    reading: Option<Arc<Reading>>,
     public_url: Option<String>,
 }
 
@@ -68,6 +70,7 @@ impl ViewerState {
     ) -> ViewerState {
         let secure = options.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
         let shared = Shared {
+            reading: open_reading(&reader),
             reader,
             audit: Audit::start(audit, Arc::clone(&clock)),
             tokens,
@@ -94,6 +97,14 @@ impl ViewerState {
     /// When they could not be written.
     pub async fn close(&self) -> Result<()> {
         self.shared.audit.close().await
+    }
+
+    /// The reading worklists.
+    ///
+    /// # Errors
+    /// [`Error::Reading`] where their log could not be opened.
+    pub fn reading(&self) -> Result<Arc<Reading>> {
+        self.shared.reading.clone().ok_or_else(|| Error::Reading("it could not be opened".into()))
     }
 
     /// Ends the streams of changes that are open, so that the listener can stop; their readers open them again elsewhere.
@@ -150,5 +161,16 @@ impl ViewerState {
         let host = headers.get(axum::http::header::HOST).and_then(|value| value.to_str().ok());
         let plain = |host: &&str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b));
         host.filter(plain).map_or_else(String::new, |host| format!("http://{host}"))
+    }
+}
+
+/// Looking at studies does not depend on it; who reads has to be told.
+fn open_reading(reader: &Reader) -> Option<Arc<Reading>> {
+    match Reading::open(&reader.layout().event_log("reading")) {
+        Ok(reading) => Some(Arc::new(reading)),
+        Err(error) => {
+            tracing::error!(%error, "READING WORKLISTS ARE NOT TO BE HAD; tsunagu audit verify says more");
+            None
+        }
     }
 }

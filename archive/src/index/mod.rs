@@ -8,6 +8,7 @@ mod changes;
 mod clause;
 mod filling;
 mod insert;
+mod list;
 mod packs;
 mod places;
 mod query;
@@ -21,6 +22,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 pub(crate) use changes::{packed_since, received_since};
 pub use filling::fill_index;
 pub(crate) use insert::insert;
+pub use list::{ListQuery, ListedStudy, SortBy, StudyList};
+pub(crate) use list::{centres, list_studies};
 pub use packs::{PackRow, Repackable};
 pub(crate) use packs::{
     forget_object, in_use, in_use_of_study, insert_pack, insert_removed, instances_by_pack, mark_replaced, numbers,
@@ -36,7 +39,7 @@ use crate::error::Result;
 use crate::{Digests, fold};
 
 /// Version of the tables; another one found on disk is dropped and built anew.
-pub(crate) const SCHEMA_VERSION: u32 = 4;
+pub(crate) const SCHEMA_VERSION: u32 = 5;
 
 /// Where one instance is, as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

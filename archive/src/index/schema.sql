@@ -33,6 +33,8 @@ CREATE INDEX study_patient ON study (PatientID, IssuerOfPatientID);
 CREATE INDEX study_date ON study (StudyDate, FirstSequence);
 CREATE INDEX study_taken_in ON study (FirstSequence);
 CREATE INDEX study_accession ON study (AccessionNumber);
+CREATE INDEX study_birth ON study (PatientBirthDate, StudyDate, FirstSequence);
+CREATE INDEX study_centre ON study (Centre, StudyDate, FirstSequence);
 
 -- What a name that is searched for begins with (archive/src/fold), in the order answers come.
 CREATE TABLE name_key (

@@ -19,9 +19,9 @@ use super::rows::{
 use crate::error::Result;
 
 /// Studies that are gathered and sorted at the most; of more, a walk by date meets enough soon.
-const GATHERED_MAX: usize = 10_000;
+pub(super) const GATHERED_MAX: usize = 10_000;
 /// Studies that one of several words of a name may leave.
-const WORD_MAX: usize = 60_000;
+pub(super) const WORD_MAX: usize = 60_000;
 /// The same where each has to be read to know its date.
 const READ_MAX: usize = 2_000;
 /// Studies of these that are looked at together.
@@ -49,7 +49,7 @@ pub(crate) fn study_page(connection: &Connection, query: &Query, count_max: u32)
 }
 
 /// The rows of the studies of a page, in order.
-fn ids(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
+pub(super) fn ids(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
     if query.order == Order::TakenIn {
         return walked(connection, query, "study", Clause::of(&query.terms), "study.FirstSequence");
     }
@@ -115,13 +115,13 @@ fn ranked(connection: &Connection, query: &Query) -> Result<Vec<i64>> {
 }
 
 /// A study that may match: what it is sorted by, and its row.
-type Gathered = (String, i64, i64);
+pub(super) type Gathered = (String, i64, i64);
 
 /// Studies that a selective term leaves, newest first; `None` where there is no such term, or it leaves too many.
-fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+pub(super) fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
     for (column, test) in terms {
         let found = match (column, test) {
-            (Column::PatientName, Test::Name(name)) => by_name(connection, &name.prefixes(), terms)?,
+            (Column::PatientName, Test::Name(name)) => by_name(connection, &name.prefixes(), terms, GATHERED_MAX)?,
             (Column::PatientId | Column::AccessionNumber, Test::Match(Match::Wildcard(pattern))) => {
                 beginning(connection, *column, pattern)?
             }
@@ -136,11 +136,16 @@ fn gathered(connection: &Connection, terms: &[(Column, Test)]) -> Result<Option<
     Ok(None)
 }
 
-/// By what keys of the name begin with, all of it; dates are in that index too.
-fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)]) -> Result<Option<Vec<Gathered>>> {
+/// By what keys of the name begin with, all of it, unless it is more than `found_max`; dates are in that index too.
+pub(super) fn by_name(
+    connection: &Connection,
+    prefixes: &[String],
+    terms: &[(Column, Test)],
+    found_max: usize,
+) -> Result<Option<Vec<Gathered>>> {
     let mut all: Option<Vec<Gathered>> = None;
     // Each of several words may leave many studies, which together leave few.
-    let most = if prefixes.len() > 1 { WORD_MAX } else { GATHERED_MAX };
+    let most = if prefixes.len() > 1 { WORD_MAX } else { found_max };
     for prefix in prefixes {
         let mut clause = Clause::default();
         clause.term("Name >= ?".into(), prefix.clone());
@@ -160,7 +165,7 @@ fn by_name(connection: &Connection, prefixes: &[String], terms: &[(Column, Test)
             (all, found) => all.or(found),
         };
     }
-    Ok(all.filter(|found| found.len() <= GATHERED_MAX))
+    Ok(all.filter(|found| found.len() <= found_max))
 }
 
 /// By what an identifier begins with.
@@ -176,7 +181,12 @@ fn beginning(connection: &Connection, column: Column, pattern: &str) -> Result<O
 }
 
 /// What is selected, unless it is too much; which is counted first, since counting builds nothing.
-fn gather(connection: &Connection, select: &str, clause: Clause, most: usize) -> Result<Option<Vec<Gathered>>> {
+pub(super) fn gather(
+    connection: &Connection,
+    select: &str,
+    clause: Clause,
+    most: usize,
+) -> Result<Option<Vec<Gathered>>> {
     let from = select.split_once(" FROM ").map_or("", |(_, from)| from);
     let count = format!("SELECT count(*) FROM (SELECT 1 FROM {from}{} LIMIT {})", clause.sql(), most + 1);
     let mut count = connection.prepare_cached(&count)?;

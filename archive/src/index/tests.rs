@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Column, Match, Order, Query, Range, StudyRow, Test, fill_index, open_for_reading, search_studies};
+use super::{
+    Column, ListQuery, ListedStudy, Match, Order, Query, Range, SortBy, StudyRow, Test, fill_index, list_studies,
+    open_for_reading, search_studies,
+};
 use crate::fold::{Name, NamePattern, wildcard_matches};
 use crate::{Description, Layout, Origin, Patient, SeriesAttributes, StudyAttributes};
 
@@ -161,4 +164,81 @@ fn a_study_is_found_by_its_first_instance_also_where_that_came_last() {
         series.study = study.id WHERE study.id = m.study AND study.StudyDate = m.StudyDate
         AND study.FirstSequence = m.FirstSequence AND series.Modality = m.Modality)";
     assert_eq!(count(stale), 0);
+}
+
+/// Proves that a list holds what looking at each study finds, under each group of alternatives, and each sort its order.
+#[test]
+fn a_list_holds_what_has_an_alternative_of_each_group_in_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = filled(dir.path());
+    let all = search_studies(&index, &Query::default()).unwrap();
+    let wildcard = |text: &str| (Column::PatientId, Test::Match(Match::Wildcard(text.into())));
+    let groups: Vec<Vec<(Column, Test)>> = vec![
+        vec![name("yama", true)],
+        vec![name("はなこ", true), (Column::PatientId, single("P007"))],
+        vec![wildcard("P00*"), wildcard("*7*")],
+        vec![within("20270102", "20270103"), name("mart", true)],
+        vec![(Column::ModalitiesInStudy, single("MG"))],
+        vec![within("20270103", "")],
+    ];
+    let mut asked = vec![vec![]];
+    for (at, first) in groups.iter().enumerate() {
+        asked.push(vec![first.clone()]);
+        asked.extend(groups.iter().skip(at + 1).map(|second| vec![first.clone(), second.clone()]));
+    }
+    for groups in asked {
+        let holds = |row: &&StudyRow| groups.iter().all(|group| group.iter().any(|one| matches(row, one)));
+        let expected: Vec<&StudyRow> = all.iter().filter(holds).collect();
+        for (limit, offset) in [(500, 0), (7, 5), (20, 290)] {
+            let query = ListQuery { groups: groups.clone(), descending: true, limit, offset, ..ListQuery::default() };
+            let list = list_studies(&index, &query).unwrap();
+            let page: Vec<&StudyRow> = expected.iter().skip(offset as usize).take(limit as usize).copied().collect();
+            assert_eq!(
+                list.studies.iter().map(|one| &one.row).collect::<Vec<_>>(),
+                page,
+                "{groups:?} {limit} {offset}"
+            );
+            assert_eq!((list.total, list.complete), (expected.len() as u64, true), "{groups:?}");
+        }
+    }
+    let sorted = |sort, descending| {
+        let query = ListQuery { sort, descending, limit: 500, ..ListQuery::default() };
+        list_studies(&index, &query).unwrap().studies
+    };
+    let ids: Vec<String> =
+        sorted(SortBy::PatientId, false).into_iter().map(|one| one.row.attributes.patient.patient_id).collect();
+    assert!(ids.is_sorted() && ids.len() == 300);
+    let dates: Vec<String> =
+        sorted(SortBy::StudyDate, false).into_iter().map(|one| one.row.attributes.study_date).collect();
+    let (known, unknown) = dates.split_at(dates.iter().position(String::is_empty).unwrap());
+    assert!(known.is_sorted() && unknown.iter().all(String::is_empty), "studies without a date come last");
+    let none = ListQuery { groups: vec![vec![]], limit: 5, ..ListQuery::default() };
+    assert_eq!(list_studies(&index, &none).unwrap().total, 0, "no alternative, no study");
+}
+
+/// Proves what a list says of a study beside its attributes: earlier ones of the person, and what is new.
+#[test]
+fn a_list_says_how_many_earlier_studies_there_are_and_which_are_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = filled(dir.path());
+    let query = ListQuery { descending: true, limit: 500, ..ListQuery::default() };
+    let list = list_studies(&index, &query).unwrap();
+    let before = |one: &ListedStudy, other: &ListedStudy| {
+        let key = |of: &ListedStudy| {
+            let said = &of.row.attributes;
+            (said.study_date.clone(), said.study_time.clone(), of.first_sequence)
+        };
+        one.row.attributes.patient.patient_id == other.row.attributes.patient.patient_id && key(one) < key(other)
+    };
+    for study in &list.studies {
+        let expected = list.studies.iter().filter(|other| before(other, study)).count();
+        assert_eq!(study.priors as usize, expected, "{study:?}");
+    }
+    assert!(list.studies.iter().any(|one| one.priors == 2));
+    assert_eq!(list.last_sequence, 1_000_000);
+    let fresh = ListQuery { taken_in_after: Some(1_000_000 - 97 * 9), ..query };
+    let fresh = list_studies(&index, &fresh).unwrap();
+    assert_eq!(fresh.total, 9);
+    assert!(fresh.studies.iter().all(|one| one.last_sequence > 1_000_000 - 97 * 9 && one.waits));
+    assert_eq!(super::centres(&index).unwrap(), [""]);
 }

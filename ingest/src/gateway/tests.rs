@@ -48,6 +48,7 @@ async fn house() -> House {
     let door = crate::Doorway { gate: gate.clone(), receiver, now: Arc::new(|| "2026-11-23T00:00:00Z".into()) };
     let stow = Stow {
         door,
+        annotations: gate.clone(),
         batches: gate.clone(),
         limits: StowLimits::default(),
         base: "/dicom-web".into(),

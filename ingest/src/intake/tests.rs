@@ -184,3 +184,92 @@ async fn damaged_mfer_is_set_aside_as_received() {
     let brain = [&[1, 1, 1][..], &[4, 1, 1], &[5, 1, 1], &[8, 1, 40], &[9, 2, 0xF4, 1], &[0x1E, 2, 7, 0]].concat();
     check(brain, "unsupported", "no ECG").await;
 }
+
+/// A Part 10 file in Explicit VR Little Endian of these UI and LO elements, in order of their tags.
+fn file_of(elements: &[((u16, u16), &str, &str)]) -> Vec<u8> {
+    let element = |((group, number), vr, value): &((u16, u16), &str, &str)| {
+        let mut value = value.as_bytes().to_vec();
+        if value.len() % 2 == 1 {
+            value.push(if *vr == "UI" { 0 } else { b' ' });
+        }
+        let length = u16::try_from(value.len()).unwrap().to_le_bytes();
+        [&group.to_le_bytes(), &number.to_le_bytes(), vr.as_bytes(), &length, &value].concat()
+    };
+    let uid = |number| elements.iter().find(|(tag, ..)| *tag == (8, number)).unwrap().2;
+    let meta: Vec<u8> = [
+        ((2, 2), "UI", uid(0x16)),
+        ((2, 3), "UI", uid(0x18)),
+        ((2, 0x10), "UI", "1.2.840.10008.1.2.1"),
+        ((2, 0x12), "UI", "1.2.3"),
+    ]
+    .iter()
+    .flat_map(element)
+    .collect();
+    let mut file = vec![0; 128];
+    file.extend_from_slice(b"DICM\x02\0\0\0UL\x04\0");
+    file.extend_from_slice(&u32::try_from(meta.len()).unwrap().to_le_bytes());
+    file.extend_from_slice(&meta);
+    file.extend(elements.iter().flat_map(element));
+    file
+}
+
+const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
+const SR: &str = "1.2.840.10008.5.1.4.1.1.88.33";
+const DOSE: &str = "1.2.840.10008.5.1.4.1.1.88.67";
+
+fn file(class: &str, instance: &str, study: &str, patient: &str) -> Vec<u8> {
+    let modality = if class == CT { "CT" } else { "SR" };
+    file_of(&[
+        ((8, 0x16), "UI", class),
+        ((8, 0x18), "UI", instance),
+        ((8, 0x60), "CS", modality),
+        ((0x10, 0x20), "LO", patient),
+        ((0x20, 0xD), "UI", study),
+        ((0x20, 0xE), "UI", &format!("{study}.{modality}").replace("CT", "1").replace("SR", "2")),
+    ])
+}
+
+/// A reader of another centre stores a report beside images, and nothing else: no image, no report of a study that is not
+/// held or of another person, no second file under a UID. What is refused leaves nothing behind.
+#[tokio::test]
+async fn a_reader_stores_annotations_of_held_studies_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    assert!(matches!(house.send(&file(CT, "1.2.3.1.1", "1.2.3", "7")).await, Taken::Stored(_)));
+    let gate = house.gate.of_annotations();
+    let annotate = async |file: &[u8]| {
+        let origin = Origin { centre: "south".into(), received_at: NOW.into(), ..Origin::default() };
+        let file_digest = Sha256::digest(file).into();
+        let received = Received { body: file.to_vec().into(), file_digest, expected_study: Some("1.2.3".into()) };
+        gate.take_in(origin, received).await
+    };
+    let report = file(SR, "1.2.3.2.1", "1.2.3", "7");
+    assert!(matches!(annotate(&report).await, Ok(Taken::Stored(_))));
+    assert!(matches!(annotate(&report).await, Ok(Taken::AlreadyHeld(_))));
+    let refused = [
+        (file(CT, "1.2.3.1.2", "1.2.3", "7"), "an image"),
+        (file(DOSE, "1.2.3.2.2", "1.2.3", "7"), "a report of a device"),
+        (file(SR, "1.2.3.2.2", "1.2.4", "7"), "another study than it was sent to"),
+        (file(SR, "1.2.3.2.2", "1.2.3", "8"), "another person"),
+        (file(SR, "1.2.3.1.1", "1.2.3", "7"), "the UID of an image"),
+        (b"no DICOM".to_vec(), "no DICOM file"),
+    ];
+    for (file, what) in refused {
+        let answer = annotate(&file).await;
+        assert!(matches!(answer, Err(Refusal::NotPermitted(_))), "{what}: {answer:?}");
+    }
+    assert!(house.reader.quarantined(None).await.unwrap().is_empty());
+    assert_eq!(house.reader.instances("1.2.3", None).await.unwrap().len(), 2);
+    assert!(house.reader.instances("1.2.4", None).await.unwrap().is_empty());
+}
+
+/// A study that is not held has no annotations.
+#[tokio::test]
+async fn an_annotation_of_a_study_that_is_not_held_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(dir.path()).await;
+    let file = file(SR, "1.2.3.2.1", "1.2.3", "7");
+    let received = Received { file_digest: Sha256::digest(&file).into(), body: file.into(), expected_study: None };
+    let answer = house.gate.of_annotations().take_in(Origin::default(), received).await;
+    assert!(matches!(answer, Err(Refusal::NotPermitted(_))), "{answer:?}");
+}

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use transcode::data_set::native_model;
 
-use crate::door::{Batches, Doorway, Principal, Refusal, is_batch_id};
+use crate::door::{Annotator, Batches, Doorway, Gate, Principal, Refusal, is_batch_id};
 use crate::error::Error;
 use crate::receipt_page::receipt_page;
 
@@ -64,12 +64,14 @@ impl Default for StowLimits {
     }
 }
 
-/// What the STOW door needs. The outer authentication layer inserts a [`Principal`] in the request's extensions;
-/// without one every request is refused.
+/// What the STOW door needs. The outer authentication layer inserts a [`Principal`], or an [`Annotator`], in the request's
+/// extensions; without one every request is refused.
 #[derive(Clone)]
 pub struct Stow {
     /// The way in.
     pub door: Doorway,
+    /// The gate of who may store annotations and nothing else.
+    pub annotations: Arc<dyn Gate>,
     /// Batches and receipts.
     pub batches: Arc<dyn Batches>,
     /// Bounds.
@@ -143,7 +145,7 @@ struct StoreQuery {
 }
 
 async fn store(stow: Arc<Stow>, study: Option<String>, request: Request) -> Response {
-    match admit(&stow, &request) {
+    match admit(&stow, study.is_some(), &request) {
         Ok(admitted) => receive(&stow, admitted, study, request).await,
         // The body is not read: its sender is told to close, or would send all of it into the next request.
         Err(mut refused) => {
@@ -156,6 +158,7 @@ async fn store(stow: Arc<Stow>, study: Option<String>, request: Request) -> Resp
 /// What the headers of a store request say, once they are found in order.
 struct Admitted {
     template: Origin,
+    gate: Arc<dyn Gate>,
     payload: Payload,
     parser: Option<Multipart>,
     form: Form,
@@ -164,8 +167,8 @@ struct Admitted {
 }
 
 /// Looks at everything there is to look at before the body is asked for (`Expect: 100-continue`, RFC 9110 §10.1.1).
-fn admit(stow: &Stow, request: &Request) -> Result<Admitted, Box<Response>> {
-    let principal = request.extensions().get::<Principal>().cloned().ok_or_else(|| Box::new(unauthorized()))?;
+fn admit(stow: &Stow, to_study: bool, request: &Request) -> Result<Admitted, Box<Response>> {
+    let (principal, gate) = sender(stow, to_study, request)?;
     let query = query_of(request)?;
     let (headers, batch) = (request.headers(), batch_of(&query, request)?);
     let refuse = |status, sentence: &str| Err(Box::new(problem(status, sentence)));
@@ -195,12 +198,22 @@ fn admit(stow: &Stow, request: &Request) -> Result<Admitted, Box<Response>> {
     let upload = stow.uploads.enter(&principal.centre, stow.limits.centre_uploads_max);
     let Some(_upload) = upload else { return Err(Box::new(refused(&Refusal::Busy { retry_after_s: BUSY_S }))) };
     let template = Origin { centre: principal.centre, batch, ..Origin::default() };
-    Ok(Admitted { template, payload, parser, form, _upload })
+    Ok(Admitted { template, gate, payload, parser, form, _upload })
+}
+
+/// Who sends, and through which gate.
+fn sender(stow: &Stow, to_study: bool, request: &Request) -> Result<(Principal, Arc<dyn Gate>), Box<Response>> {
+    match (request.extensions().get::<Principal>(), request.extensions().get::<Annotator>()) {
+        (Some(principal), _) => Ok((principal.clone(), Arc::clone(&stow.door.gate))),
+        (None, Some(Annotator(principal))) if to_study => Ok((principal.clone(), Arc::clone(&stow.annotations))),
+        (None, Some(_)) => Err(Box::new(problem(StatusCode::FORBIDDEN, "annotations are sent to /studies/{study}"))),
+        (None, None) => Err(Box::new(unauthorized())),
+    }
 }
 
 async fn receive(stow: &Stow, admitted: Admitted, study: Option<String>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let mut session = Session::new(stow, admitted.template, study);
+    let mut session = Session::new(stow, admitted.gate, admitted.template, study);
     let read = match (admitted.payload, admitted.parser) {
         (Payload::Multipart { kind, .. }, Some(parser)) => session.read_parts(parser, kind, body).await,
         (Payload::Single(kind), _) => {
@@ -329,6 +342,7 @@ fn refused(refusal: &Refusal) -> Response {
     let status = match refusal {
         Refusal::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::NotPermitted(_) => StatusCode::FORBIDDEN,
         Refusal::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut response = problem(status, &refusal.to_string());

@@ -100,6 +100,9 @@ impl Outcome {
                 let text = format!("{}: {}", reason.code, reason.text);
                 part("quarantined", &uids.sop_instance_uid, &text, &reason.next_step)
             }
+            Fate::Refused(refusal @ Refusal::NotPermitted(_)) => {
+                part("refused", "", &refusal.to_string(), "ask for a token that may upload")
+            }
             Fate::Refused(refusal) => part("refused", "", &refusal.to_string(), "send it again"),
             Fate::TooLarge(text) => part("too-large", "", text, "send it another way, or ask the operator"),
             Fate::Unreadable(text) => part("refused", "", text, "correct it and send it again"),
@@ -117,7 +120,7 @@ pub fn parts(outcomes: &[Outcome]) -> PartsResponse {
 }
 
 /// The status of the whole (PS3.18 Table 10.5.3-1): 200 all stored, 202 some failed, 409 all failed; and where
-/// nothing at all was kept, the reason: 413, 503, 507, 500.
+/// nothing at all was kept, the reason: 403, 413, 503, 507, 500.
 pub fn status(outcomes: &[Outcome]) -> StatusCode {
     let failed = outcomes.iter().filter(|outcome| outcome.uids().is_none()).count();
     match failed {
@@ -132,7 +135,9 @@ fn status_of_failures(outcomes: &[Outcome]) -> StatusCode {
     let any = |found: fn(&Fate) -> bool| outcomes.iter().any(|outcome| found(&outcome.fate));
     if outcomes.iter().all(|outcome| matches!(outcome.fate, Fate::Unreadable(_))) {
         StatusCode::BAD_REQUEST
-    } else if any(|fate| matches!(fate, Fate::Taken(_) | Fate::NotBuilt(_))) {
+    } else if outcomes.iter().all(|outcome| matches!(outcome.fate, Fate::Refused(Refusal::NotPermitted(_)))) {
+        StatusCode::FORBIDDEN
+    } else if any(|fate| matches!(fate, Fate::Taken(_) | Fate::NotBuilt(_) | Fate::Refused(Refusal::NotPermitted(_)))) {
         StatusCode::CONFLICT
     } else if any(|fate| matches!(fate, Fate::Refused(Refusal::Busy { .. }))) {
         StatusCode::SERVICE_UNAVAILABLE

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::door::{Received, Refusal};
+use crate::door::{Gate, Received, Refusal};
 use crate::error::{Error, Result};
 use crate::receive::{Receiver, Receiving};
 
@@ -30,6 +30,7 @@ const COPY_BYTES: usize = 1 << 20;
 /// The request.
 pub struct Session<'a> {
     stow: &'a Stow,
+    gate: Arc<dyn Gate>,
     receiver: Receiver,
     template: Origin,
     study: Option<String>,
@@ -69,12 +70,12 @@ pub struct PartHead<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// One from this sender, perhaps to a study.
-    pub fn new(stow: &'a Stow, template: Origin, study: Option<String>) -> Self {
+    /// One from this sender through this gate, perhaps to a study.
+    pub fn new(stow: &'a Stow, gate: Arc<dyn Gate>, template: Origin, study: Option<String>) -> Self {
         let slots = Arc::new(Semaphore::new(stow.limits.parts_parallel_max.max(1)));
         let receiver = stow.door.receiver.of_centre(&template.centre);
         let (handed, assembly) = (Vec::new(), Assembly::default());
-        Session { stow, receiver, template, study, slots, handed, parts: 0, open: None, assembly }
+        Session { stow, gate, receiver, template, study, slots, handed, parts: 0, open: None, assembly }
     }
 
     /// Reads a body that is one part.
@@ -178,7 +179,7 @@ impl<'a> Session<'a> {
         let origin = Origin { file: file.clone(), received_at: (self.stow.door.now)(), ..self.template.clone() };
         // The semaphore is never closed; without a slot the part would only go in beside the others.
         let slot = self.slots.clone().acquire_owned().await;
-        let gate = self.stow.door.gate.clone();
+        let gate = Arc::clone(&self.gate);
         let task = tokio::spawn(async move {
             let _slot = slot;
             gate.take_in(origin, received).await.map_or_else(Fate::Refused, Fate::Taken)

@@ -5,6 +5,9 @@
 //!     --crate-type cdylib --profile wasm --target wasm32-unknown-unknown
 //! ```
 //!
+//! The viewer keeps what this builds: viewer-api/web/viewer/image/htj2k.wasm. tests/wasm compares the two, and with
+//! `UPDATE_MODULE` in the environment writes it anew.
+//!
 //! Without `simd128` it works as well, at a fraction of the speed; the threshold takes a twentieth of the size and no time.
 //!
 //! | function | answer |

@@ -90,23 +90,50 @@ pub(crate) fn same_origin(headers: &HeaderMap) -> bool {
     origin_host.is_some() && origin_host == text("host")
 }
 
-/// Puts the routes of another crate (the STOW door, the batches) behind the same guard: upload is needed. `admitted`
-/// sees who it is and puts what that crate knows a sender by into the request's extensions.
-pub fn require_upload(
+/// Puts the routes of another crate (the STOW door, the batches) behind a guard of the same kind: upload is needed, or, to
+/// store to one study (`POST /dicom-web/studies/S`), annotate. `admitted` sees who it is and puts what that crate knows a
+/// sender by into the request's extensions; what an annotator's request may bring is that crate's to check.
+pub fn require_store(
     router: Router,
     state: &ViewerState,
     admitted: impl Fn(&Principal, &mut Extensions) + Clone + Send + Sync + 'static,
 ) -> Router {
-    let needs = Needs::Permission(Permission::Upload);
-    let gate = Gate { state: state.clone(), act: "Store".into(), needs };
+    let gate = Gate { state: state.clone(), act: "Store".into(), needs: Needs::Permission(Permission::Upload) };
     let translate = move |mut request: Request, next: Next| {
         if let Some(principal) = request.extensions().get::<Principal>().cloned() {
             admitted(&principal, request.extensions_mut());
         }
         async move { next.run(request).await }
     };
-    let guarded = router.layer(from_fn(translate)).layer(from_fn_with_state(gate, guard));
+    let guarded = router.layer(from_fn(translate)).layer(from_fn_with_state(gate, store_guard));
     guarded.layer(from_fn(crate::assets::guarded_headers))
+}
+
+/// Lets in who may upload; who may annotate only with a study in the path, and writes that down first.
+async fn store_guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let uri = asked_uri(&request);
+    let principal = match authenticate(&gate.state, request.method(), request.headers()).await {
+        Ok(principal) => principal,
+        Err(error) => return refuse(&gate, None, &uri, error).await,
+    };
+    if !principal.permissions.has(Permission::Upload) {
+        let study = annotated_study(request.method(), uri.path());
+        let Some(study) = study.filter(|_| principal.permissions.has(Permission::Annotate)) else {
+            let error = Error::Forbidden { subject: principal.name.clone(), needs: Permission::Upload };
+            return refuse(&gate, Some(&principal), &uri, error).await;
+        };
+        if let Err(error) = gate.state.audit().annotates(&principal, study).await {
+            return error.into_response();
+        }
+    }
+    request.extensions_mut().insert(principal);
+    next.run(request).await
+}
+
+/// The study that a request stores to, if it names one and does nothing else.
+fn annotated_study<'a>(method: &Method, path: &'a str) -> Option<&'a str> {
+    let study = path.strip_prefix("/dicom-web/studies/")?;
+    (method == Method::POST && crate::wado::is_uid(study)).then_some(study)
 }
 
 #[cfg(test)]
@@ -124,6 +151,16 @@ mod tests {
         check(&[("origin", "http://a:8080"), ("host", "a:8080")], true);
         check(&[("origin", "http://b"), ("host", "a")], false);
         check(&[("host", "a")], false);
+    }
+
+    #[test]
+    fn annotations_go_to_one_study() {
+        let check = |method, path, expected| assert_eq!(annotated_study(&method, path), expected, "{method} {path}");
+        check(Method::POST, "/dicom-web/studies/1.2.3", Some("1.2.3"));
+        check(Method::POST, "/dicom-web/studies", None);
+        check(Method::POST, "/dicom-web/studies/1.2.3/series", None);
+        check(Method::POST, "/dicom-web/batches", None);
+        check(Method::GET, "/dicom-web/studies/1.2.3", None);
     }
 
     #[test]

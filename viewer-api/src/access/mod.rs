@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use guard::require_upload;
+pub use guard::require_store;
 pub(crate) use guard::{Gate, guard};
 pub use session::Sessions;
 pub(crate) use session::{session_of, sign_in, start_session};
@@ -30,11 +30,25 @@ pub enum Permission {
     Original,
     /// Run the archive.
     Administer,
+    /// Store annotations of one study: measurements, presentation states, key objects; nothing else.
+    Annotate,
+    /// Claim items of a worklist and give verdicts.
+    Read,
+    /// Fetch the results of readings.
+    Results,
 }
 
 impl Permission {
-    const ALL: [Permission; 5] =
-        [Permission::Upload, Permission::View, Permission::Download, Permission::Original, Permission::Administer];
+    const ALL: [Permission; 8] = [
+        Permission::Upload,
+        Permission::View,
+        Permission::Download,
+        Permission::Original,
+        Permission::Administer,
+        Permission::Annotate,
+        Permission::Read,
+        Permission::Results,
+    ];
 
     /// The word in logs and answers.
     pub fn word(self) -> &'static str {
@@ -44,6 +58,9 @@ impl Permission {
             Permission::Download => "download",
             Permission::Original => "original",
             Permission::Administer => "administer",
+            Permission::Annotate => "annotate",
+            Permission::Read => "read",
+            Permission::Results => "results",
         }
     }
 
@@ -97,7 +114,7 @@ impl fmt::Debug for Permissions {
 pub enum Role {
     /// A screening centre's sender: upload.
     Uploader,
-    /// A reading doctor: view and download; original only if granted at issue.
+    /// A reading doctor: view, download and annotate; original, read and results only if granted at issue.
     Reader,
     /// Everything.
     Admin,
@@ -127,7 +144,7 @@ impl Role {
     pub fn permissions(self) -> Permissions {
         match self {
             Role::Uploader => Permissions::default().with(Permission::Upload),
-            Role::Reader => Permissions::default().with(Permission::View).with(Permission::Download),
+            Role::Reader => [Permission::View, Permission::Download, Permission::Annotate].into_iter().collect(),
             Role::Admin => Permission::ALL.into_iter().collect(),
         }
     }

@@ -76,6 +76,20 @@ pub enum Service {
     IiifImage,
     /// What the archive did, in order.
     Changes,
+    /// Search for studies with what is searched for in the body, so that no address has a name in it.
+    ListStudies,
+    /// The worklists; a new one.
+    Worklists,
+    /// Claim items of a worklist.
+    Claim,
+    /// Give an item up.
+    Release,
+    /// Save verdicts.
+    Verdicts,
+    /// Take a verdict back.
+    Undo,
+    /// Codes of findings.
+    Codes,
     /// An instance named in the query: WADO-URI.
     WadoUri,
     /// What is served.
@@ -94,6 +108,7 @@ pub enum Service {
 
 const VIEW: Needs = Needs::Permission(Permission::View);
 const DOWNLOAD: Needs = Needs::Permission(Permission::Download);
+const READ: Needs = Needs::Permission(Permission::Read);
 const ORIGINAL: Needs = Needs::Permission(Permission::Original);
 
 /// Every service with its path and what it needs.
@@ -141,6 +156,14 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::IiifInfo, "/iiif/{id}/info.json", VIEW),
     (Service::IiifImage, "/iiif/{id}/{region}/{size}/{rotation}/{last}", VIEW),
     (Service::Changes, "/changes", VIEW),
+    (Service::ListStudies, "/search", VIEW),
+    // A new worklist needs the permission to administer besides, which the handler asks for.
+    (Service::Worklists, "/reading/worklists", READ),
+    (Service::Claim, "/reading/worklists/{worklist}/claim", READ),
+    (Service::Release, "/reading/items/{item}/release", READ),
+    (Service::Verdicts, "/reading/verdicts", READ),
+    (Service::Undo, "/reading/verdicts/{verdict}/undo", READ),
+    (Service::Codes, "/reading/codes", READ),
     // Files of it need the permission to download besides, which the handler asks for.
     (Service::WadoUri, "/wado", VIEW),
     (Service::Capabilities, "/dicom-web", VIEW),

@@ -31,6 +31,10 @@ pub struct NewToken {
     pub role: Role,
     /// Whether a reader's token also gives files as received.
     pub original: bool,
+    /// Whether a reader's token also lets its holder claim and give verdicts.
+    pub reads: bool,
+    /// Whether a reader's token also lets its holder fetch the results of readings.
+    pub results: bool,
     /// When it ends, if ever.
     pub expires_at: Option<Timestamp>,
 }
@@ -48,6 +52,10 @@ pub struct TokenRow {
     pub role: Role,
     /// Whether it also gives files as received.
     pub original: bool,
+    /// Whether its holder also claims and gives verdicts.
+    pub reads: bool,
+    /// Whether its holder also fetches the results of readings.
+    pub results: bool,
     /// When it ends, if ever.
     #[serde(with = "rfc3339")]
     pub expires_at: Option<Timestamp>,
@@ -57,8 +65,13 @@ pub struct TokenRow {
 
 impl TokenRow {
     fn permissions(&self) -> Permissions {
-        let by_role = self.role.permissions();
-        if self.original { by_role.with(Permission::Original) } else { by_role }
+        let granted = [
+            (self.original, Permission::Original),
+            (self.reads, Permission::Read),
+            (self.results, Permission::Results),
+        ];
+        let granted = granted.into_iter().filter(|(is, _)| *is);
+        granted.fold(self.role.permissions(), |all, (_, permission)| all.with(permission))
     }
 
     fn principal(&self, now: Timestamp) -> Option<Principal> {
@@ -79,6 +92,11 @@ enum Event {
         role: Role,
         #[serde(default)]
         original: bool,
+        // Not in lines of the first versions.
+        #[serde(default)]
+        reads: bool,
+        #[serde(default)]
+        results: bool,
         #[serde(default, with = "rfc3339", skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
@@ -100,10 +118,10 @@ struct Book {
 impl Book {
     fn apply(&mut self, event: &Value) {
         match serde_json::from_value(event.clone()) {
-            Ok(Event::Issued { digest, name, centre, role, original, expires_at }) => {
+            Ok(Event::Issued { digest, name, centre, role, original, reads, results, expires_at }) => {
                 let Some(key) = archive::unhex(&digest) else { return };
                 let id = digest.chars().take(ID_DIGITS).collect();
-                let row = TokenRow { id, name, centre, role, original, expires_at, revoked: false };
+                let row = TokenRow { id, name, centre, role, original, reads, results, expires_at, revoked: false };
                 self.by_digest.insert(key, row);
             }
             Ok(Event::Revoked { id }) => {
@@ -171,6 +189,8 @@ impl Tokens {
                 centre: new.centre.trim().to_owned(),
                 role: new.role,
                 original: new.original,
+                reads: new.reads,
+                results: new.results,
                 expires_at: new.expires_at,
             },
         )?;
@@ -280,7 +300,15 @@ mod tests {
     }
 
     fn new(name: &str, role: Role) -> NewToken {
-        NewToken { name: name.into(), centre: "a".into(), role, original: false, expires_at: None }
+        NewToken {
+            name: name.into(),
+            centre: "a".into(),
+            role,
+            original: false,
+            reads: false,
+            results: false,
+            expires_at: None,
+        }
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ mod run;
 use serde_json::{Map, Value};
 
 pub use dictionary::level_of;
+pub(crate) use moment::is_date;
 
 use crate::access::Principal;
 use crate::error::Result;

@@ -261,7 +261,11 @@ async fn answers(
         add_counts(state, &candidates, &mut out).await?;
     }
     let is_missing = |path: &Vec<u32>| match path.as_slice() {
-        [tag] => out.iter().any(|said| !said.contains_key(&dictionary::hex(*tag))) || *tag == 0x0040_0275,
+        [0x0040_0275] => true,
+        [tag] => {
+            let tag = dictionary::hex(*tag);
+            out.iter().any(|said| !said.contains_key(&tag))
+        }
         _ => true,
     };
     let missing: Vec<Vec<u32>> = plan.wanted.iter().filter(|path| is_missing(path)).cloned().collect();

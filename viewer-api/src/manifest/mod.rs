@@ -210,7 +210,11 @@ fn head(principal: &Principal, said: &StudyAttributes) -> String {
         study["ReferringPhysicianName"] = person_name(&said.referring_physician_name);
     }
     let may = |permission| principal.permissions.has(permission);
-    let offers = json!({ "download": may(Permission::Download), "original": may(Permission::Original) });
+    let offers = json!({
+        "download": may(Permission::Download),
+        "original": may(Permission::Original),
+        "annotate": may(Permission::Annotate) || may(Permission::Upload),
+    });
     format!("\"version\":{VERSION},\"patient\":{patient},\"study\":{study},\"offers\":{offers}")
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`services`] says what the table cannot: parameters, bodies, answers. A service that nobody described does not compile.
 
+mod reading;
 mod services;
 mod store;
 mod told;
@@ -87,7 +88,7 @@ fn security_schemes() -> Value {
 
 fn schemas() -> Value {
     let text = json!({ "type": "string" });
-    let permissions = word(&["upload", "view", "download", "original", "administer"]);
+    let permissions = word(&["upload", "view", "download", "original", "administer", "annotate", "read", "results"]);
     json!({
         (ERROR): object(json!({ "error": text, "next_step": text }), &["error", "next_step"]),
         (PROBLEM): object(json!({ "error": text, "next_step": text, "parts": number(0, i32::MAX) }), &["error"]),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::told::{INFO, Told, dates, number, object, pattern, text, uid, word};
-use super::{ERROR, PRINCIPAL};
+use super::{ERROR, PRINCIPAL, reading};
 use crate::access::Service;
 
 /// Refusals of everything that needs a permission.
@@ -75,6 +75,9 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
                 .refuses(ERROR, &[404, 406])
                 .tagged(),
         ],
+        Service::Worklists | Service::Claim | Service::Release | Service::Verdicts | Service::Undo | Service::Codes => {
+            reading::operations(service)
+        }
         Service::WadoUri => vec![wado_uri()],
         Service::Capabilities => vec![
             Told::get("Capabilities", RETRIEVE, "What is served (PS3.18 §8.9).")
@@ -93,6 +96,7 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
                 .answers(200, "A page of changes, or a stream of them.", &["application/json", "text/event-stream"])
                 .refuses(ERROR, &[406]),
         ],
+        Service::ListStudies => vec![list_studies()],
         Service::IiifBase => vec![
             viewed(Told::get("IiifBase", IMAGES, "The way to what an image is (IIIF Image API 3.0 §2)."))
                 .answers(303, "Look at info.json.", &[])
@@ -171,6 +175,39 @@ fn search(name: &'static str, summary: &'static str, depth: Depth) -> Told {
         .answers(204, "Nothing matches.", &[])
         .refuses(ERROR, &[406])
 }
+
+/// What `POST /search` takes and answers (`crate::list`).
+fn list_studies() -> Told {
+    let days = object(json!({ "from": pattern(DATE), "to": pattern(DATE) }), &[]);
+    let alternative = object(
+        json!({
+            "name": text(64), "patient_id": text(64), "accession_number": text(64), "centre": text(64),
+            "modality": pattern("^[A-Z]{2,16}$"), "birth_date": days, "study_date": days,
+        }),
+        &[],
+    );
+    let alternatives = json!({ "type": "array", "maxItems": 8, "items": alternative });
+    let asked = object(
+        json!({
+            "terms": { "type": "array", "maxItems": 16, "items": alternatives }, "taken_in_after": number(0, i32::MAX),
+            "sort": word(crate::list::SORTS), "descending": { "type": "boolean" }, "limit": number(0, 500),
+            "offset": number(0, i32::MAX),
+        }),
+        &[],
+    );
+    viewed(Told::new(
+        "post",
+        "ListStudies",
+        SEARCH,
+        "Search for studies as a person does: no text of it is in an address.",
+    ))
+    .body("application/json", asked)
+    .answers(200, "A page of the list, and how long the list is.", &["application/json"])
+    .refuses(ERROR, &[413])
+}
+
+/// A date (PS3.5 §6.2 DA).
+const DATE: &str = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])$";
 
 fn retrieve(name: &'static str, summary: &'static str) -> Told {
     viewed(Told::get(name, RETRIEVE, summary))

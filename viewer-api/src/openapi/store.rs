@@ -1,4 +1,4 @@
-//! What is said of the store doors, which another crate serves behind [`require_upload`](crate::require_upload). That this
+//! What is said of the store doors, which another crate serves behind [`require_store`](crate::require_store). That this
 //! is what it serves, and all of it, a test of the program holds.
 
 use serde_json::{Value, json};

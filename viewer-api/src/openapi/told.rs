@@ -172,12 +172,17 @@ fn path_parameter(name: &str) -> (&'static str, Value) {
         "region" => ("full, square, x,y,w,h or pct:x,y,w,h.", pattern(REGION)),
         "size" => ("max, w, or ,h or w,h or !w,h or pct:n, with ^ before it to enlarge.", pattern(SIZE)),
         "rotation" => ("Degrees clockwise, with ! before them to mirror first.", pattern("^!?(0|90|180|270)$")),
+        "worklist" => ("A worklist, as the list of them names it.", pattern("^[0-9a-f]{32}$")),
+        "item" => ("An item, as a claim names it.", pattern("^[0-9a-f]{32}$")),
+        "verdict" => ("The id that the page gave a verdict.", pattern(UUID)),
         "last" => ("Quality and format.", pattern("^(default|color|gray|bitonal)\\.(jpg|png)$")),
         _ => ("The rest of the path.", text(1024)),
     }
 }
 
 const REGION: &str = "^(full|square|[0-9]{1,5},[0-9]{1,5},[1-9][0-9]{0,4},[1-9][0-9]{0,4}|pct:[0-9]{1,2},[0-9]{1,2},[1-9][0-9]?,[1-9][0-9]?)$";
+/// As RFC 9562 writes it.
+pub(super) const UUID: &str = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 const SIZE: &str = "^\\^?(max|[1-9][0-9]{0,4},|,[1-9][0-9]{0,4}|!?[1-9][0-9]{0,4},[1-9][0-9]{0,4}|pct:[1-9][0-9]?)$";
 
 /// A reference to a schema among the components.
@@ -237,7 +242,7 @@ fn meaning(status: u16) -> &'static str {
         404 => "Nothing of that name is held.",
         406 => "None of the forms asked for is to be had; the sentence lists what is.",
         408 => "The sender was silent for too long.",
-        409 => "Nothing of it was stored.",
+        409 => "It does not go with what has become of the thing meanwhile; or nothing of it was stored.",
         413 => "More than is taken at once.",
         415 => "A body of this type is not read.",
         416 => "The range is outside.",

@@ -118,8 +118,8 @@ fn json(found: Found) -> Response {
     if found.answers.is_empty() {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let body = Value::Array(found.answers.into_iter().map(Value::Object).collect()).to_string();
-    ([(header::CONTENT_TYPE, DICOM_JSON)], body).into_response()
+    // Into bytes at once: through `Display` each character would be asked about by the formatter.
+    ([(header::CONTENT_TYPE, DICOM_JSON)], axum::Json(found.answers)).into_response()
 }
 
 /// Nothing found is 204 here too.

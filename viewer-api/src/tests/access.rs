@@ -5,8 +5,8 @@ use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
 
-use super::fixture::{House, filled, send};
-use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_upload};
+use super::fixture::{House, filled, names_a_reading, send};
+use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_store};
 
 #[tokio::test]
 async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
@@ -17,21 +17,26 @@ async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
         (&house.uploader, vec![Permission::Upload]),
         (&house.reader, vec![Permission::View, Permission::Download]),
         (&house.original, vec![Permission::View, Permission::Download, Permission::Original]),
-        (&house.admin, vec![Permission::View, Permission::Download, Permission::Original]),
+        (
+            &house.admin,
+            vec![Permission::View, Permission::Download, Permission::Original, Permission::Read, Permission::Results],
+        ),
     ];
     let mut refused = 0;
     for (service, path, needs) in ROUTES {
         let Needs::Permission(needs) = needs else { continue };
         for (token, permissions) in &roles {
-            let answer = house.get(&filled(path), token, "*/*").await;
+            let answer = house.ask(*service, &filled(path), token).await;
             let expected = match (*token == &nobody, permissions.contains(needs)) {
                 (true, _) => StatusCode::UNAUTHORIZED,
                 (false, false) => StatusCode::FORBIDDEN,
                 (false, true) if *service == Service::IiifBase => StatusCode::SEE_OTHER,
+                // Let in, and there is no such worklist, item or verdict.
+                (false, true) if names_a_reading(path) => StatusCode::NOT_FOUND,
                 (false, true) => StatusCode::OK,
             };
             assert_eq!(answer.status, expected, "{service:?} by {permissions:?}: {answer:?}");
-            if expected.is_client_error() {
+            if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&expected) {
                 refused += 1;
                 let sentence = answer.json();
                 assert!(sentence["error"].is_string() && sentence["next_step"].is_string(), "{sentence}");
@@ -53,6 +58,12 @@ fn looking_downloading_and_the_original_are_separate_permissions() {
             Service::RetrieveStudy | Service::RetrieveSeries | Service::RetrieveInstance => {
                 Needs::Permission(Permission::Download)
             }
+            Service::Worklists
+            | Service::Claim
+            | Service::Release
+            | Service::Verdicts
+            | Service::Undo
+            | Service::Codes => Needs::Permission(Permission::Read),
             _ => Needs::Permission(Permission::View),
         };
         assert_eq!(*needs, expected, "{path}");
@@ -63,19 +74,44 @@ fn looking_downloading_and_the_original_are_separate_permissions() {
 #[tokio::test]
 async fn the_page_is_for_everybody_and_says_what_it_may_load() {
     let house = House::empty().await;
-    for path in ["/", "/viewer/main.js", "/viewer/style.css"] {
+    let page = house.send(Request::get("/").body(String::new()).unwrap()).await;
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let (_, from) = page.split_once("href=\"/viewer/").unwrap();
+    let version = from.split('/').next().unwrap();
+    let [main, style] = ["main.js", "style.css"].map(|name| format!("/viewer/{version}/{name}"));
+    assert!(version.starts_with('@') && page.contains(&main) && page.contains(&style), "{page}");
+    assert!(page.contains(&format!("<link rel=\"modulepreload\" href=\"/viewer/{version}/image/view.js\">")), "{page}");
+    for path in ["/", &main, &style] {
         let answer = house.send(Request::get(path).body(String::new()).unwrap()).await;
+        let keeps = if path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
+        assert_eq!(answer.header("cache-control"), keeps, "{path}");
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(
             answer.header("content-security-policy"),
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
+             img-src 'self' blob: data:; connect-src 'self'; \
              base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let again = Request::get(path).header("if-none-match", answer.header("etag")).body(String::new()).unwrap();
         assert_eq!(house.send(again).await.status, StatusCode::NOT_MODIFIED, "{path}");
     }
-    for path in ["/viewer/../index.html", "/viewer/..%2Findex.html", "/viewer/none.js", "/package.json"] {
+    let again = house.send(Request::get("/viewer/main.js").body(String::new()).unwrap()).await;
+    assert_eq!((again.status, again.header("location")), (StatusCode::TEMPORARY_REDIRECT, main.as_str()));
+    for coding in ["br", "gzip"] {
+        let asked = Request::get(&main).header("accept-encoding", coding).body(String::new()).unwrap();
+        let answer = house.send(asked).await;
+        assert_eq!((answer.status, answer.header("content-encoding")), (StatusCode::OK, coding));
+        assert_eq!(answer.header("vary"), "Accept-Encoding");
+    }
+    for path in [
+        "/viewer/@0123/main.js",
+        "/viewer/@0123/",
+        "/viewer/../index.html",
+        "/viewer/..%2Findex.html",
+        "/viewer/none.js",
+        "/package.json",
+    ] {
         let answer = house.send(Request::get(path).body(String::new()).unwrap()).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
@@ -112,11 +148,11 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
 }
 
 #[tokio::test]
-async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
+async fn a_foreign_router_needs_upload_or_annotate_and_learns_who_it_is() {
     let house = House::empty().await;
     let door = post(|Extension(centre): Extension<String>| async move { centre });
-    let door = Router::new().route("/dicom-web/studies", door);
-    let door = require_upload(door, &house.state, |principal, extensions| {
+    let door = Router::new().route("/dicom-web/studies", door.clone()).route("/dicom-web/studies/{study}", door);
+    let door = require_store(door, &house.state, |principal, extensions| {
         extensions.insert(principal.centre.clone());
     });
     let router = house.router.clone().merge(door);
@@ -128,6 +164,17 @@ async fn a_foreign_router_needs_upload_and_learns_who_it_is() {
     assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::OK, &b"a"[..]));
     assert_eq!(send(&router, store(&house.reader)).await.status, StatusCode::FORBIDDEN);
     assert_eq!(send(&router, store("")).await.status, StatusCode::UNAUTHORIZED);
+
+    // A reader stores to one study, and that is written down before anything is read.
+    assert!(house.log.of("annotates").is_empty());
+    let annotate = |path: &str| {
+        let request = Request::post(path).header("authorization", format!("Bearer {}", house.reader));
+        request.body(String::new()).unwrap()
+    };
+    assert_eq!(send(&router, annotate("/dicom-web/studies/1.2.3")).await.status, StatusCode::OK);
+    let written = house.log.of("annotates");
+    assert_eq!((written.len(), &written[0]["subject"], &written[0]["study"]), (1, &"r".into(), &"1.2.3".into()));
+    assert_eq!(send(&router, annotate("/dicom-web/studies/Yamada")).await.status, StatusCode::FORBIDDEN);
 
     // By cookie only our own page may act.
     let person = Principal { name: "d".into(), centre: "a".into(), permissions: Role::Admin.permissions() };

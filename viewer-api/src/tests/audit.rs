@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
 
-use super::fixture::{House, INSTANCE, PATIENT_ID, SERIES, STUDY, filled};
+use super::fixture::{House, INSTANCE, PATIENT_ID, SERIES, STUDY, filled, names_a_reading};
 use crate::{Needs, ROUTES, Service};
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn no_record_holds_who_the_person_is_or_what_was_typed() {
         house.get(&filled(path), &house.admin, "*/*").await;
     }
     house.state.close().await.unwrap();
-    assert_eq!(house.log.of("searched").len(), 4 + 7 + 1, "the manifest looks for other studies of the person");
+    assert_eq!(house.log.of("searched").len(), 4 + 9 + 1, "the manifest looks for other studies of the person");
     assert_eq!(house.log.of("searched")[0]["keys"][0], "PatientName");
     let text = format!("{:?}", house.log.events.lock().unwrap());
     for private in ["Yamada", "山田", PATIENT_ID, "19600229", &house.admin, &house.uploader] {
@@ -75,14 +75,15 @@ async fn when_an_access_cannot_be_recorded_nothing_is_served() {
     let house = House::new().await;
     house.log.broken.store(true, Ordering::SeqCst);
     for (service, path, needs) in ROUTES {
-        // Capabilities hold nothing of anybody, and are not recorded.
-        if *needs == Needs::Nothing || *service == Service::Capabilities {
+        // Capabilities and codes hold nothing of anybody, and are not recorded.
+        if *needs == Needs::Nothing || [Service::Capabilities, Service::Codes].contains(service) {
             continue;
         }
-        let answer = house.get(&filled(path), &house.admin, "*/*").await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{service:?}");
+        let answer = house.ask(*service, &filled(path), &house.admin).await;
+        let expected = if names_a_reading(path) { StatusCode::NOT_FOUND } else { StatusCode::SERVICE_UNAVAILABLE };
+        assert_eq!(answer.status, expected, "{service:?}");
         assert!(answer.body.len() < 400 && answer.json()["error"].is_string(), "{service:?}");
-        let refused = house.get(&filled(path), &house.uploader, "*/*").await;
+        let refused = house.ask(*service, &filled(path), &house.uploader).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{service:?}: refused all the same");
     }
 }

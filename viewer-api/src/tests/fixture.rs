@@ -22,7 +22,7 @@ use crate::audit::testing::MemoryLog;
 use crate::clock::Clock;
 use crate::clock::testing::SetClock;
 use crate::document::Document;
-use crate::{NewToken, Options, Role, Tokens, ViewerState, router};
+use crate::{NewToken, Options, Role, Service, Tokens, ViewerState, router};
 
 /// Explicit VR Little Endian.
 pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
@@ -90,7 +90,15 @@ impl House {
         let (log, clock) = (Arc::new(MemoryLog::default()), SetClock::default());
         let tokens = Tokens::open(dir.path().join("tokens.jsonl")).unwrap();
         let issue = |name: &str, role, original| {
-            let new = NewToken { name: name.into(), centre: "a".into(), role, original, expires_at: None };
+            let new = NewToken {
+                name: name.into(),
+                centre: "a".into(),
+                role,
+                original,
+                reads: false,
+                results: false,
+                expires_at: None,
+            };
             tokens.issue(&new, clock.now()).unwrap()
         };
         let (uploader, reader_token) = (issue("u", Role::Uploader, false), issue("r", Role::Reader, false));
@@ -137,9 +145,35 @@ impl House {
         pack.finish().await.unwrap();
     }
 
+    /// What is at a path; where only a POST is answered, to an empty one.
     pub(crate) async fn get(&self, path: &str, token: &str, accept: &str) -> Answer {
+        if path == "/search" {
+            return self.list(token, "{}").await;
+        }
         let request = Request::get(path).header("host", "here:8080").header("accept", accept);
         self.send(request.header("authorization", format!("Bearer {token}")).body(String::new()).unwrap()).await
+    }
+
+    /// The list of studies that a search answers.
+    pub(crate) async fn list(&self, token: &str, search: &str) -> Answer {
+        let request = Request::post("/search").header("content-type", "application/json");
+        self.send(request.header("authorization", format!("Bearer {token}")).body(search.to_owned()).unwrap()).await
+    }
+
+    /// Asks a service with the method and the least body that it takes.
+    pub(crate) async fn ask(&self, service: Service, path: &str, token: &str) -> Answer {
+        let body = match service {
+            Service::Claim => r#"{"count":1}"#,
+            Service::Verdicts => r#"{"verdicts":[]}"#,
+            Service::Release | Service::Undo => "",
+            _ => return self.get(path, token, "*/*").await,
+        };
+        self.post(path, token, body).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &str) -> Answer {
+        let request = Request::post(path).header("authorization", format!("Bearer {token}"));
+        self.send(request.header("content-type", "application/json").body(body.to_owned()).unwrap()).await
     }
 
     pub(crate) async fn send(&self, request: Request<String>) -> Answer {
@@ -330,6 +364,14 @@ pub(crate) fn description(study: String, series_uid: String, uid: String, series
     }
 }
 
+/// Whether a path names what the fixture has none of.
+pub(crate) fn names_a_reading(path: &str) -> bool {
+    ["{worklist}", "{item}", "{verdict}"].iter().any(|name| path.contains(name))
+}
+
+/// An id of nothing.
+const NONE: &str = "00000000000000000000000000000000";
+
 /// The path of a route of the table, for the first instance.
 pub(crate) fn filled(path: &str) -> String {
     if path == "/wado" {
@@ -339,5 +381,6 @@ pub(crate) fn filled(path: &str) -> String {
     let path = path.replace("{id}", &image).replace("{region}", "full").replace("{size}", "max");
     let path = path.replace("{rotation}", "0").replace("{last}", "default.jpg");
     let path = path.replace("{study}", STUDY).replace("{series}", SERIES).replace("{instance}", INSTANCE);
+    let path = path.replace("{worklist}", NONE).replace("{item}", NONE).replace("{verdict}", NONE);
     path.replace("{frames}", "1").replace("{*path}", if path.contains("bulkdata") { "00420011" } else { "main.js" })
 }

@@ -96,7 +96,9 @@ async fn a_manifest_offers_what_the_caller_may_have() {
     let reader = house.get(&path(), &house.reader, "*/*").await;
     let original = house.get(&path(), &house.original, "*/*").await;
     let offers = |answer: &super::fixture::Answer| {
-        (answer.json()["offers"]["download"] == true, answer.json()["offers"]["original"] == true)
+        let offers = answer.json()["offers"].clone();
+        assert_eq!(offers["annotate"], true);
+        (offers["download"] == true, offers["original"] == true)
     };
     assert_eq!((offers(&reader), offers(&original)), ((true, false), (true, true)));
     assert_ne!(reader.header("etag"), original.header("etag"));

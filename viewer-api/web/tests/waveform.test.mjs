@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TWELVE, computedLeads, leadOf, rowsOf } from "../viewer/ecg/leads.js";
-import { tracePath } from "../viewer/ecg/paper.js";
-import { annotations, correctedQt, decodeGroup, groupHeads, paddingOf, scaled, sharedFilter } from "../viewer/ecg/waveform.js";
+import { annotations, decodeGroup, groupHeads, paddingOf, scaled, sharedFilter } from "../viewer/ecg/waveform.js";
 
 const value = (vr, ...list) => ({ vr, Value: list });
 const codeItem = (codeValue, meaning = "") => value("SQ", { "00080100": value("SH", codeValue), "00080102": value("SH", "SCPECG"), "00080104": value("LO", meaning) });
@@ -91,28 +90,14 @@ test("3×4 hangs four columns of 2.5 s and a rhythm strip; sets recorded in turn
   assert.equal(rowsOf("6x2", channels)[5].map((part) => part.channel.lead).join(" "), "aVF V6");
 });
 
-test("each sample lands on its millimetre, and a missing one lifts the pen", () => {
-  const drawn = [];
-  const context = { moveTo: (x, y) => drawn.push(["move", x, y]), lineTo: (x, y) => drawn.push(["line", x, y]) };
-  // 25 mm/s and 10 mm/mV at 4 px/mm: 100 px a second, 40 px a millivolt.
-  tracePath(context, lead("I", [0, 1, NaN, -0.5, 0], { rate: 4 }), { from_s: 0, seconds: 1, left: 10, middle: 200, second: 100, unit: { pixels: 40, zero: 0 } });
-  assert.deepEqual(drawn, [["move", 10, 200], ["line", 35, 160], ["move", 85, 220], ["line", 110, 200]]);
-});
-
-test("QTc by Bazett and Fridericia from QT 368 ms and RR 982 ms", () => {
-  const qtc = correctedQt([{ code: "5.13.5-11", unit: "ms", value: 368 }, { code: "5.10.2.1-3", unit: "ms", value: 982 }]);
-  assert.deepEqual([qtc.bazett.toFixed(1), qtc.fridericia.toFixed(1)], ["371.4", "370.2"]);
-  assert.equal(correctedQt([{ code: "5.13.5-11", unit: "ms", value: 368 }]), null);
-});
-
 test("annotations are sorted into statements, measurements and points; filters that differ are said to differ", () => {
   const dataset = { "0040B020": value("SQ", { "00700006": value("ST", "sinus rhythm") },
     { "0040A043": codeItem("5.13.5-11", "QT Interval"), "0040A30A": value("DS", "368"), "004008EA": codeItem("ms") },
-    { "0040A043": codeItem("5.10.3-1", "P Onset"), "0040A130": value("CS", "POINT"), "0040A132": value("UL", 299) }) };
+    { "0040A043": codeItem("5.10.3-1", "P Onset"), "0040A0B0": value("US", 1, 0), "0040A130": value("CS", "POINT"), "0040A132": value("UL", 299) }) };
   const found = annotations(dataset);
   assert.deepEqual(found.statements, ["sinus rhythm"]);
   assert.deepEqual(found.measurements, [{ name: "QT Interval", value: 368, unit: "ms", code: "5.13.5-11" }]);
-  assert.equal(found.points, 1);
+  assert.deepEqual(found.points, [{ name: "P Onset", group: 0, channel: 0, sample: 299 }]);
   const filter = (low) => ({ filter: { low, high: 150, notch: null } });
   assert.deepEqual(sharedFilter([filter(0.05), filter(0.05)]), { low: 0.05, high: 150, notch: null });
   assert.equal(sharedFilter([filter(0.05), filter(0.5)]), "mixed");

@@ -17,17 +17,28 @@ export function onSignInNeeded(handler) {
   signInNeeded = handler;
 }
 
-async function request(path, accept, signal) {
+async function request(path, accept, signal, init = { headers: { Accept: accept } }) {
   let response;
   try {
-    response = await fetch(path, { headers: { Accept: accept }, credentials: "same-origin", signal });
+    response = await (early(path, init, signal) ?? fetch(path, { ...init, credentials: "same-origin", signal }));
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    dispatchEvent(new Event("tsunagu:broke"));
     throw new ApiError(0, String(error.message ?? error));
   }
   if (response.status === 401) signInNeeded();
   if (!response.ok) throw new ApiError(response.status, await sentence(response));
   return response;
+}
+
+// What boot.js asked for before there were modules: the manifest, and the first bytes of a frame. More bytes than asked for do no harm.
+function early(path, { method, headers }, signal) {
+  const fromBegin = !method && (headers?.Range ?? "bytes=0-").startsWith("bytes=0-");
+  const begun = fromBegin ? globalThis.tsunaguEarly?.take(path, signal) : null;
+  return begun?.catch((error) => {
+    if (signal?.aborted) throw error;
+    return fetch(path, { headers, credentials: "same-origin", signal });
+  });
 }
 
 // At most one line of what the server said; an HTML error page of some proxy is no sentence.
@@ -56,7 +67,7 @@ export function pathOf(study, series, instance) {
   return path;
 }
 
-/** QIDO-RS Search for Studies (PS3.18 §10.6). `query` is made by `searchKeys`. */
+/** QIDO-RS Search for Studies (PS3.18 §10.6). */
 export function searchStudies(query, signal) {
   return json(`${ROOT}/studies?${new URLSearchParams(query)}`, signal);
 }
@@ -76,33 +87,26 @@ export function seriesMetadata(study, series, signal) {
   return json(`${pathOf(study, series)}/metadata`, signal);
 }
 
+/** The manifest of a study (docs/manifest.md), as it stands. */
+export async function studyManifest(study, signal) {
+  return (await request(`${pathOf(study)}/manifest`, "application/json", signal)).json();
+}
+
+/** The answer to a request for bytes from `first` on, up to `last` (all where it is `null`); its body is for the caller to read as it comes. */
+export function openBytes(path, { accept = "*/*", first = 0, last = null }, signal) {
+  const range = first > 0 || last !== null ? { Range: `bytes=${first}-${last ?? ""}` } : {};
+  return request(path, accept, signal, { headers: { Accept: accept, ...range } });
+}
+
+/** WADO-RS: metadata of one instance (PS3.18 §10.4). */
+export async function instanceMetadata(address, signal) {
+  return (await json(`${pathOf(...address)}/metadata`, signal))[0] ?? null;
+}
+
 /** QIDO-RS for one study row, `null` if it is not here. */
 export async function findStudy(study, signal) {
   const rows = await searchStudies({ StudyInstanceUID: study, includefield: "all", limit: 1 }, signal);
   return rows.find((row) => row["0020000D"]?.Value?.[0] === study) ?? null;
-}
-
-/**
- * One rendered frame as `{blob, found}` (PS3.18 §8.3.5). `frame` counts from 1. `window` is `{center, width}` in modality units, or
- * `null` for what the file says; `viewport` is `[width, height]` in pixels, or `null` for the whole matrix.
- */
-export async function renderedFrame(address, { frame, window, viewport, mediaType }, signal) {
-  const query = [];
-  if (window) query.push(`window=${round(window.center)},${round(window.width)},linear`);
-  if (viewport) query.push(`viewport=${viewport[0]},${viewport[1]}`);
-  const path = `${pathOf(...address)}/frames/${frame}/rendered${query.length ? `?${query.join("&")}` : ""}`;
-  const response = await request(path, mediaType, signal);
-  return { blob: await response.blob(), found: foundWindow(response.headers.get("tsunagu-window")) };
-}
-
-// Where neither we nor the file named a window, the server found one and says which: `center,width`.
-function foundWindow(value) {
-  const [center, width] = (value ?? "").split(",").map(Number);
-  return width > 0 && Number.isFinite(center) ? { center, width } : null;
-}
-
-function round(value) {
-  return String(Math.round(value * 1000) / 1000);
 }
 
 /** Bulk data as an ArrayBuffer. `element` is a DICOM JSON element; `path` says where it hangs, e.g. `54000100/0/54001010`. */
@@ -141,20 +145,21 @@ export async function signIn(token) {
   return response.ok;
 }
 
-/** QIDO keys of what a person typed: letters and kana search the name, anything with a digit the Patient ID. */
-export function searchKeys({ words = "", from = "", to = "", modality = "", accession = "" }, { limit, offset }) {
-  const keys = { includefield: "all", limit: String(limit), offset: String(offset) };
-  // NFKC: a full-width "１２３" typed through an input method is the ID 123. Wildcards typed by hand are the reader's own.
-  const wanted = words.normalize("NFKC").trim();
-  if (/[0-9]/.test(wanted)) keys.PatientID = starred(wanted);
-  else if (wanted) Object.assign(keys, { PatientName: starred(words.trim()), fuzzymatching: "true" });
-  const dates = `${from.replaceAll("-", "")}-${to.replaceAll("-", "")}`;
-  if (dates !== "-") keys.StudyDate = dates;
-  if (modality) keys.ModalitiesInStudy = modality;
-  if (accession.trim()) keys.AccessionNumber = starred(accession.normalize("NFKC").trim());
-  return keys;
+/**
+ * The list of studies, by POST: what is searched for is in no address. `asked` is what `POST /search` takes: `{terms, taken_in_after?,
+ * sort, descending, limit, offset}`; answers `{studies, total, complete, last_sequence}`.
+ */
+export async function searchList(asked, signal) {
+  const init = { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(asked) };
+  return (await request("/search", "application/json", signal, init)).json();
 }
 
-function starred(value) {
-  return /[*?]/.test(value) ? value : `*${value}*`;
+/** Who is signed in: `{name, centre, permissions}`. */
+export async function session(signal) {
+  return (await request("/session", "application/json", signal)).json();
+}
+
+/** Whether this session may send files in. */
+export async function mayUpload(signal) {
+  return (await session(signal)).permissions.includes("upload");
 }

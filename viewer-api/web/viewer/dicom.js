@@ -36,6 +36,12 @@ export const TAG = {
   ValueType: "0040A040", ConceptNameCodeSequence: "0040A043", ContentSequence: "0040A730", RelationshipType: "0040A010",
   TextValue: "0040A160", ConceptCodeSequence: "0040A168", MeasuredValueSequence: "0040A300", NumericValue: "0040A30A",
   PersonName: "0040A123", DateTime: "0040A120", Date: "0040A121", Time: "0040A122", UID: "0040A124",
+  ReferencedFrameNumber: "00081160", ReferencedSeriesSequence: "00081115", ReferencedImageSequence: "00081140",
+  PredecessorDocumentsSequence: "0040A360", Manufacturer: "00080070",
+  GraphicAnnotationSequence: "00700001", GraphicLayer: "00700002", AnchorPointAnnotationUnits: "00700004", BoundingBoxAnnotationUnits: "00700003", GraphicAnnotationUnits: "00700005",
+  TextObjectSequence: "00700008", GraphicObjectSequence: "00700009", BoundingBoxTopLeftHandCorner: "00700010", AnchorPoint: "00700014",
+  ImageHorizontalFlip: "00700041", ImageRotation: "00700042", ContentLabel: "00700080", ContentDescription: "00700081",
+  PresentationCreationDate: "00700082", PresentationCreationTime: "00700083", SoftcopyVOILUTSequence: "00283110", PresentationLUTShape: "20500020",
   GraphicType: "00700023", GraphicData: "00700022", CompletionFlag: "0040A491", VerificationFlag: "0040A493",
   DocumentTitle: "00420010", EncapsulatedDocument: "00420011", MIMETypeOfEncapsulatedDocument: "00420012",
 };

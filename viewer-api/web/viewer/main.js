@@ -5,12 +5,14 @@
 import { onSignInNeeded } from "./api.js";
 import { fill, h, select } from "./dom.js";
 import { language, setLanguage, t } from "./i18n.js";
-import { showList } from "./list.js";
+import { problemBox } from "./problem.js";
 import { showSignIn } from "./session.js";
 import { remember, remembered, showTheme } from "./settings.js";
 import { showStudy } from "./study.js";
 
 const STUDY = /^#\/study\/([0-9.]{1,64})$/;
+// A worklist's id is opaque; what is read in it is never in the address.
+const READING = /^#\/reading(?:\/([\w.-]{1,64})(?:\/(adjudication))?)?$/;
 const UNSET = { dispose() {} };
 let page = UNSET;
 let main = null;
@@ -28,7 +30,7 @@ function header() {
     });
   return h("header", { class: "masthead" }, h("a", { class: "skip", href: "#main", on: { click: toMain } }, t("skip")),
     h("a", { class: "brand", href: "#/studies" }, t("title")), h("div", { class: "place", id: "place" }),
-    h("div", { class: "settings" }, languages, themes));
+    h("a", { class: "crumb", href: "#/reading" }, t("reading")), h("div", { class: "settings" }, languages, themes));
 }
 
 // `#main` would be read as an address of ours; only the focus moves.
@@ -52,7 +54,23 @@ function route() {
   const place = fill(document.getElementById("place"));
   const study = STUDY.exec(location.hash)?.[1];
   fill(main);
-  page = study ? showStudy(main, place, study) : showList(main, place);
+  const reading = READING.exec(location.hash);
+  if (study) page = showStudy(main, place, study);
+  else if (reading) page = later(import("./reading/page.js"), ({ showReading }) => showReading(main, place, reading[1], reading[2]));
+  else page = later(import("./list/list.js"), ({ showList }) => showList(main, place));
+}
+
+// A part that is loaded when first used. Who has gone on before it came is left where he is: it is not shown any more.
+function later(part, show) {
+  const shown = { gone: false, page: UNSET, dispose() { this.gone = true; this.page.dispose(); } };
+  const present = async () => {
+    const loaded = await part;
+    if (shown.gone) return;
+    shown.page = await show(loaded);
+    if (shown.gone) shown.page.dispose();
+  };
+  present().catch((error) => !shown.gone && fill(main, problemBox(error, () => location.reload())));
+  return shown;
 }
 
 // Several requests may be refused at once; the first one asks, the others must not empty what is being typed.
@@ -66,5 +84,8 @@ function askToSignIn() {
 setLanguage(remembered("language", navigator.language?.startsWith("ja") === false ? "en" : "ja"));
 showTheme(remembered("theme", "auto"));
 onSignInNeeded(askToSignIn);
+// How the link is, is told once there is time for it: nothing of it comes before the first picture.
+const watch = () => import("./link/link.js").then(({ watchLink }) => watchLink()).catch(() => {});
+addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(watch));
 addEventListener("hashchange", route);
 draw();

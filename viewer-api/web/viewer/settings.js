@@ -1,7 +1,7 @@
-// What this browser remembers between visits: how things look, never about whom. No name, ID, date or UID goes in here.
+// What this browser remembers between visits: how things look, never about whom: no name, ID, date or UID. `listSeen` is a take-in number.
 
 const PREFIX = "tsunagu.";
-const KNOWN = new Set(["language", "theme", "ecgPixelsPerMm"]);
+const KNOWN = new Set(["language", "theme", "ecgPixelsPerMm", "listSeen"]);
 
 /** Reads one remembered setting; `fallback` where nothing is kept or the browser keeps nothing. */
 export function remembered(key, fallback) {

@@ -1,122 +1,123 @@
-// The study view: who and when on top, series at the side, what the chosen series holds in the middle.
+// The study page: who and when on top, series at the side, and in the middle a room of images, or an ECG, a report, a document.
 
-import { findStudy, pathOf, searchInstances, searchSeries, seriesMetadata } from "./api.js";
+import { seriesMetadata } from "./api.js";
+import { ageAt, formatDate, formatTime, personName, text } from "./dicom.js";
 import { displaySets, unshownName } from "./display.js";
-import { ageAt, formatDate, formatTime, number, personName, text, values } from "./dicom.js";
-import { showDocument } from "./document.js";
-import { fill, h } from "./dom.js";
+import { fill, h, styleSheet } from "./dom.js";
 import { downloads } from "./downloads.js";
-import { EcgView } from "./ecg/view.js";
 import { language, t } from "./i18n.js";
-import { sex } from "./list.js";
+import { loadManifest } from "./image/manifest.js";
+import { PixelStore } from "./image/pixels.js";
+import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
-import { showReport } from "./sr.js";
-import { Stack } from "./stack.js";
 
-const WITHOUT_PICTURE = ["SR", "KO", "PR", "ECG", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "RWV", "REG", "AU", "HD", "SEG"];
-const TABS = { image: "tabImages", ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", other: "tabOther" };
+/** What is no picture and no document to begin with. */
+const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
+/** The parts of the page that show what is no picture, loaded when first used. */
+const SHOWN = {
+  ecg: async (place, source) => { const { EcgView } = await import("./ecg/view.js"); return new EcgView(place, source); },
+  report: async (place, source) => (await import("./sr.js")).showReport(place, source),
+  pdf: async (place, source) => (await import("./document.js")).showDocument(place, source),
+  other: async (place, source) => fill(place, unshown(source)),
+};
 
 /** Shows a study in `main` and its patient line in `place`. Returns `{dispose}`. */
 export function showStudy(main, place, study) {
-  const view = new StudyView(main, place, study);
-  view.load();
-  return view;
+  const page = new StudyPage(main, place, study);
+  page.load();
+  return page;
 }
 
-class StudyView {
+class StudyPage {
   constructor(main, place, study) {
     Object.assign(this, { main, place, study });
     this.stop = new AbortController();
     this.shown = null;
-    this.strip = h("nav", { class: "strip", "aria-label": t("series") });
+    this.room = null;
+    this.store = null;
+    // As wide before the series are known as after.
+    this.side = h("div", { class: "strip" });
     this.tabs = h("div", { class: "tabs", role: "tablist" });
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
+    this.images = h("section", { class: "pane", dataset: { kind: "image" }, hidden: true });
     fill(place, h("a", { class: "crumb", href: "#/studies" }, `← ${t("back")}`));
-    fill(main, h("div", { class: "study" }, this.strip, h("div", { class: "reading" }, this.tabs, this.pane)));
+    fill(main, h("div", { class: "study" }, this.side, h("div", { class: "reading" }, this.tabs, this.pane, this.images)));
   }
 
   dispose() {
     this.stop.abort();
-    this.shown?.dispose?.();
-    this.shown = null;
+    this.strip?.dispose();
+    this.clear();
+    this.room?.dispose();
+    this.room = null;
+    this.store?.dispose();
   }
 
   async load() {
     const { signal } = this.stop;
     try {
-      const [row, series] = await Promise.all([findStudy(this.study, signal), searchSeries(this.study, signal)]);
+      const parts = Promise.all([import("./room/room.js"), import("./room/strip.js"), import("./room/sets.js"), styleSheet(new URL("./room/room.css", import.meta.url))]);
+      const asked = loadManifest(this.study, signal);
+      // The decoder is fetched and compiled while the manifest is on its way.
+      this.store ??= new PixelStore();
+      const manifest = this.manifest = await asked;
       if (signal.aborted) return;
-      this.row = row;
-      this.showPatient(row);
-      this.showStrip(series.sort(bySeriesNumber));
+      this.showPatient(manifest);
+      const [{ Room }, { Strip }, { setsOf }] = await parts;
+      if (signal.aborted) return;
+      Object.assign(this, { Room });
+      this.strip = new Strip({ choose: (set) => this.choose(set), put: (set, cell) => this.choose(set, cell), targetAt: (x, y) => this.room?.cellAt(x, y) ?? null });
+      this.side.replaceWith(this.strip.element);
+      this.begin(manifest.series.flatMap((series) => [...setsOf(series), ...restOf(series)]).filter((set) => set.frames.length || set.rest));
     } catch (error) {
       this.fail(error, () => this.load());
     }
   }
 
+  begin(sets) {
+    this.strip.show(sets);
+    if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
+    this.openRoom(sets);
+    this.choose(sets.find((set) => !NOT_FIRST.includes(set.Modality)) ?? sets[0]);
+  }
+
+  // One room for all images of the study; it stays while an ECG or a report is shown.
+  openRoom(sets) {
+    const pictures = sets.filter((set) => set.frames.length);
+    if (pictures.length) this.room = new this.Room(this.images, { manifest: this.manifest, sets: pictures, strip: this.strip, store: this.store });
+  }
+
   fail(error, again) {
     if (error.name === "AbortError" || error.status === 401) return;
-    this.shown?.dispose?.();
-    this.shown = null;
+    this.clear();
+    this.showPart("document");
     fill(this.pane, problemBox(error, again));
   }
 
-  showPatient(row) {
-    if (!row) return;
-    const name = personName(values(row, "PatientName")[0], language());
-    const birth = text(row, "PatientBirthDate");
-    const age = ageAt(birth, text(row, "StudyDate"));
-    const parts = [text(row, "PatientID"), formatDate(birth), age === null ? "" : t("years", { n: age }), sex(text(row, "PatientSex"))].filter(Boolean);
-    const when = [formatDate(text(row, "StudyDate")), formatTime(text(row, "StudyTime")), text(row, "StudyDescription")].filter(Boolean);
-    this.place.append(h("h1", { class: "patient" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
+  showPatient({ patient, study }) {
+    const name = personName(patient.PatientName, language());
+    const age = ageAt(patient.PatientBirthDate, study.StudyDate);
+    const parts = [patient.PatientID, formatDate(patient.PatientBirthDate), age === null ? "" : t("years", { n: age }), sex(patient.PatientSex ?? "")].filter(Boolean);
+    const when = [formatDate(study.StudyDate), formatTime(study.StudyTime), study.StudyDescription].filter(Boolean);
+    fill(this.place, this.place.firstChild, h("h1", { class: "patient" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
       h("span", { class: "number" }, parts.join("  ")), h("span", { class: "number faint" }, when.join("  "))));
   }
 
-  showStrip(series) {
-    this.cards = series.map((one) => this.card(one));
-    fill(this.strip, this.cards);
-    if (!series.length) fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
-    const first = series.findIndex((one) => !["PR", "KO", "SEG", "RWV"].includes(text(one, "Modality")));
-    if (series.length) this.choose(series[Math.max(0, first)], this.cards[Math.max(0, first)]);
-  }
-
-  card(series) {
-    const modality = text(series, "Modality");
-    const count = number(series, "NumberOfSeriesRelatedInstances") ?? "";
-    const picture = h("span", { class: "thumb", "aria-hidden": "true" }, modality || "–");
-    const card = h("button", { type: "button", class: "card", on: { click: () => this.choose(series, card) } }, picture,
-      h("span", { class: "card-text" }, h("span", { class: "card-title" }, text(series, "SeriesDescription") || t("seriesNumber", { n: text(series, "SeriesNumber") || "–" })),
-        h("span", { class: "faint number" }, [modality, t(WITHOUT_PICTURE.includes(modality) ? "objects" : "images", { n: count })].filter(Boolean).join("  "))));
-    if (!WITHOUT_PICTURE.includes(modality)) this.thumbnail(series, picture, count);
-    return card;
-  }
-
-  // The middle instance stands for the series. Where the server has no picture of it, the modality's letters stay.
-  async thumbnail(series, picture, count) {
-    const uid = text(series, "SeriesInstanceUID");
-    try {
-      const [middle] = await searchInstances(this.study, uid, { limit: 1, offset: Math.floor(count / 2) }, this.stop.signal);
-      if (!number(middle, "Rows") || this.stop.signal.aborted) return;
-      const image = h("img", { alt: "", src: `${pathOf(this.study, uid, text(middle, "SOPInstanceUID"))}/thumbnail`, on: { load: () => fill(picture, image) } });
-    } catch {
-      // A missing thumbnail is no reason to disturb anybody; opening the series says what is wrong.
-    }
-  }
-
-  async choose(series, card) {
-    for (const one of this.cards) one.setAttribute("aria-current", String(one === card));
+  /** Shows a set: pictures in the room (in `cell`, else in its active view), all else in its own page. */
+  choose(set, cell = null) {
     this.choosing?.abort();
-    const choosing = this.choosing = new AbortController();
-    this.stop.signal.addEventListener("abort", () => choosing.abort());
     this.clear();
-    fill(this.pane, h("p", { class: "quiet" }, t("loading")));
-    const uid = text(series, "SeriesInstanceUID");
-    try {
-      const sets = displaySets(await seriesMetadata(this.study, uid, choosing.signal));
-      if (!choosing.signal.aborted) this.showSets(uid, sets);
-    } catch (error) {
-      this.fail(error, () => this.choose(series, card));
-    }
+    if (!set.frames.length) return this.showRest(set);
+    this.showPart("image");
+    if (this.room.active) this.room.putSet(set, cell ?? this.room.active);
+    else this.room.open(set);
+  }
+
+  showPart(part) {
+    this.images.hidden = part !== "image";
+    this.pane.hidden = part === "image";
+    if (part !== "image") this.room?.rest();
   }
 
   clear() {
@@ -126,32 +127,51 @@ class StudyView {
     fill(this.pane);
   }
 
-  showSets(series, sets) {
-    if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
-    if (sets.length > 1) {
-      const tabs = sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(series, set, tabs, at) } },
-        `${t(TABS[set.kind], { n: set.instances.length })}${set.kind === "image" ? "" : ` ${text(set.instances[0], "InstanceNumber")}`}`));
-      fill(this.tabs, tabs);
-      this.showSet(series, sets[0], tabs, 0);
-    } else this.showSet(series, sets[0], [], 0);
+  async showRest(set) {
+    const choosing = this.choosing = new AbortController();
+    this.stop.signal.addEventListener("abort", () => choosing.abort(), { signal: choosing.signal });
+    this.showPart("document");
+    this.strip.mark([], set);
+    fill(this.pane, h("p", { class: "quiet" }, t("loading")));
+    try {
+      const metadata = await seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal);
+      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata).filter(({ kind }) => kind !== "image"));
+    } catch (error) {
+      this.fail(error, () => this.choose(set));
+    }
   }
 
-  showSet(series, { kind, instances }, tabs, chosen) {
+  async showSets({ SeriesInstanceUID }, sets) {
+    if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
+    const tabs = sets.length > 1 ? sets.map((set, at) => h("button", { type: "button", role: "tab", on: { click: () => this.showSet(SeriesInstanceUID, set, tabs, at) } },
+      `${t(TABS[set.kind])} ${text(set.instance, "InstanceNumber")}`)) : [];
+    fill(this.tabs, tabs);
+    await this.showSet(SeriesInstanceUID, sets[0], tabs, 0);
+  }
+
+  async showSet(series, { kind, instance }, tabs, chosen) {
     tabs.forEach((tab, at) => tab.setAttribute("aria-selected", String(at === chosen)));
+    const { choosing } = this;
     this.shown?.dispose?.();
+    this.shown = null;
     fill(this.pane);
     this.pane.dataset.kind = kind;
-    const source = { study: this.study, series, instances, instance: instances[0], studyRow: this.row, address: [this.study, series, text(instances[0], "SOPInstanceUID")] };
-    if (kind === "image") this.shown = new Stack(this.pane, source);
-    else if (kind === "ecg") this.shown = new EcgView(this.pane, source);
-    else if (kind === "report") this.shown = showReport(this.pane, source);
-    else if (kind === "pdf") this.shown = showDocument(this.pane, source);
-    else fill(this.pane, unshown(source));
+    const source = { study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
+    try {
+      const shown = await SHOWN[kind](this.pane, source);
+      if (choosing !== this.choosing || choosing.signal.aborted) shown?.dispose?.();
+      else this.shown = shown;
+    } catch (error) {
+      this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
+    }
   }
 }
 
-function bySeriesNumber(a, b) {
-  return (number(a, "SeriesNumber") ?? Infinity) - (number(b, "SeriesNumber") ?? Infinity) || 0;
+// What of a series has no pixels: documents, waveforms, reports, objects this page can only name.
+function restOf(series) {
+  const rest = series.instances.filter(({ Rows, Columns }) => !(Rows > 0 && Columns > 0));
+  const { instances, renditions, ...attributes } = series;
+  return rest.length ? [{ ...attributes, series, frames: [], clip: null, rest: true, count: rest.length }] : [];
 }
 
 function unshown({ instance, address }) {

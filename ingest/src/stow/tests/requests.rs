@@ -155,6 +155,7 @@ async fn a_sender_too_slow_is_answered_408() {
     let spool = tempfile::tempdir().unwrap();
     let stow = Stow {
         door: server.gate.doorway(&spool),
+        annotations: server.gate.clone(),
         batches: server.gate.clone(),
         limits: StowLimits::default(),
         base: String::new(),
@@ -196,4 +197,27 @@ fn the_response_module_is_whole() {
     let two = store_instances_response(&[stored("1.2"), stored("1.3")], "http://a");
     assert_eq!(two["00081190"], serde_json::json!({ "vr": "UR" }));
     assert!(two.get("00081198").is_none(), "a sequence without items is left out");
+}
+
+/// Who may only annotate gets the gate of annotations, for one study, and no batch; what it refuses is 403.
+#[tokio::test]
+async fn an_annotator_stores_to_one_study_through_a_gate_of_its_own() {
+    use crate::door::Annotator;
+    let (door, annotations) = (Arc::new(FakeGate::default()), Arc::new(FakeGate::default()));
+    let spool = tempfile::tempdir().unwrap();
+    let stow = Arc::new(Stow { annotations: annotations.clone(), ..door.stow(&spool) });
+    let ask = async |path: &str, study: Option<&str>, content: &[u8]| {
+        let body = Body::from(multipart(&[("a", content)]));
+        let mut request = Request::post(path).header("content-type", MULTIPART).body(body).unwrap();
+        let principal = Principal { centre: "north".into(), name: "reader".into() };
+        request.extensions_mut().insert(Annotator(principal));
+        store(Arc::clone(&stow), study.map(str::to_owned), request).await.status()
+    };
+    assert_eq!(ask("/studies/1.2", Some("1.2"), b"one").await, 200);
+    assert_eq!(ask("/studies", None, b"one").await, 403);
+    assert_eq!(ask("/studies/1.2", Some("1.2"), b"forbidden").await, 403);
+    assert_eq!((door.files().len(), annotations.files().len()), (0, 1));
+    let mut batch = Request::post("/batches").body(Body::from("{}")).unwrap();
+    batch.extensions_mut().insert(Annotator(Principal { centre: "north".into(), name: "reader".into() }));
+    assert_eq!(open_batch(State(stow), batch).await.status(), 401);
 }

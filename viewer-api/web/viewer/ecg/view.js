@@ -1,26 +1,33 @@
-// The ECG page: loads the groups of a waveform object, draws the chosen one on mm paper, shows what the device wrote.
+// The ECG page: loads a waveform object, draws it on mm paper with the ECG before it, measures, shows what the device wrote.
 
-import { bulkData, fromBase64 } from "../api.js";
-import { ageAt, element, formatDate, formatTime, personName, text, values } from "../dicom.js";
-import { fill, h, select } from "../dom.js";
+import { ageAt, formatDate, formatTime, personName, text, values } from "../dicom.js";
+import { fill, h, styleSheet } from "../dom.js";
 import { downloads } from "../downloads.js";
-import { language, t } from "../i18n.js";
+import { addWords, language, t } from "../i18n.js";
+import { sex } from "../patient.js";
 import { problem } from "../problem.js";
-import { sex } from "../list.js";
-import { calibrate, screenScale } from "./calibrate.js";
-import { computedLeads, hasTwelve, rowsOf } from "./leads.js";
-import { drawPaper, paperSize } from "./paper.js";
-import { WaveformError, annotations, correctedQt, decodeGroup, groupHeads, paddingOf, sharedFilter } from "./waveform.js";
+import { Calipers, readingText } from "./calipers.js";
+import { screenScale } from "./calibrate.js";
+import { FIRST, PAGE_S, alignment_s, sheetRows, underRows } from "./hang.js";
+import { paperSize } from "./geometry.js";
+import { firstLayout } from "./leads.js";
+import { durationOf, earlierEcgs, loadEcg, loadEcgOf } from "./load.js";
+import { Sheet } from "./sheet.js";
+import { OwnMeasurements, deviceNotes } from "./side.js";
+import { caption, displayFilters, recordedFilters } from "./state.js";
+import { tools } from "./tools.js";
+import { WORDS } from "./words.js";
 
-const PAGE_S = 10;
+addWords(WORDS);
 
 /** Shows the waveform of `instance` in `place`. `dispose()` lets go of it. */
 export class EcgView {
-  constructor(place, { instance, address }) {
+  constructor(place, { instance = null, address }) {
     Object.assign(this, { place, instance, address });
     this.stop = new AbortController();
-    this.state = { source: "", layout: "3x4", speed: 25, gain: 10, rhythm: "II", size: "", start_s: 0 };
-    this.skipped = [];
+    this.state = { ...FIRST };
+    this.priors = [];
+    this.prior = null;
     fill(place, h("p", { class: "quiet" }, t("loading")));
     this.load();
   }
@@ -28,44 +35,50 @@ export class EcgView {
   dispose() {
     this.stop.abort();
     this.watcher?.disconnect();
+    this.calipers?.dispose();
   }
 
   async load() {
-    const groups = [];
-    for (const head of groupHeads(this.instance)) {
-      try {
-        const path = `54000100/${head.index}/54001010`;
-        const data = await bulkData(this.address, element(head.item, "WaveformData"), path, this.stop.signal);
-        groups.push({ head, channels: decodeGroup(head, data, paddingOf(head, fromBase64)) });
-      } catch (error) {
-        if (error.name === "AbortError" || error.status === 401) return;
-        this.skipped.push(error instanceof WaveformError ? t(error.key, error.parts) : problem(error));
-      }
+    try {
+      const [ecg] = await Promise.all([loadEcg(this.address, this.stop.signal, this.instance), styleSheet(new URL("./ecg.css", import.meta.url))]);
+      if (this.stop.signal.aborted) return;
+      this.ecg = ecg;
+      this.instance = ecg.instance;
+      if (!ecg.sources.length) return this.refuse(ecg.skipped[0] ?? t("ecgErrorEmpty"));
+      this.show();
+      this.findPriors();
+    } catch (error) {
+      if (error.name !== "AbortError" && error.status !== 401) this.refuse(problem(error));
     }
-    this.sources = sourcesOf(groups);
-    if (this.sources.length) this.show();
-    else this.refuse(this.skipped[0] ?? t("ecgErrorEmpty"));
   }
 
   refuse(reason) {
-    fill(this.place, h("div", { class: "problem" }, h("p", {}, t("ecgFailed", { reason })),
-      downloads(() => this.address)));
+    fill(this.place, h("div", { class: "problem", role: "alert" }, h("p", {}, t("ecgFailed", { reason })), downloads(() => this.address)));
   }
 
   get source() {
-    return this.sources.find(({ key }) => key === this.state.source) ?? this.sources[0];
+    return this.ecg.sources.find(({ key }) => key === this.state.source) ?? this.ecg.sources[0];
   }
 
   show() {
-    this.canvas = h("canvas", { class: "paper", role: "img" });
-    this.tools = h("div", { class: "tools", role: "toolbar", "aria-label": t("toolbar") });
-    this.scroller = h("div", { class: "paper-box", tabindex: "0", "aria-label": t("ecgTitle"), role: "region" }, this.canvas);
+    this.sheet = new Sheet();
+    this.beat = new Sheet();
+    this.before = new Sheet();
+    this.own = new OwnMeasurements();
+    this.tools = h("div", { class: "ecg-tools", role: "toolbar", "aria-label": t("ecgTools") });
+    this.beatBox = h("div", { class: "paper-box beat", role: "region", "aria-label": t("ecgMedian"), tabindex: "0" }, this.beat.element);
+    this.scroller = h("div", { class: "paper-box", tabindex: "0", "aria-label": t("ecgTitle"), role: "region", "aria-keyshortcuts": "C" }, this.sheet.element);
+    this.said = h("p", { class: "ecg-said number", role: "status" });
     this.state_line = h("p", { class: "ecg-state" });
     this.bar = h("div", { class: "paper-scale", "aria-hidden": "true" });
-    fill(this.place, this.tools, h("div", { class: "ecg" }, h("div", { class: "ecg-sheet" }, this.headLine(), this.scroller, h("div", { class: "ecg-foot" }, this.state_line, this.bar)), this.sidePanel()));
-    this.chooseSource(this.sources[0].key);
+    this.beforeBox = h("section", { class: "ecg-prior", "aria-label": t("ecgPrior") });
+    fill(this.place, this.tools, h("div", { class: "ecg" },
+      h("div", { class: "ecg-sheet" }, this.headLine(), h("div", { class: "ecg-papers" }, this.scroller, this.beatBox), h("div", { class: "ecg-foot" }, h("div", {}, this.said, this.state_line), this.bar), this.beforeBox),
+      h("aside", { class: "ecg-side" }, this.own.element, deviceNotes(this.ecg.annotations))));
+    this.chooseSource(this.ecg.sources[0].key);
     this.watcher = new ResizeObserver(() => { if (this.state.size === "fit") this.draw(); });
-    this.watcher.observe(this.scroller.parentElement);
+    this.watcher.observe(this.place);
+    document.addEventListener("keydown", (event) => this.onKey(event), { signal: this.stop.signal });
   }
 
   headLine() {
@@ -73,81 +86,140 @@ export class EcgView {
     const birth = text(this.instance, "PatientBirthDate");
     const age = ageAt(birth, text(this.instance, "StudyDate"));
     const when = [formatDate(text(this.instance, "StudyDate")), formatTime(text(this.instance, "StudyTime"))].filter(Boolean).join(" ");
-    const parts = [text(this.instance, "PatientID"), formatDate(birth), age === null ? "" : t("years", { n: age }), sex(text(this.instance, "PatientSex")), when, text(this.instance, "InstitutionName")];
-    return h("p", { class: "ecg-head" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")), parts.filter(Boolean).map((part) => h("span", { class: "number" }, part)));
+    const who = [text(this.instance, "PatientID"), formatDate(birth), age === null ? "" : t("years", { n: age }), sex(text(this.instance, "PatientSex"))].filter(Boolean).join("  ");
+    return h("header", { class: "ecg-head" }, h("span", { class: "who" }, name.primary || t("noName")), h("span", { class: "faint" }, name.others.join("　")),
+      h("span", { class: "number" }, who), h("span", { class: "number" }, when), h("span", { class: "faint" }, text(this.instance, "InstitutionName")));
   }
 
   chooseSource(key) {
     this.state.source = key;
+    this.state.layout = firstLayout(this.source.channels);
     this.state.start_s = 0;
-    this.state.layout = hasTwelve(this.source.channels) ? (this.state.layout === "all" ? "3x4" : this.state.layout) : "all";
     this.state.size ||= this.firstSize();
     this.showTools();
     this.draw();
   }
 
-  // True size, unless that would hide the end of the strip.
+  // True size if the whole strip can be seen in it, otherwise fitted: the last lead must not begin out of sight.
   firstSize() {
-    const rows = rowsOf(this.state.layout, this.source.channels, { start_s: 0, seconds: PAGE_S, rhythm: this.state.rhythm });
-    return paperSize(rows, this.state).width_mm * screenScale().pixelsPerMm > this.room() ? "fit" : "true";
+    return this.width_mm() * screenScale().pixelsPerMm > this.room() ? "fit" : "true";
+  }
+
+  // Millimetres side by side: the rhythm, and the median beat where it is shown.
+  width_mm() {
+    const beat = this.showsBeat() ? paperSize(this.beatRows(), this.state).width_mm : 0;
+    return paperSize(sheetRows(this.source, this.state), this.state).width_mm + beat;
   }
 
   room() {
-    return this.scroller.parentElement.clientWidth - 26;
+    return Math.max(200, this.scroller.closest(".ecg-sheet").clientWidth - (this.showsBeat() ? 36 : 26));
+  }
+
+  // A median beat stands beside the rhythm where the screen is wide enough for both.
+  showsBeat() {
+    return !this.source.derived && this.median && this.place.clientWidth > 1100;
+  }
+
+  get median() {
+    return this.ecg.sources.find(({ derived }) => derived);
   }
 
   showTools() {
-    const { state, source } = this;
-    const set = (key, numeric) => (value) => { state[key] = numeric ? Number(value) : value; this.draw(); };
-    const twelve = hasTwelve(source.channels) ? [["3x4", t("ecgLayout3x4")], ["6x2", t("ecgLayout6x2")], ["12x1", t("ecgLayout12x1")]] : [];
-    const leads = [...new Set(source.channels.map(({ lead }) => lead))].map((lead) => [lead, lead]);
-    this.time = h("span", { class: "number" });
-    fill(this.tools, this.sources.length > 1 && select(t("ecgSource"), this.sources.map(({ key, label }) => [key, label]), state.source, (key) => this.chooseSource(key)),
-      select(t("ecgLayout"), [...twelve, ["all", t("ecgLayoutAll")]], state.layout, set("layout")),
-      twelve.length > 0 && select(t("ecgRhythm"), leads, state.rhythm, set("rhythm")),
-      select(t("ecgSpeed"), [25, 50].map((value) => [value, `${value} mm/s`]), state.speed, set("speed", true)),
-      select(t("ecgGain"), [5, 10, 20].map((value) => [value, `${value} mm/mV`]), state.gain, set("gain", true)),
-      select(t("ecgSize"), [["true", t("ecgSizeTrue")], ["fit", t("ecgSizeFit")]], state.size, set("size")),
-      h("button", { type: "button", on: { click: () => calibrate(() => this.draw()) } }, t("ecgCalibrate")),
-      this.duration() > PAGE_S * 1.05 && h("span", { class: "group" }, h("button", { type: "button", on: { click: () => this.turn(-PAGE_S) } }, t("ecgEarlier")), this.time, h("button", { type: "button", on: { click: () => this.turn(PAGE_S) } }, t("ecgLater"))),
-      h("span", { class: "grow" }), downloads(() => this.address));
+    const { bar, time } = tools(this);
+    this.time = time;
+    fill(this.tools, bar, h("span", { class: "grow" }), downloads(() => this.address));
   }
 
-  duration() {
-    return Math.max(...this.source.channels.map(({ start_s, values: series, rate }) => start_s + series.length / rate));
+  /** Changes what is shown; the toolbar stays, so that the keyboard stays where it is. */
+  set(change) {
+    Object.assign(this.state, change);
+    this.draw();
   }
 
   turn(seconds) {
-    this.state.start_s = Math.max(0, Math.min(this.state.start_s + seconds, Math.floor((this.duration() - 0.01) / PAGE_S) * PAGE_S));
-    this.draw();
+    const last = Math.max(0, Math.ceil(durationOf(this.source.channels) / PAGE_S - 1.001) * PAGE_S);
+    this.set({ start_s: Math.max(0, Math.min(last, this.state.start_s + seconds)) });
   }
 
   draw() {
     const { state, source } = this;
-    // A median beat is about a second long: every lead is shown whole, side by side as on the sheet.
-    const page_s = source.derived ? this.duration() * (state.layout === "6x2" ? 2 : state.layout === "3x4" ? 4 : 1) : PAGE_S;
-    const seconds = source.derived ? page_s : Math.min(PAGE_S, Math.max(1, Math.ceil(this.duration())));
-    const channels = source.derived ? source.channels.map((channel) => ({ ...channel, start_s: 0 })) : source.channels;
-    const rows = source.derived ? beatRows(state.layout, channels, seconds) : rowsOf(state.layout, channels, { start_s: state.start_s, seconds, rhythm: state.rhythm });
+    const rows = sheetRows(source, state);
     const scale = screenScale();
-    const pixelsPerMm = state.size === "fit" ? Math.max(1, this.room() / paperSize(rows, state).width_mm) : scale.pixelsPerMm;
-    drawPaper(this.canvas, rows, { ...state, pixelsPerMm });
-    this.canvas.setAttribute("aria-label", t("ecgPaper", { leads: source.channels.map(({ lead }) => lead).join(" "), speed: state.speed, gain: state.gain }));
-    this.time.textContent = t("ecgTime", { from: state.start_s, to: Math.min(state.start_s + PAGE_S, Math.round(this.duration())), total: Math.round(this.duration()) });
-    this.showState(scale, pixelsPerMm);
+    const pixelsPerMm = state.size === "fit" ? Math.max(1, this.room() / this.width_mm()) : scale.pixelsPerMm;
+    const share = state.size === "fit" ? Math.round((pixelsPerMm / scale.pixelsPerMm) * 100) : 0;
+    const options = { speed: state.speed, gain: state.gain, pixelsPerMm, points: state.points ? this.ecg.annotations.points : [], caption: caption(source, state, { fitted: share, calibrated: scale.calibrated }) };
+    const overlaid = state.prior === "over" && this.priorSource();
+    this.shift_s = overlaid ? alignment_s(source, overlaid) : 0;
+    this.sheet.draw(rows, { ...options, under: overlaid ? underRows(rows, overlaid, state, this.shift_s) : null });
+    this.sheet.canvas.setAttribute("aria-label", t("ecgPaper", { leads: source.channels.map(({ lead }) => lead).join(" "), speed: state.speed, gain: state.gain }));
+    this.drawBeat(options);
+    this.drawPrior(options);
+    const whole = Math.round(durationOf(source.channels));
+    this.time.textContent = t("ecgTime", { from: state.start_s, to: Math.min(state.start_s + PAGE_S, whole), total: whole });
+    this.showState(scale, pixelsPerMm, share);
   }
 
-  showState(scale, pixelsPerMm) {
+  beatRows() {
+    const few = ["II", "V1", "V5"].map((name) => this.median.channels.find(({ lead }) => lead === name)).filter(Boolean);
+    return sheetRows(few.length ? { ...this.median, channels: few } : this.median, { ...this.state, layout: "all" });
+  }
+
+  drawBeat(options) {
+    this.beatBox.hidden = !this.showsBeat();
+    if (this.beatBox.hidden) return;
+    this.beat.draw(this.beatRows(), { ...options, caption: t("ecgMedian") });
+    this.beat.canvas.setAttribute("aria-label", t("ecgMedian"));
+  }
+
+  // The prior recording like for like: recorded beside recorded, median beside median.
+  priorSource() {
+    const sources = this.prior?.sources ?? [];
+    return sources.find(({ derived }) => derived === this.source.derived) ?? null;
+  }
+
+  drawPrior(options) {
+    const source = this.priorSource();
+    this.beforeBox.hidden = !this.prior || this.state.prior !== "below";
+    if (this.beforeBox.hidden) return;
+    const when = this.priors.find(({ study }) => study === this.prior.address[0]);
+    const title = h("h2", {}, t("ecgPriorOf", { date: formatDate(when?.date) }));
+    if (!source) return void fill(this.beforeBox, title, h("p", { class: "faint" }, t("ecgPriorOther")));
+    fill(this.beforeBox, title, h("div", { class: "paper-box" }, this.before.element));
+    this.before.draw(sheetRows(source, { ...this.state, start_s: 0 }), { ...options, points: [], caption: caption(source, this.state, { fitted: 0, calibrated: true }) });
+    this.before.canvas.setAttribute("aria-label", t("ecgPriorOf", { date: formatDate(when?.date) }));
+  }
+
+  async findPriors() {
+    try {
+      this.priors = await earlierEcgs(this.address[0], this.stop.signal);
+      if (!this.priors.length) return;
+      await this.choosePrior(this.priors[0].study);
+    } catch (error) {
+      // Without the manifest there are no priors; the ECG itself is here.
+      if (error.name !== "AbortError") this.priors = [];
+    }
+  }
+
+  async choosePrior(study) {
+    this.prior = await loadEcgOf(study, this.stop.signal);
+    if (this.stop.signal.aborted) return;
+    this.showTools();
+    this.draw();
+  }
+
+  showState(scale, pixelsPerMm, share) {
     const { source, state } = this;
-    const fitted = state.size === "fit" && t("ecgFitted", { n: Math.round((pixelsPerMm / scale.pixelsPerMm) * 100) });
+    const fitted = share && t("ecgFitted", { n: share });
     const screen = scale.calibrated ? t("ecgCalibrated", { n: scale.pixelsPerMm.toFixed(2) }) : t("ecgUncalibrated");
     const named = (list) => list.map(({ lead }) => lead).join(" ");
     const computed = source.channels.filter((channel) => channel.computed);
+    const unscaled = source.channels.filter((channel) => !channel.inMillivolts);
     const missing = source.channels.filter((channel) => channel.missing);
-    const rate = source.channels[0].rate;
-    fill(this.state_line, [`${state.speed} mm/s  ${state.gain} mm/mV`, t("ecgFilters"), filterText(source.channels), t("ecgSampling", { rate, seconds: (source.channels[0].values.length / rate).toFixed(1) }), fitted, screen,
-      !source.channels.every((channel) => channel.inMillivolts) && t("ecgNoUnits"), computed.length > 0 && t("ecgComputed", { leads: named(computed) }), missing.length > 0 && t("ecgMissing", { leads: named(missing) }),
-      ...this.skipped.map((reason) => t("ecgSkipped", { reason }))].filter(Boolean).map((part) => h("span", {}, part)));
+    const [{ rate, values: series }] = source.channels;
+    fill(this.state_line, [`${state.speed} mm/s  ${state.gain} mm/mV`, displayFilters(state.filters, rate), recordedFilters(source.channels), t("ecgSampling", { rate, seconds: (series.length / rate).toFixed(1) }), fitted, screen,
+      unscaled.length > 0 && t("ecgNoUnits", { leads: named(unscaled) }), computed.length > 0 && t("ecgComputed", { leads: named(computed) }), missing.length > 0 && t("ecgMissing", { leads: named(missing) }),
+      state.points && this.ecg.annotations.points.length > 0 && t("ecgPointsShown"), state.prior === "over" && this.priorSource() && t("ecgOverlaid", { ms: Math.round(this.shift_s * 1000) }),
+      ...this.ecg.skipped.map((reason) => t("ecgSkipped", { reason }))].filter(Boolean).map((part) => h("span", {}, part)));
     // 1 s and 1 mV as they are on this screen: what a reader measures against where the millimetres are not certain.
     const seconds = h("span", { class: "scale-time" }, "1 s");
     const volts = h("span", { class: "scale-volt" }, "1 mV");
@@ -156,44 +228,27 @@ export class EcgView {
     fill(this.bar, volts, seconds);
   }
 
-  sidePanel() {
-    const found = annotations(this.instance);
-    const qtc = correctedQt(found.measurements);
-    const line = (name, value) => h("div", { class: "line" }, h("dt", {}, name), h("dd", { class: "number" }, value));
-    const panel = h("aside", { class: "ecg-side" });
-    if (found.measurements.length) panel.append(h("h2", {}, t("ecgMeasurements")), h("dl", {}, found.measurements.map((one) => line(one.name, `${one.value} ${one.unit}`))));
-    if (qtc) panel.append(h("dl", { title: t("ecgComputedQtc") }, line("QTcB", `${qtc.bazett.toFixed(0)} ms`), line("QTcF", `${qtc.fridericia.toFixed(0)} ms`)), h("p", { class: "faint" }, t("ecgComputedQtc")));
-    if (found.statements.length) panel.append(h("h2", {}, t("ecgFindings")), h("ul", {}, found.statements.map((one) => h("li", {}, one))), h("p", { class: "faint" }, t("ecgDeviceNote")));
-    if (found.points) panel.append(h("p", { class: "faint" }, t("ecgFiducials", { n: found.points })));
-    if (!panel.childElementCount) panel.append(h("p", { class: "faint" }, t("ecgNoAnnotations")));
-    return panel;
+  toggleCalipers() {
+    if (this.calipers) {
+      this.calipers.dispose();
+      this.calipers = null;
+      this.said.textContent = "";
+    } else {
+      this.calipers = new Calipers(this.sheet);
+      const say = () => { this.said.textContent = `${this.calipers.reading.lead}  ${readingText(this.calipers.reading)}  ${t("ecgCaliperKeys")}`; };
+      this.calipers.addEventListener("change", say);
+      this.calipers.addEventListener("measure", (event) => this.own.add(event.detail));
+      say();
+      this.scroller.focus({ preventScroll: true });
+    }
+    this.showTools();
   }
-}
 
-// All recorded groups make one source (their offsets tell them apart); each derived one, a median beat, is its own.
-function sourcesOf(groups) {
-  const recorded = groups.filter(({ head }) => !head.derived).flatMap(({ channels }) => channels);
-  const sources = recorded.length ? [{ key: "recorded", label: t("ecgRecorded"), channels: [...recorded, ...computedLeads(recorded)], derived: false }] : [];
-  for (const { head, channels } of groups) {
-    if (!head.derived) continue;
-    const label = /median/i.test(head.label) ? t("ecgMedian") : head.label || t("ecgUnlabelled", { n: head.index + 1 });
-    sources.push({ key: String(head.index), label, channels: [...channels, ...computedLeads(channels)], derived: true });
+  onKey(event) {
+    if (event.isComposing || event.target.closest?.("input, select, textarea, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "c") this.toggleCalipers();
+    else if (event.key === "Escape" && this.calipers) this.toggleCalipers();
+    else if (!this.calipers?.key(event)) return;
+    event.preventDefault();
   }
-  return sources;
-}
-
-// Every lead of a beat from its own beginning, in the cells of the layout.
-function beatRows(layout, channels, seconds) {
-  const rows = rowsOf(layout, channels, { seconds });
-  const sheet = layout === "3x4" ? rows.slice(0, 3) : rows;
-  return sheet.map((row) => row.map((part) => ({ ...part, from_s: 0 })));
-}
-
-function filterText(channels) {
-  const filter = sharedFilter(channels.filter(({ computed }) => !computed));
-  if (filter === "mixed") return t("ecgFiltersMixed");
-  if (!filter) return t("ecgFiltersUnknown");
-  const band = filter.low !== null || filter.high !== null ? t("ecgHz", { n: `${filter.low ?? "?"}–${filter.high ?? "?"}` }) : "";
-  const notch = filter.notch ? t("ecgNotch", { n: filter.notch }) : "";
-  return t("ecgFiltersStored", { filter: [band, notch].filter(Boolean).join(" ") });
 }

@@ -6,6 +6,7 @@ import { leadOf } from "./leads.js";
 /** Samples of all channels of a group; about six hours of twelve leads at 250 Hz. */
 const SAMPLES_MAX = 64 * 1024 * 1024;
 const CHANNELS_MAX = 256;
+const ANNOTATIONS_MAX = 10_000;
 
 /** Bytes a sample and how to read it, by Waveform Sample Interpretation (C.10.9.1.5). MB and AB (µ-law, A-law) are sound. */
 const READERS = {
@@ -96,7 +97,7 @@ export function decodeGroup(head, data, padding = null) {
       const stored = read(view, at);
       series[sample] = stored === padding ? NaN : scaled(stored, channel);
     }
-    return { ...channel, values: series, rate: head.rate, start_s: head.offset_s + channel.skew_s + channel.skew_samples / head.rate, missing: padding !== null && series.some(Number.isNaN) };
+    return { ...channel, group: head.index, values: series, rate: head.rate, start_s: head.offset_s + channel.skew_s + channel.skew_samples / head.rate, missing: padding !== null && series.some(Number.isNaN) };
   });
 }
 
@@ -108,29 +109,30 @@ export function sharedFilter(channels) {
   return filter && (filter.low !== null || filter.high !== null || filter.notch) ? filter : null;
 }
 
-/** Annotations (PS3.3 C.10.10): device statements, measurements `{name, value, unit, code}` and the number of fiducial points. */
+/**
+ * Annotations (PS3.3 C.10.10): `statements` of the device, `measurements` `{name, value, unit, code}`, and fiducial `points`
+ * `{name, group, channel, sample}`: `group` from 0, `channel` from 1 with 0 for all of the group, `sample` from 1 as in the file.
+ */
 export function annotations(dataset) {
-  const found = { statements: [], measurements: [], points: 0 };
-  for (const item of items(dataset, "WaveformAnnotationSequence")) {
+  const found = { statements: [], measurements: [], points: [] };
+  for (const item of items(dataset, "WaveformAnnotationSequence").slice(0, ANNOTATIONS_MAX)) {
     const statement = text(item, "UnformattedTextValue");
     const name = code(item, "ConceptNameCodeSequence");
     const value = number(item, "NumericValue");
     if (statement) found.statements.push(statement);
     else if (name && value !== null) found.measurements.push({ name: name.meaning || name.value, value, unit: code(item, "MeasurementUnitsCodeSequence")?.value ?? "", code: name.value });
-    else if (values(item, "ReferencedSamplePositions").length) found.points += numbers(item, "ReferencedSamplePositions").length;
+    else if (values(item, "ReferencedSamplePositions").length) found.points.push(...pointsOf(item, name));
     else if (name) found.statements.push([name.meaning, code(item, "ConceptCodeSequence")?.meaning].filter(Boolean).join(": "));
   }
   return found;
 }
 
-const QT_CODES = ["5.13.5-11", "MDC_ECG_TIME_PD_QT", "2:16160"];
-const RR_CODES = ["5.10.2.1-3", "MDC_ECG_TIME_PD_RR", "2:16168"];
-
-/** QTc from the stated QT and RR in ms: Bazett QT / √RR, Fridericia QT / ∛RR, RR in seconds; `null` where either is missing. */
-export function correctedQt(measurements) {
-  const of = (codes) => measurements.find((one) => codes.includes(one.code) && one.unit === "ms")?.value;
-  const qt = of(QT_CODES);
-  const rr = of(RR_CODES);
-  if (!(qt > 0) || !(rr > 0)) return null;
-  return { bazett: qt / Math.sqrt(rr / 1000), fridericia: qt / Math.cbrt(rr / 1000) };
+// Referenced Waveform Channels are pairs of group and channel, both from 1 (C.10.10.1.1).
+function pointsOf(item, name) {
+  const pairs = numbers(item, "ReferencedWaveformChannels");
+  const points = [];
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    for (const sample of numbers(item, "ReferencedSamplePositions")) points.push({ name: name?.meaning ?? "", group: pairs[at] - 1, channel: pairs[at + 1], sample });
+  }
+  return points;
 }

@@ -1,0 +1,280 @@
+//! The Reading API as a page uses it.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::fixture::House;
+use crate::reading::{LEASE_S, UNDO_S};
+use crate::{NewToken, Role};
+
+/// Readers and a worklist over ECGs.
+pub(crate) struct Readers {
+    pub(crate) house: House,
+    pub(crate) worklist: String,
+    pub(crate) tokens: Vec<String>,
+}
+
+impl Readers {
+    /// Three readers, so many studies, a worklist with this rule for second readers.
+    pub(crate) async fn new(studies: u32, double: &str) -> Readers {
+        let house = House::empty().await;
+        for study in 1..=studies {
+            ecg(&house, study, "20270401", None).await;
+        }
+        let tokens = ["sato", "suzuki", "takahashi"].map(|name| reader(&house, name));
+        let body =
+            json!({ "name": "春の心電図", "modality": "ECG", "from": "20270401", "to": "20270630", "double": double });
+        let answer = house.post("/reading/worklists", &house.admin, &body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        let worklist = answer.json()["id"].as_str().unwrap().to_owned();
+        Readers { house, worklist, tokens: tokens.into() }
+    }
+
+    pub(crate) async fn claim(&self, reader: usize, body: Value) -> Value {
+        let path = format!("/reading/worklists/{}/claim", self.worklist);
+        let answer = self.house.post(&path, &self.tokens[reader], &body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()
+    }
+
+    /// Claims one item at a stage and answers it.
+    pub(crate) async fn claim_one(&self, reader: usize, stage: &str) -> Value {
+        let answer = self.claim(reader, json!({ "count": 1, "stage": stage })).await;
+        answer["items"].as_array().unwrap().first().unwrap_or_else(|| panic!("{answer}")).clone()
+    }
+
+    pub(crate) async fn send(&self, reader: usize, verdicts: Value) -> Value {
+        let body = json!({ "verdicts": verdicts }).to_string();
+        let answer = self.house.post("/reading/verdicts", &self.tokens[reader], &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()
+    }
+
+    /// Gives a verdict that has to be saved; answers its id.
+    pub(crate) async fn give(&self, reader: usize, item: &Value, word: &str) -> String {
+        let verdict = verdict(item, word);
+        let answer = self.send(reader, json!([verdict])).await;
+        assert_eq!(answer, json!({ "saved": [verdict["id"]], "refused": [] }));
+        verdict["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn progress(&self, reader: usize) -> Value {
+        let answer = self.house.get("/reading/worklists", &self.tokens[reader], "*/*").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["worklists"][0].clone()
+    }
+}
+
+pub(crate) fn reader(house: &House, name: &str) -> String {
+    let new = NewToken {
+        name: name.into(),
+        centre: "a".into(),
+        role: Role::Reader,
+        original: false,
+        reads: true,
+        results: false,
+        expires_at: None,
+    };
+    house.state.tokens().issue(&new, house.state.now()).unwrap()
+}
+
+/// Takes an ECG in; the device says this of it.
+pub(crate) async fn ecg(house: &House, study: u32, date: &str, says: Option<&str>) {
+    house
+        .take_in_as((study, 1, 1), |description, document| {
+            description.study.study_date = date.into();
+            description.series.modality = "ECG".into();
+            // A study a child, but those from 100 on, which are all of one child.
+            let child = if study < 100 { study } else { 100 };
+            description.study.patient.patient_id = format!("CHILD-{child:04}");
+            if let Some(text) = says {
+                let item = json!({ "00700006": { "vr": "ST", "Value": [text] } });
+                document.insert("0040B020".into(), json!({ "vr": "SQ", "Value": [item] }));
+            }
+        })
+        .await;
+}
+
+pub(crate) fn verdict(item: &Value, word: &str) -> Value {
+    let id = uuid::Uuid::new_v4().to_string();
+    json!({
+        "id": id, "item": item["item"], "stage": item["stage"], "verdict": word, "findings": ["T-NEG"],
+        "text": format!("secret of {word}"), "took_ms": 4200,
+    })
+}
+
+#[tokio::test]
+async fn two_readers_read_blind_and_a_third_decides_where_they_differ() {
+    let readers = Readers::new(1, "all").await;
+    let first = readers.claim_one(0, "first").await;
+    assert_eq!((&first["stage"], &first["blind"], &first["verdicts"]), (&json!("first"), &json!(true), &Value::Null));
+    assert_eq!(readers.claim(1, json!({ "count": 5 })).await["items"], json!([]), "the only item is held");
+    readers.give(0, &first, "refer").await;
+    assert_eq!(readers.claim(0, json!({ "count": 5 })).await["items"], json!([]), "never the same person");
+    let second = readers.claim_one(1, "second").await;
+    assert_eq!(second["item"], first["item"]);
+    for answer in [readers.progress(1).await, second.clone()] {
+        assert!(!answer.to_string().contains("secret") && !answer.to_string().contains("refer"), "{answer}");
+    }
+    assert_eq!(readers.progress(1).await["awaiting_second"], 1);
+    readers.give(1, &second, "normal").await;
+    let progress = readers.progress(0).await;
+    assert_eq!((&progress["awaiting_adjudication"], &progress["mine"]), (&json!(1), &json!(1)));
+    for reader in [0, 1] {
+        let asked = readers.claim(reader, json!({ "count": 5, "stage": "adjudication" })).await;
+        assert_eq!((&asked["items"], &asked["remaining"]), (&json!([]), &json!(0)), "nobody judges themselves");
+    }
+    let judged = readers.claim_one(2, "adjudication").await;
+    assert_eq!(judged["blind"], false);
+    let words: Vec<&Value> = judged["verdicts"].as_array().unwrap().iter().map(|it| &it["verdict"]).collect();
+    assert_eq!(words, ["refer", "normal"]);
+    readers.give(2, &judged, "follow-up").await;
+    assert_eq!(readers.progress(2).await["decided"], 1);
+    let about = readers.house.log.of("read");
+    assert!(about.iter().any(|event| event["act"] == "claimed" && event["about"]["studies"] == json!(["1.2.392.1"])));
+    let audit = serde_json::to_string(&about).unwrap();
+    assert!(!audit.contains("secret") && !audit.contains("CHILD") && !audit.contains("Yamada"));
+}
+
+#[tokio::test]
+async fn a_group_may_decide_with_the_readers_in_it() {
+    let readers = Readers::new(1, "all").await;
+    let first = readers.claim_one(0, "first").await;
+    readers.give(0, &first, "refer").await;
+    let second = readers.claim_one(1, "second").await;
+    let given = readers.give(1, &second, "normal").await;
+    let asked = json!({ "count": 1, "stage": "adjudication", "group": true });
+    let judged = readers.claim(0, asked).await["items"][0].clone();
+    assert_eq!(judged["verdicts"].as_array().unwrap().len(), 2);
+    let undo = format!("/reading/verdicts/{given}/undo");
+    let answer = readers.house.post(&undo, &readers.tokens[1], "").await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "what an adjudicator has seen stands");
+    readers.give(0, &judged, "refer").await;
+    assert_eq!(readers.progress(0).await["decided"], 1);
+}
+
+#[tokio::test]
+async fn the_same_verdict_again_is_the_same_and_the_same_id_with_other_content_is_refused() {
+    let readers = Readers::new(2, "none").await;
+    let items = readers.claim(0, json!({ "count": 2 })).await["items"].clone();
+    let one = verdict(&items[0], "normal");
+    let mut other = one.clone();
+    other["verdict"] = "refer".into();
+    let strange = json!({ "id": "x", "item": items[1]["item"], "stage": "first", "verdict": "normal" });
+    let unknown = json!({ "id": uuid::Uuid::new_v4().to_string(), "item": items[1]["item"], "stage": "first",
+        "verdict": "normal", "findings": ["NOT-A-CODE"] });
+    let broken = json!({ "id": "b", "verdict": "fine" });
+    // All in one request: each is judged after what came before it.
+    let answer = readers.send(0, json!([one, one, other, strange, unknown, broken])).await;
+    assert_eq!(answer["saved"], json!([one["id"], one["id"]]));
+    let reasons: Vec<&Value> = answer["refused"].as_array().unwrap().iter().map(|it| &it["reason"]).collect();
+    assert_eq!(reasons, ["not-a-verdict", "other-content", "not-a-uuid", "unknown-code"]);
+    assert_eq!(readers.send(0, json!([one])).await["saved"], json!([one["id"]]));
+    assert_eq!(readers.progress(0).await["decided"], 1);
+    let not_mine = readers.send(1, json!([verdict(&items[1], "normal")])).await;
+    assert_eq!(not_mine["refused"][0]["reason"], "not-claimed");
+}
+
+#[tokio::test]
+async fn a_claim_lasts_while_its_holder_is_active_and_then_ends() {
+    let readers = Readers::new(3, "none").await;
+    let items = readers.claim(0, json!({ "count": 2 })).await["items"].clone();
+    // A page that was loaded again gets back what it had; one that says what it has gets what is new.
+    assert_eq!(readers.claim(0, json!({ "count": 2 })).await["items"].as_array().unwrap().len(), 2);
+    let has = [items[0]["item"].clone(), items[1]["item"].clone()];
+    let third = readers.claim(0, json!({ "count": 2, "held": has })).await["items"].clone();
+    assert_eq!(third.as_array().unwrap().len(), 1);
+    assert!(!has.contains(&third[0]["item"]));
+    readers.house.clock.forward(LEASE_S - 1);
+    readers.give(0, &items[0], "normal").await;
+    readers.house.clock.forward(LEASE_S - 1);
+    assert_eq!(readers.claim(1, json!({ "count": 5 })).await["items"], json!([]), "active, so all are held still");
+    readers.house.clock.forward(1);
+    let taken = readers.claim(1, json!({ "count": 1 })).await["items"].clone();
+    assert_eq!(taken[0]["item"], items[1]["item"]);
+    // The one who was away saves first: that is a verdict too, and the other's becomes a second one.
+    readers.give(0, &items[1], "normal").await;
+    readers.give(1, &taken[0], "refer").await;
+    assert_eq!(readers.progress(0).await["awaiting_adjudication"], 1);
+    let path = format!("/reading/items/{}/release", third[0]["item"].as_str().unwrap());
+    assert_eq!(readers.house.post(&path, &readers.tokens[0], "").await.status, StatusCode::OK);
+    assert_eq!(readers.claim_one(2, "first").await["item"], third[0]["item"]);
+}
+
+#[tokio::test]
+async fn a_verdict_is_taken_back_only_soon_and_only_by_its_reader() {
+    let readers = Readers::new(2, "none").await;
+    let items = readers.claim(0, json!({ "count": 2 })).await["items"].clone();
+    let given = readers.give(0, &items[0], "normal").await;
+    let undo = |id: &str| format!("/reading/verdicts/{id}/undo");
+    assert_eq!(readers.house.post(&undo(&given), &readers.tokens[1], "").await.status, StatusCode::NOT_FOUND);
+    let undone = readers.house.post(&undo(&given), &readers.tokens[0], "").await.json();
+    assert_eq!(undone["item"]["item"], items[0]["item"]);
+    assert_eq!(readers.progress(0).await["unread"], 2);
+    assert_eq!(readers.house.post(&undo(&given), &readers.tokens[0], "").await.status, StatusCode::OK, "again");
+    let given = readers.give(0, &undone["item"], "refer").await;
+    readers.house.clock.forward(UNDO_S);
+    assert_eq!(readers.house.post(&undo(&given), &readers.tokens[0], "").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn studies_join_as_they_come_and_the_device_only_asks_for_a_second_reader() {
+    // Proves that what a device calls normal is read by a person all the same, and closes nothing by itself.
+    let readers = Readers::new(0, "device-abnormal").await;
+    assert_eq!(readers.progress(0).await["total"], 0);
+    let says = [Some("Normal ECG"), Some("Abnormal ECG"), None];
+    for (study, says) in (1..).zip(says) {
+        ecg(&readers.house, study, "20270501", says).await;
+    }
+    ecg(&readers.house, 9, "20270701", None).await;
+    readers.house.take_in(50, 1, 1).await;
+    readers.house.clock.forward(100 * 24 * 3600);
+    let progress = readers.progress(0).await;
+    assert_eq!((&progress["total"], &progress["unread"], &progress["decided"]), (&json!(3), &json!(3), &json!(0)));
+    let items = readers.claim(0, json!({ "count": 3 })).await["items"].clone();
+    for item in items.as_array().unwrap() {
+        readers.give(0, item, "normal").await;
+    }
+    let progress = readers.progress(0).await;
+    assert_eq!((&progress["awaiting_second"], &progress["decided"]), (&json!(2), &json!(1)));
+}
+
+#[tokio::test]
+async fn priors_are_of_the_same_child_the_newest_first() {
+    let readers = Readers::new(0, "none").await;
+    for (study, date) in [(100, "20270402"), (101, "20260402"), (102, "20250402"), (103, "20270501"), (1, "20260101")] {
+        ecg(&readers.house, study, date, None).await;
+    }
+    let items = readers.claim(0, json!({ "count": 9 })).await["items"].clone();
+    let of =
+        |study: &str| items.as_array().unwrap().iter().find(|item| item["study"] == study).unwrap()["priors"].clone();
+    let dates = |priors: Value| priors.as_array().unwrap().iter().map(|it| it["date"].clone()).collect::<Vec<_>>();
+    assert_eq!(dates(of("1.2.392.100")), ["20260402", "20250402"]);
+    assert_eq!(dates(of("1.2.392.103")), ["20270402", "20260402", "20250402"]);
+}
+
+#[tokio::test]
+async fn making_a_worklist_is_an_administrators_and_wrong_ones_are_refused() {
+    let readers = Readers::new(0, "none").await;
+    let body = |name: &str, modality: &str, from: &str| {
+        json!({ "name": name, "modality": modality, "from": from, "double": "none" }).to_string()
+    };
+    let post = |token: &str, body: String| {
+        let token = token.to_owned();
+        let house = &readers.house;
+        async move { house.post("/reading/worklists", &token, &body).await.status }
+    };
+    assert_eq!(post(&readers.tokens[0], body("a", "ECG", "20270401")).await, StatusCode::FORBIDDEN);
+    for wrong in [body("", "ECG", "20270401"), body("a", "ecg", "20270401"), body("a", "ECG", "20270231"), "{}".into()]
+    {
+        assert_eq!(post(&readers.house.admin, wrong.clone()).await, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    let codes = readers.house.get("/reading/codes", &readers.tokens[0], "*/*").await.json();
+    assert!(
+        codes["codes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|code| code["ja"] == "完全房室ブロック" && code["urgent"] == true)
+    );
+}

@@ -1,0 +1,114 @@
+// What is drafted at a desk becomes documents: a report of the measurements, a presentation state a series, a selection of key images.
+
+import { language, t } from "../i18n.js";
+import { spacingOf } from "../image/geometry.js";
+import { rescaleOf } from "../image/voi.js";
+import { keyObjectSelection } from "./key_objects.js";
+import { MEASURING } from "./measure.js";
+import { referenceOfFrame } from "./marks.js";
+import { measurementReport } from "./measurement_report.js";
+import { presentationState } from "./presentation_state.js";
+import { documentOf } from "./saved.js";
+import { store } from "./store.js";
+import { newUid } from "./uid.js";
+
+/** Stores everything that is drafted; resolves to the number of documents. `person` is who observed, by name, or `""`. */
+export async function saveAll(desk, { person }) {
+  const drafts = desk.book.drafts.filter((mark) => !mark.frame.derived);
+  await desk.settled(drafts);
+  const now = new Date();
+  let count = 0;
+  for (const manifest of manifestsOf(desk.room)) {
+    const study = manifest.study.StudyInstanceUID;
+    const objects = objectsOf(desk, manifest, { marks: drafts.filter((mark) => mark.reference.study === study), keys: desk.keys.dirty ? desk.keys.all.filter((frame) => frame.series.StudyInstanceUID === study) : [], person, now });
+    if (!objects.length) continue;
+    await store(study, objects, desk.stop.signal);
+    remember(desk, objects, study);
+    count += objects.length;
+  }
+  desk.book.saved();
+  desk.keys.saved();
+  return count;
+}
+
+// All studies that are open: the one read and the priors beside it.
+function manifestsOf(room) {
+  return [...new Set([room.manifest, ...room.cells.map((cell) => cell.manifest)])].filter(Boolean);
+}
+
+function objectsOf(desk, manifest, { marks, keys, person, now }) {
+  const common = () => ({ series: newUid(), instance: newUid(), person, language: language(), now });
+  const measured = marks.filter((mark) => MEASURING.includes(mark.kind)).map((mark) => describedMark(desk, mark)).filter((mark) => mark.values.length);
+  const objects = [];
+  if (desk.book.dirty && measured.length) {
+    objects.push(measurementReport(manifest, measured, { ...common(), description: t("toolsTitleReport"), predecessors: predecessorsOf(desk, manifest.study.StudyInstanceUID) }));
+  }
+  if (desk.book.dirty && marks.length) objects.push(...states(desk, manifest, marks, common));
+  if (keys.length) objects.push(keyObjectSelection(manifest, keys.map(referenceOfFrame), { ...common(), remark: "", description: t("toolsTitleKeys") }));
+  return objects;
+}
+
+function describedMark(desk, mark) {
+  const { values, scale, reason } = desk.valuesOf(mark);
+  const lengths = mark.kind === "length" || mark.kind === "ellipse";
+  return { ...mark, values, scale, remark: lengths && reason ? t(reason) : "" };
+}
+
+// What this page saved a moment ago is replaced by what it saves now: the drafts are the same ones, changed.
+function predecessorsOf(desk, study) {
+  return desk.documents.filter((one) => one.kind === "report" && one.study === study && (one.own || one.continued)).map((one) => one.reference);
+}
+
+// One state can hold one modality transformation for all of its images, so series whose slices differ need several (PET).
+function states(desk, manifest, marks, common) {
+  const groups = new Map();
+  for (const mark of marks) {
+    const { frame } = mark;
+    const key = JSON.stringify([frame.series.SeriesInstanceUID, frame.isColour, displayOf(desk, frame).rescale]);
+    groups.set(key, [...(groups.get(key) ?? []), mark]);
+  }
+  return [...groups.values()].map((list) => {
+    const images = new Map();
+    for (const mark of list) {
+      const image = images.get(mark.key) ?? imageOf(desk, mark.frame);
+      image.marks.push({ kind: mark.kind, points: mark.points, label: desk.lines(mark).join("\n") });
+      images.set(mark.key, image);
+    }
+    return presentationState(manifest, [...images.values()], displayOf(desk, list[0].frame), { ...common(), description: t("toolsTitleState") });
+  });
+}
+
+function imageOf(desk, frame) {
+  const view = viewOf(desk, frame);
+  const voi = view && !frame.isColour ? view.shownVoi : null;
+  const aspect = frame.numbers("PixelAspectRatio");
+  return {
+    reference: referenceOfFrame(frame), columns: frame.columns, rows: frame.rows, spacing: spacingOf(frame), aspect: aspect.length === 2 ? aspect : [1, 1],
+    marks: [], window: voi?.width > 0 ? { center: voi.center, width: voi.width, function: voi.function } : null,
+  };
+}
+
+function displayOf(desk, frame) {
+  const view = viewOf(desk, frame);
+  return {
+    rotation: view?.rotation ?? 0, flipped: Boolean(view?.flipped), inverted: Boolean(view?.inverted), colour: frame.isColour,
+    monochrome1: frame.value("PhotometricInterpretation") === "MONOCHROME1", rescale: { ...rescaleOf(frame), type: String(frame.value("RescaleType") ?? (frame.series.Modality === "CT" ? "HU" : "")) },
+  };
+}
+
+// The view that shows the frame's series now, the active one first.
+function viewOf(desk, frame) {
+  const views = [desk.room.active, ...desk.room.cells].map((cell) => cell?.view).filter((view) => view?.frame);
+  return views.find((view) => view.frame.series === frame.series) ?? null;
+}
+
+// What was stored is listed at once, without asking the archive again. Its marks are the drafts, which are painted already.
+function remember(desk, objects, study) {
+  for (const one of desk.documents) if (one.own && one.kind === "report" && one.study === study) one.gone = true;
+  desk.documents = desk.documents.filter((one) => !one.gone);
+  for (const object of objects) {
+    const document = documentOf(object);
+    if (document) desk.documents.push({ ...document, study, own: true, shown: false });
+  }
+}
+
