@@ -104,6 +104,18 @@ test("what cannot be decoded is drawn by the server, and says so; what cannot be
   none.dispose();
 });
 
+test("a form that one frame of an instance cannot be had in is not asked for again", async () => {
+  const asked = serve({ status: () => 406 });
+  const store = new PixelStore({ workers: workers() });
+  const { frames } = manifest("a", 1, { NumberOfFrames: { all: 30 }, transfer_syntax: { all: "1.2.840.10008.1.2.4.111" } }).series[0];
+  await assert.rejects(store.whole(frames[0]), { status: 406 });
+  store.want(frames, { level: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(asked.length, 2, asked.join(" "));
+  assert.ok(frames.every((frame) => store.errorOf(frame)?.status === 406));
+  store.dispose();
+});
+
 test("five hundred slices stay within the bytes", async () => {
   serve({ pieces: 600_000 });
   const store = new PixelStore({ workers: workers() });

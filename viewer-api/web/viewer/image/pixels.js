@@ -76,6 +76,8 @@ export class PixelStore extends EventTarget {
   #link = "ok";
   #stop = new AbortController();
   #renewing = new Map();
+  // What the server has said of one frame of an instance (406: no such form of these pixels) it would say of all.
+  #refusals = new Map();
 
   constructor({ workers = new Workers(), renew = loadManifest } = {}) {
     super();
@@ -157,6 +159,7 @@ export class PixelStore extends EventTarget {
 
   /** Tries again what was refused. */
   forgive() {
+    this.#refusals.clear();
     for (const held of this.#held.values()) {
       held.error = null;
       held.refused = null;
@@ -264,6 +267,11 @@ export class PixelStore extends EventTarget {
 
   async #load(held) {
     const { source } = held;
+    const known = this.#refusals.get(refusalOf(held));
+    if (known) {
+      await this.#refuse(held, known);
+      return this.#pump();
+    }
     const received = held.received ??= new Received(source.total);
     const abort = held.loading = new AbortController();
     this.#downloads++;
@@ -351,6 +359,7 @@ export class PixelStore extends EventTarget {
     if (error.status === 401) return;
     if (error.status === 410 && !held.renewed) return this.#renew(held);
     // A link that is down is down for every way.
+    if (error.status === 406) this.#refusals.set(refusalOf(held), error);
     const isOfTheWay = error instanceof DecodeError || (error.status > 0 && error.status !== 403);
     if (isOfTheWay && held.sources.length > 1) {
       held.refused ??= error;
@@ -438,4 +447,8 @@ export class PixelStore extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(Object.assign(new Event(type), detail));
   }
+}
+
+function refusalOf({ frame, source }) {
+  return `${frame.instance.SOPInstanceUID} ${source.kind}`;
 }
