@@ -1,7 +1,7 @@
 // Proves what a manifest says of frames, where an image lies on the screen, how samples become grey, and which frame is asked for first.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { displaySets, edgeLetters, frameRate } from "../viewer/display.js";
+import { displaySets } from "../viewer/display.js";
 import { after, fitScale, imageToSamplesMap, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "../viewer/image/geometry.js";
 import { parseManifest } from "../viewer/image/manifest.js";
 import { endOf, firstLevel, neighbours, plan, RANK } from "../viewer/image/queue.js";
@@ -44,13 +44,6 @@ test("instances without pixels are no frames", () => {
   const report = { "00080016": { vr: "UI", Value: ["1.2.840.10008.5.1.4.1.1.88.33"] } };
   const image = { "00280010": { vr: "US", Value: [4] }, "00280011": { vr: "US", Value: [4] } };
   assert.deepEqual(displaySets([report, image]).map(({ kind }) => kind), ["report"]);
-});
-
-test("edge letters follow the orientation, frame rates the file", () => {
-  assert.deepEqual(edgeLetters(frameOf(slice(1, 0))), { left: "R", right: "L", top: "A", bottom: "P" });
-  assert.deepEqual(edgeLetters(frameOf({ PatientOrientation: ["A", "F"] })), { left: "P", right: "A", top: "H", bottom: "F" });
-  assert.deepEqual(edgeLetters(frameOf({})), { left: "", right: "", top: "", bottom: "" });
-  assert.deepEqual([frameRate(frameOf({})), frameRate(frameOf({ FrameTime: 40 })), frameRate(frameOf({ RecommendedDisplayFrameRate: 900 }))], [15, 25, 60]);
 });
 
 test("millimetres say where they are measured", () => {

@@ -159,6 +159,7 @@ test("edge letters turn with the picture: clockwise first, then mirrored", () =>
   assert.deepEqual(edgeLetters(axial, 90, false), { top: "R", right: "A", bottom: "L", left: "P" });
   assert.deepEqual(edgeLetters(axial, 90, true), { top: "R", right: "P", bottom: "L", left: "A" });
   assert.deepEqual(edgeLetters(frame({ PatientOrientation: ["P", "FL"] }), 0, false), { top: "HR", right: "P", bottom: "FL", left: "A" });
+  assert.deepEqual(edgeLetters(frame({}), 180, true), { top: "", right: "", bottom: "", left: "" });
 });
 
 test("clips are sets of their own, stills of a series are one", () => {

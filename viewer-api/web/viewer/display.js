@@ -31,34 +31,3 @@ export function displaySets(metadata) {
   const byNumber = (a, b) => (number(a, "InstanceNumber") ?? Infinity) - (number(b, "InstanceNumber") ?? Infinity) || 0;
   return metadata.map((instance) => ({ kind: kindOf(instance), instance })).filter(({ kind }) => kind !== "image").sort((a, b) => byNumber(a.instance, b.instance));
 }
-
-/** Patient directions at the left, right, top and bottom edge of a frame, `""` where unknown (PS3.3 C.7.6.2.1.1, C.7.6.1.1.1). */
-export function edgeLetters(frame) {
-  const at = frame.numbers("ImageOrientationPatient");
-  if (at.length === 6) {
-    const row = at.slice(0, 3);
-    const column = at.slice(3);
-    const minus = (vector) => vector.map((part) => -part);
-    return { left: letters(minus(row)), right: letters(row), top: letters(minus(column)), bottom: letters(column) };
-  }
-  const [right = "", bottom = ""] = [frame.value("PatientOrientation") ?? []].flat().map(String);
-  return { left: opposite(right), right, top: opposite(bottom), bottom };
-}
-
-function letters(vector) {
-  const names = [["R", "L"], ["A", "P"], ["F", "H"]];
-  return vector.map((part, axis) => ({ part: Math.abs(part), name: names[axis][part > 0 ? 1 : 0] })).filter(({ part }) => part > 0.35)
-    .sort((a, b) => b.part - a.part).map(({ name }) => name).join("");
-}
-
-function opposite(letter) {
-  const pairs = { R: "L", L: "R", A: "P", P: "A", F: "H", H: "F" };
-  return [...letter].map((one) => pairs[one] ?? "").join("");
-}
-
-/** Frames a second of a cine: what the file says, else 15; between 1 and 60 (PS3.3 C.7.6.5). */
-export function frameRate(frame) {
-  const time_ms = frame.numeric("FrameTime");
-  const rate = frame.numeric("RecommendedDisplayFrameRate") ?? (time_ms > 0 ? 1000 / time_ms : 15);
-  return Math.round(Math.max(1, Math.min(60, rate)));
-}
