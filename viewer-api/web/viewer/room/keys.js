@@ -1,5 +1,8 @@
 // The keyboard of the reading room: one table, read by the keys themselves and by the page that explains them.
 
+import { togglePrior } from "./priors.js";
+import { chooseUsualWindow, chooseWindow } from "./windows.js";
+
 /** What each key does: `[keys, word, action name]`; keys as `KeyboardEvent.key` has them, with "Shift+" before where it is held. */
 export const KEYS = [
   [["ArrowDown", "ArrowUp"], "roomKeyScroll"], [["Home", "End"], "roomKeyEnds"], [["PageDown", "PageUp"], "roomKeySeries"], [["ArrowRight", "ArrowLeft"], "roomKeyView"],
@@ -15,16 +18,16 @@ const LAYOUT_ORDER = ["1x1", "1x2", "2x1", "2x2"];
 export function actionOf(key, room) {
   const { view } = room.active ?? {};
   const digit = /^[1-6]$/.exec(key)?.[0];
-  if (digit) return () => room.chooseUsualWindow(Number(digit) - 1);
+  if (digit) return () => chooseUsualWindow(room, Number(digit) - 1);
   return {
     "?": () => room.help(), l: () => room.setLayout(LAYOUT_ORDER[(LAYOUT_ORDER.indexOf(room.layout) + 1) % LAYOUT_ORDER.length]),
     ArrowRight: () => room.step(1), ArrowLeft: () => room.step(-1), PageDown: () => room.nextSet(1), PageUp: () => room.nextSet(-1),
-    e: () => room.enlarge(), Enter: () => room.enlarge(), k: () => room.setLinked(!room.linked), x: () => room.setLocalisers(!room.localisers), p: () => room.togglePrior(), m: () => room.toggleMpr(),
+    e: () => room.enlarge(), Enter: () => room.enlarge(), k: () => room.setLinked(!room.linked), x: () => room.setLocalisers(!room.localisers), p: () => togglePrior(room), m: () => room.toggleMpr(),
     o: () => room.toggleText(), w: () => room.chooseTool("window"), s: () => room.chooseTool("scroll"), d: () => room.chooseTool("pan"), z: () => room.chooseTool("zoom"),
     ...(view && {
       ArrowDown: () => room.scroll(1), ArrowUp: () => room.scroll(-1), Home: () => room.scroll(-Infinity), End: () => room.scroll(Infinity), " ": () => room.toggleCine(),
       i: () => room.invert(), "+": () => room.zoom(1.25), ";": () => room.zoom(1.25), "-": () => room.zoom(0.8), f: () => room.fit(), a: () => view.oneToOne(),
-      "[": () => view.rotate(-90), "]": () => view.rotate(90), h: () => view.flip(), r: () => room.reset(), 0: () => room.chooseWindow("file"), 9: () => room.chooseWindow("auto"),
+      "[": () => view.rotate(-90), "]": () => view.rotate(90), h: () => view.flip(), r: () => room.reset(), 0: () => chooseWindow(room, "file"), 9: () => chooseWindow(room, "auto"),
     }),
   }[key] ?? null;
 }

@@ -45,3 +45,22 @@ function isVolume(list) {
 function within(index, count) {
   return Math.max(0, Math.min(count - 1, index));
 }
+
+/** The view that was moved takes the others of its room along; those that are taken along take nobody. */
+export function takeAlong(room, driver) {
+  if (!room.linked || room.following || room.mpr) return;
+  room.following = true;
+  try {
+    for (const cell of room.cells) {
+      if (cell === driver || !cell.view) continue;
+      const index = followedIndex(standOf(driver), standOf(cell));
+      if (index !== null && index !== cell.view.index) cell.view.go(index);
+    }
+  } finally {
+    room.following = false;
+  }
+}
+
+function standOf({ view, anchor }) {
+  return { frames: view.frames, index: view.index, anchor };
+}

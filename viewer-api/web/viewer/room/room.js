@@ -7,21 +7,19 @@
 
 import { fill, h } from "../dom.js";
 import { addWords, t } from "../i18n.js";
-import { loadManifest } from "../image/manifest.js";
-import { problem } from "../problem.js";
 import { Cell } from "./cell.js";
 import { Cine } from "./cine.js";
 import { PLAIN_TOOLS } from "./drag.js";
-import { LAYOUTS, bestPrior, hang, startIndex } from "./hanging.js";
+import { LAYOUTS, hang, startIndex } from "./hanging.js";
 import { actionOf, belongsElsewhere } from "./keys.js";
-import { followedIndex } from "./linked.js";
+import { takeAlong } from "./linked.js";
 import { alignBreasts, turn } from "./mammography.js";
-import { windowChoices } from "./presets.js";
-import { setsOf } from "./sets.js";
 import { Toolbar } from "./toolbar.js";
 import { WORDS } from "./words.js";
 
 addWords(WORDS);
+/** After this long the tools are loaded, whether there is a picture or not. */
+const EXTRAS_WAIT_MS_MAX = 2500;
 const SAY_MS = 8000;
 const ALIGN_WAIT_MS = 60;
 
@@ -64,7 +62,9 @@ export class Room extends EventTarget {
   }
 
   // Measuring, header, export and so on: the page works without them, and they are not waited for.
+  // Nor do they take their part of a slow link before there is a picture.
   async loadExtras() {
+    await Promise.race([this.painted(), new Promise((go) => setTimeout(go, EXTRAS_WAIT_MS_MAX))]);
     try {
       const { TOOLS, ACTIONS, open } = await import("../tools/registry.js");
       if (this.stop.signal.aborted) return;
@@ -75,6 +75,11 @@ export class Room extends EventTarget {
     } catch {
       this.say(t("roomExtrasMissing"));
     }
+  }
+
+  // The first pixels of a frame that is shown are here.
+  painted() {
+    return new Promise((resolve) => this.store.addEventListener("picture", resolve, { once: true, signal: this.stop.signal }));
   }
 
   /** Hangs the study as it was first, with the prior that is shown. */
@@ -209,7 +214,7 @@ export class Room extends EventTarget {
     if (what === "picture") {
       this.strip?.loadThumbnails();
     } else if (what === "frame") {
-      this.follow(cell);
+      takeAlong(this, cell);
       this.mpr?.moved(cell);
       if (cell === this.active) this.repaintOthers(cell);
     }
@@ -224,21 +229,6 @@ export class Room extends EventTarget {
 
   repaintOthers(cell) {
     for (const other of this.cells) if (other !== cell) other.view?.repaint();
-  }
-
-  // Linked scrolling: the view that was moved takes the others along; those that are taken along take nobody.
-  follow(driver) {
-    if (!this.linked || this.following || this.mpr) return;
-    this.following = true;
-    try {
-      for (const cell of this.cells) {
-        if (cell === driver || !cell.view) continue;
-        const index = followedIndex({ frames: driver.view.frames, index: driver.view.index, anchor: driver.anchor }, { frames: cell.view.frames, index: cell.view.index, anchor: cell.anchor });
-        if (index !== null && index !== cell.view.index) cell.view.go(index);
-      }
-    } finally {
-      this.following = false;
-    }
   }
 
   setLinked(linked) {
@@ -343,30 +333,6 @@ export class Room extends EventTarget {
     return this.cells.find((cell) => cell.element === element) ?? null;
   }
 
-  chooseWindow(key) {
-    const { view } = this.active ?? {};
-    if (!view?.frame || view.frame.isColour) return;
-    const choice = windowChoices(view.frame, view.statedVois).find((one) => one.key === key);
-    if (key === "auto") view.setVoi(view.findVoi());
-    else if (choice) view.setVoi(choice.voi);
-    else if (view.shownVoi) view.setVoi(view.shownVoi);
-    this.toolbar.show();
-  }
-
-  // The digits choose among the further windows: of the file first, then the usual ones.
-  chooseUsualWindow(at) {
-    const { view } = this.active ?? {};
-    const choice = view?.frame && !view.frame.isColour && windowChoices(view.frame, view.statedVois)[at + 1];
-    if (choice) this.chooseWindow(choice.key);
-  }
-
-  /** The key of the window a view shows. */
-  windowKey(view, choices) {
-    if (!view.voi) return "file";
-    const same = choices.find(({ voi }) => voi && (voi === view.voi || (!voi.entries && voi.center === view.voi.center && voi.width === view.voi.width)));
-    return same?.key ?? "manual";
-  }
-
   toggleCine() {
     const { view } = this.active ?? {};
     if (this.cine.playing) this.cine.stop();
@@ -389,37 +355,6 @@ export class Room extends EventTarget {
       const breasts = this.cells.filter((cell) => cell.view?.frame?.series.Modality === "MG" && !cell.touched && !cell.element.hidden);
       if (breasts.length && this.cells.length > 1) alignBreasts(breasts);
     }, ALIGN_WAIT_MS);
-  }
-
-  /** The prior that suits best beside this study, and away again. */
-  togglePrior() {
-    if (this.priorShown) return this.leavePrior();
-    const prior = bestPrior((this.active?.set ?? this.sets[0]).Modality, this.manifest.priors);
-    return prior ? this.showPrior(prior) : this.say(t("roomNoPrior"));
-  }
-
-  /** Hangs a prior (a row of the manifest's `priors`) beside this study. */
-  async showPrior(prior) {
-    try {
-      this.leaveMpr();
-      const manifest = await loadManifest(prior.StudyInstanceUID, this.stop.signal);
-      this.priorManifest = manifest;
-      this.priorSets = manifest.series.flatMap(setsOf);
-      this.priorShown = prior.StudyInstanceUID;
-      this.strip?.showPrior(manifest, this.priorSets);
-      const current = this.active?.set && this.hung?.kind !== "mammography" ? [this.active.set, ...this.sets.filter((set) => set !== this.active.set)] : this.sets;
-      this.hangUp(hang(current, this.priorSets), manifest);
-      this.setLinked(true);
-    } catch (error) {
-      if (error.name !== "AbortError") this.say(t("roomPriorFailed", { reason: problem(error) }));
-    }
-  }
-
-  leavePrior() {
-    Object.assign(this, { priorShown: null, priorSets: null, priorManifest: null, linked: false });
-    this.strip?.showPrior(null, []);
-    this.hangUp(hang(this.sets));
-    this.toolbar.show();
   }
 
   async toggleMpr() {

@@ -8,6 +8,8 @@ import { frameRate } from "./cine.js";
 import { LAYOUTS, hasPictures } from "./hanging.js";
 import { icon } from "./icons.js";
 import { windowChoices } from "./presets.js";
+import { leavePrior, showPrior } from "./priors.js";
+import { chooseWindow, windowKey } from "./windows.js";
 
 export class Toolbar {
   constructor(room) {
@@ -16,7 +18,7 @@ export class Toolbar {
     this.rail = h("div", { class: "rail", role: "toolbar", "aria-label": t("roomTools"), "aria-orientation": "vertical" });
     this.tools = h("span", { class: "group", role: "radiogroup", "aria-label": t("tool") });
     this.extras = h("span", { class: "group" });
-    this.presets = select(t("preset"), [["file", t("roomFile")]], "file", (value) => room.chooseWindow(value));
+    this.presets = select(t("preset"), [["file", t("roomFile")]], "file", (value) => chooseWindow(room, value));
     this.layouts = select(t("roomLayout"), [["", t("roomHung")], ...Object.keys(LAYOUTS).map((key) => [key, key.replace("x", "×")])], "1x1", (value) => (value ? room.setLayout(value) : room.hangAgain()));
     this.layouts.classList.add("no-mpr");
     this.rate = h("input", { type: "number", min: 1, max: 60, value: 15, "aria-label": t("frameRate"), title: t("frameRate"), class: "rate", on: { change: () => room.setRate(this.rate.value) } });
@@ -38,7 +40,7 @@ export class Toolbar {
     const { room } = this;
     const list = room.manifest.priors.filter(hasPictures).map(({ StudyInstanceUID, StudyDate, ModalitiesInStudy, StudyDescription }) =>
       [StudyInstanceUID, [formatDate(StudyDate) || t("noDate"), [ModalitiesInStudy ?? []].flat().join(" "), StudyDescription].filter(Boolean).join("  ")]);
-    const box = select(t("roomPrior"), [["", t("roomPriorNone", { n: list.length })], ...list], "", (uid) => (uid ? room.showPrior(room.manifest.priors.find(({ StudyInstanceUID }) => StudyInstanceUID === uid)) : room.leavePrior()));
+    const box = select(t("roomPrior"), [["", t("roomPriorNone", { n: list.length })], ...list], "", (uid) => (uid ? showPrior(room, room.manifest.priors.find(({ StudyInstanceUID }) => StudyInstanceUID === uid)) : leavePrior(room)));
     box.classList.add("priors");
     box.hidden = !list.length;
     return box;
@@ -111,7 +113,7 @@ export class Toolbar {
       box.dataset.keys = keys;
       fill(box, list.map(([key, label]) => h("option", { value: key }, label)));
     }
-    box.value = this.room.windowKey(view, choices);
+    box.value = windowKey(view, choices);
   }
 
   showCine(view) {
