@@ -30,7 +30,8 @@ class Panel {
     this.feet = h("div", { class: "upload-feet" });
     this.said = h("p", { class: "upload-said", role: "status" });
     this.dialog = h("dialog", { class: "upload", "aria-labelledby": "upload-title", on: {
-      // Browsers may close a dialog by Escape without asking first.
+      // Escape does not stop what is being sent; asked twice, browsers close without asking.
+      cancel: (event) => this.isOpen() && event.preventDefault(),
       close: () => this.end(),
       dragover: (event) => { event.preventDefault(); }, drop: (event) => this.onDrop(event),
     } }, h("h2", { id: "upload-title" }, t("uploadTitle")), this.said, this.body, this.feet);
