@@ -198,8 +198,12 @@ await check("device_is_marked", async () => {
 
 await check("prior", async () => {
   for (const study of studies) {
+    // By way of the list, so that nothing of the study before is still on the page.
+    await page.goto(`${base}/#/studies`);
+    await page.locator(".ecg").waitFor({ state: "detached" });
     await openStudy(study);
-    if (await until("", async () => (await page.locator(".ecg-prior canvas.paper").count()) > 0, 2500)) continue;
+    const found = page.locator('select[aria-label="前回"]');
+    if (await until("none", async () => await found.isVisible(), 2500)) continue;
     const widths = await page.locator(".ecg-sheet canvas.paper").evaluateAll((all) => all.filter((canvas) => canvas.getClientRects().length > 0).map((canvas) => canvas.dataset.pixelsPerMm));
     if (new Set(widths).size !== 1) return `current and prior are at ${widths} pixels a millimetre`;
     const plain = await pixels();
