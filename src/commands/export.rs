@@ -30,7 +30,7 @@ pub async fn run(cli: &Cli, args: &Export) -> Result<ExitCode> {
         let Some(last) = page.last() else { break };
         after = last.record.sequence;
         for held in page.iter().filter(|held| wanted(held, args)) {
-            let path = args.to.join(path_of(held));
+            let path = args.to.join(path_of(held, args.original));
             if args.derivatives {
                 let (derivatives, bytes) = write_derivatives(&reader, held, &path).await?;
                 files += derivatives;
@@ -112,12 +112,16 @@ fn wanted(held: &Held, args: &Export) -> bool {
     args.study.as_ref().is_none_or(|uid| *uid == held.record.description.study.study_instance_uid)
 }
 
-/// Centre, then the name the sender gave; a batch sent twice under other content gets the take-in number besides.
-fn path_of(held: &Held) -> PathBuf {
+/// Centre, then the name the sender gave; a batch sent twice under other content gets the take-in number besides. The DICOM
+/// file that was made of another is named so.
+fn path_of(held: &Held, original: bool) -> PathBuf {
     let origin = &held.record.origin;
     let mut path = PathBuf::from(format!("{:09}", held.record.sequence));
     path.push(safe(Path::new(&origin.centre)));
     path.push(safe(Path::new(&origin.file)));
+    if held.embedded().is_some() && !original {
+        path.as_mut_os_string().push(".dcm");
+    }
     path
 }
 

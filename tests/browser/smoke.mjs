@@ -103,8 +103,8 @@ async function searchAndWait(act) {
 
 async function toList() {
   await page.goto(`${base}/#/studies`);
-  await rows().first().waitFor();
   await page.getByRole("button", { name: "条件を消す" }).click();
+  await rows().first().waitFor();
   await page.waitForTimeout(300);
 }
 

@@ -341,6 +341,25 @@ await check("a-report-is-a-page-whose-references-lead-to-the-image", async () =>
   return until("the image does not come", async () => (await page.locator("canvas.picture").first().isVisible()) && (await page.locator(".corner").allInnerTexts()).join(" ").includes(`画像 ${slice.number}/`));
 });
 
+await check("a-saved-report-is-taken-up-changed-and-replaced", async () => {
+  await page.reload();
+  await page.locator("canvas.picture").first().waitFor();
+  await button("marks").click();
+  await panel().getByRole("button", { name: "編集" }).click();
+  const wrong = await until("the measurements do not become drafts", async () => (await rowsOf().count()) === 5 && (await panel().getByRole("button", { name: "消す" }).count()) === 5);
+  if (wrong) return wrong;
+  await rowsOf().first().getByRole("button", { name: "消す" }).click();
+  await panel().locator('[data-action="save-marks"]').click();
+  const unsaved = await until("nothing says that it is saved", async () => /保存しました/.test(await panel().innerText()));
+  if (unsaved) return `${unsaved}: ${await panel().locator("footer").innerText()}`;
+  const kept = (await stored("SR")).length;
+  await page.reload();
+  await page.locator("canvas.picture").first().waitFor();
+  await button("marks").click();
+  const shown = await until("the new report is not shown alone", async () => (await rowsOf().count()) === 4 && (await panel().locator(".tools-document", { hasText: "計測 SR" }).count()) === 1);
+  return shown ? `${shown}: ${await panel().innerText()}` : kept === 2 ? "" : `${kept} reports are held, not 2`;
+});
+
 await check("a-reader-may-store-no-image", async () => {
   const status = await page.evaluate(async ([uid]) => {
     const object = { "00080016": { vr: "UI", Value: ["1.2.840.10008.5.1.4.1.1.2"] }, "00080018": { vr: "UI", Value: ["2.25.1"] }, "0020000D": { vr: "UI", Value: [uid] }, "0020000E": { vr: "UI", Value: ["2.25.2"] } };

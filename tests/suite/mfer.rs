@@ -14,7 +14,9 @@ fn exported(data: &Path, to: &Path, arguments: &[&str]) -> Vec<(String, Vec<u8>)
     run_clean(data, &all);
     let mut found: Vec<_> = files_below(to)
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "mwf"))
+        .filter(|path| {
+            path.extension().is_some_and(|extension| extension == if arguments.is_empty() { "dcm" } else { "mwf" })
+        })
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
         .collect();
     found.sort();
@@ -64,7 +66,7 @@ fn mfer_files_come_back_and_are_shown_as_waveforms() {
     std::fs::create_dir(&pairs).unwrap();
     for (name, bytes) in exported(dir.path(), &work.path().join("held"), &[]) {
         assert_eq!(bytes.get(128..132), Some(&b"DICM"[..]), "{name} is held as DICOM");
-        std::fs::write(pairs.join(&name).with_extension("dcm"), bytes).unwrap();
+        std::fs::write(pairs.join(name.replace(".mwf", "")), bytes).unwrap();
     }
     for (name, bytes) in &files {
         std::fs::write(pairs.join(name), bytes).unwrap();

@@ -209,8 +209,20 @@ pub(crate) struct SignInCode {
 }
 
 /// `GET /sign-in?code=…`: a cookie for the code of a one-time link, and on to the page.
-pub(crate) async fn sign_in(State(state): State<ViewerState>, Query(query): Query<SignInCode>) -> Result<Response> {
+/// A browser takes what stands behind `#` along: `/sign-in?code=…#/study/{StudyInstanceUID}` leads to that study.
+pub(crate) async fn sign_in(
+    State(state): State<ViewerState>,
+    headers: HeaderMap,
+    Query(query): Query<SignInCode>,
+) -> Result<Response> {
     let Some(principal) = state.sessions().redeem(&query.code, state.now()) else {
+        // Loaded again where it signed somebody in already, the link is no more than an address.
+        let cookie = state.sessions().cookie(&headers);
+        if let Some(secret) = cookie
+            && state.sessions().find(secret, state.tokens(), state.now()).await.is_ok()
+        {
+            return Ok(Redirect::to("/").into_response());
+        }
         let _ = state.audit().denied(None, "SignIn", None, None).await;
         return Err(Error::Unauthenticated("this link has been used already, or is too old"));
     };
@@ -240,6 +252,22 @@ mod tests {
         assert_eq!(sessions.redeem(&code, at(11)), None);
         let late = sessions.one_time_code(person(), at(0));
         assert_eq!(sessions.redeem(&late, at(15 * 60)), None);
+    }
+
+    #[tokio::test]
+    async fn a_link_loaded_again_by_whom_it_signed_in_leads_on_and_signs_nobody_else_in() {
+        let house = crate::tests::fixture::House::empty().await;
+        let code = house.state.sessions().one_time_code(person(), house.state.now());
+        let ask = async |headers: HeaderMap| {
+            sign_in(State(house.state.clone()), headers, Query(SignInCode { code: code.clone() })).await
+        };
+        let first = ask(HeaderMap::new()).await.unwrap();
+        assert_eq!(first.headers()[header::LOCATION], "/");
+        let cookie = first.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        assert!(ask(HeaderMap::new()).await.is_err(), "a code is good once");
+        let again = ask(HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())])).await.unwrap();
+        assert_eq!(again.headers()[header::LOCATION], "/");
+        assert!(!again.headers().contains_key(header::SET_COOKIE), "no second session");
     }
 
     #[test]

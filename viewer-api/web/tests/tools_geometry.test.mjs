@@ -131,5 +131,6 @@ test("what each kind measures, and how it is written", () => {
   assert.deepEqual(text({ kind: "ellipse", points: ellipseIn([0, 0], [20, 10]) }, values), ["19.6 mm²", "-800.3 HU", "12.0 HU", "-1024 HU", "3071 HU"]);
   assert.deepEqual(text({ kind: "ellipse", points: ellipseIn([0, 0], [20, 10]) }, null), ["19.6 mm²"]);
   assert.deepEqual(text({ kind: "probe", points: [[1, 1]] }, { value: 40 }), ["40 HU"]);
+  assert.deepEqual(text({ kind: "cobb", points: [[1, 1], [2, 2], [3, 3]] }), [], "still being drawn");
   assert.deepEqual(text({ kind: "arrow", points: [[1, 1], [2, 2]] }), []);
 });

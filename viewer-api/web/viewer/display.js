@@ -5,7 +5,7 @@ import { items, number, text } from "./dicom.js";
 const SOP = "1.2.840.10008.5.1.4.1.1.";
 const AUDIO = [`${SOP}9.4.1`, `${SOP}9.4.2`];
 const UNSHOWN = [
-  [`${SOP}11.`, "kindPresentation"], [`${SOP}66.1`, "kindRegistration"], [`${SOP}66.3`, "kindRegistration"], [`${SOP}67`, "kindRegistration"],
+  [`${SOP}11.`, "presentationOver"], [`${SOP}66.1`, "kindRegistration"], [`${SOP}66.3`, "kindRegistration"], [`${SOP}67`, "kindRegistration"],
   [`${SOP}66.`, "kindSegmentation"], [`${SOP}481.`, "kindRadiotherapy"], [`${SOP}9.`, "kindWaveform"],
 ];
 
@@ -20,7 +20,7 @@ export function kindOf(instance) {
   return "other";
 }
 
-/** The i18n key of the name of a kind of object this page cannot show. */
+/** The i18n key of the name of a kind of object this page cannot show; `"presentationOver"` is a sentence of its own. */
 export function unshownName(instance) {
   const sopClass = text(instance, "SOPClassUID");
   return UNSHOWN.find(([prefix]) => sopClass.startsWith(prefix))?.[1] ?? "kindOther";

@@ -22,10 +22,10 @@ export const TEXT = {
     cannotRender: "この画像は表示できません。{reason} ファイルはそのまま保管されています。", cannotFrame: "（フレーム {n}）",
     cannotKind: "{kind}はこの画面では表示できません。ファイルを保存して専用のソフトで開いてください。",
     reasonNotImage: "サーバーがこの形式を描画できません（{status}）。", reasonServer: "サーバーがこの画像を描画できません（{status}：{detail}）。", reasonNetwork: "サーバーに接続できません。", reasonNoFrame: "このファイルにはこのフレームの画素がありません。", reasonCode: "画像データを復号できません（{detail}）。",
-    kindPresentation: "表示条件（GSPS）", kindSegmentation: "セグメンテーション", kindRadiotherapy: "放射線治療の情報",
+    kindSegmentation: "セグメンテーション", kindRadiotherapy: "放射線治療の情報",
     kindWaveform: "この種類の波形", kindRegistration: "位置合わせ・換算の情報", kindOther: "この種類のオブジェクト（{uid}）",
     tabEcg: "波形", tabReport: "レポート", tabPdf: "PDF", tabCda: "CDA 文書", tabOther: "その他",
-    emptySeries: "このシリーズには何もありません。",
+    presentationOver: "表示条件は画像に重ねて表示します。画像を開き、「計測と注記」（Shift+V）で選んでください。", emptySeries: "このシリーズには何もありません。",
   },
   en: {
     title: "Tsunagu", studies: "Studies", reading: "Reading", language: "Language", theme: "Theme", themeAuto: "Auto", themeLight: "Light", themeDark: "Dark",
@@ -48,10 +48,10 @@ export const TEXT = {
     cannotRender: "This image cannot be shown. {reason} The file is kept unchanged.", cannotFrame: "(frame {n})",
     cannotKind: "{kind} cannot be shown on this page. Save the file and open it with a program made for it.",
     reasonNotImage: "The server cannot render this format ({status}).", reasonServer: "The server cannot render this image ({status}: {detail}).", reasonNetwork: "The server cannot be reached.", reasonNoFrame: "The file holds no pixels for this frame.", reasonCode: "The image data cannot be decoded ({detail}).",
-    kindPresentation: "A presentation state", kindSegmentation: "A segmentation", kindRadiotherapy: "A radiotherapy object",
+    kindSegmentation: "A segmentation", kindRadiotherapy: "A radiotherapy object",
     kindWaveform: "This kind of waveform", kindRegistration: "A registration or value mapping", kindOther: "This kind of object ({uid})",
     tabEcg: "Waveform", tabReport: "Report", tabPdf: "PDF", tabCda: "CDA", tabOther: "Other",
-    emptySeries: "There is nothing in this series.",
+    presentationOver: "A presentation state is drawn over its images. Open an image and choose it under “Measurements” (Shift+V).", emptySeries: "There is nothing in this series.",
   },
 };
 

@@ -203,6 +203,8 @@ function restOf(series) {
 }
 
 function unshown({ instance, address }) {
-  const kind = t(unshownName(instance), { uid: text(instance, "SOPClassUID") });
+  const name = unshownName(instance);
+  if (name === "presentationOver") return h("div", { class: "page" }, h("p", {}, t("presentationOver")), h("p", {}, downloads(() => address)));
+  const kind = t(name, { uid: text(instance, "SOPClassUID") });
   return h("div", { class: "problem" }, h("p", {}, t("cannotKind", { kind })), downloads(() => address));
 }

@@ -28,10 +28,9 @@ export function drawPaper(canvas, rows, { speed, gain, pixelsPerMm, under = null
   pen.context.drawImage(grid(canvas.width, canvas.height, pen, sheet), 0, 0);
   if (under) for (const cell of layOut(under, { speed, gain }, rows).cells) drawTrace(pen, cell, COLOURS.prior);
   drawPulses(pen, sheet.cells);
-  for (const cell of sheet.cells) {
-    drawTrace(pen, cell, COLOURS.trace);
-    drawLabel(pen, cell);
-  }
+  // Names lie under the traces: a wave at the beginning of a column is not hidden by one.
+  for (const cell of sheet.cells) drawLabel(pen, cell);
+  for (const cell of sheet.cells) drawTrace(pen, cell, COLOURS.trace);
   drawPoints(pen, sheet.cells, points);
   drawCaption(pen, sheet, caption);
   return { ...sheet, mm: pen.mm, ratio, speed, gain };

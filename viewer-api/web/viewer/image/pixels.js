@@ -38,6 +38,7 @@ class Held {
     this.wholeQuality = null;
     this.used = 0;
     this.renewed = false;
+    this.onlyWhole = false;
   }
 
   get source() {
@@ -75,6 +76,8 @@ export class PixelStore extends EventTarget {
   #link = "ok";
   #stop = new AbortController();
   #renewing = new Map();
+  // What the server has said of one frame of an instance (406: no such form of these pixels) it would say of all.
+  #refusals = new Map();
 
   constructor({ workers = new Workers(), renew = loadManifest } = {}) {
     super();
@@ -156,6 +159,7 @@ export class PixelStore extends EventTarget {
 
   /** Tries again what was refused. */
   forgive() {
+    this.#refusals.clear();
     for (const held of this.#held.values()) {
       held.error = null;
       held.refused = null;
@@ -251,24 +255,29 @@ export class PixelStore extends EventTarget {
   }
 
   // Where a download may stop: what is seen is read to its end in one answer, what is near as far as its next step wants.
-  #goal(held) {
-    if (!held.source.ends) return held.received.total;
+  #goal(held, { total }) {
+    if (!held.source.ends) return total;
     for (const { frame, level, rank } of this.#steps) {
       if (frame.key !== held.frame.key) continue;
-      if (rank < RANK.near) return held.received.total;
+      if (rank < RANK.near) return total;
       if (!held.has(level)) return endOf(held.source.ends, Math.min(level, held.levels));
     }
-    return held.received.total;
+    return total;
   }
 
   async #load(held) {
     const { source } = held;
-    held.received ??= new Received(source.total);
+    const known = this.#refusals.get(refusalOf(held));
+    if (known) {
+      await this.#refuse(held, known);
+      return this.#pump();
+    }
+    const received = held.received ??= new Received(source.total);
     const abort = held.loading = new AbortController();
     this.#downloads++;
     this.#count(held);
     try {
-      await download(source, held.received, { last: () => this.#goal(held), arrived: () => this.#arrived(held), link: (state) => this.#say(state) }, abort.signal);
+      await download(source, received, { last: () => this.#goal(held, received), arrived: () => this.#arrived(held), link: (state) => this.#say(state) }, abort.signal);
     } catch (error) {
       if (!abort.signal.aborted) await this.#refuse(held, error);
     }
@@ -300,19 +309,23 @@ export class PixelStore extends EventTarget {
   async #decode(held, wanted, rank) {
     const level = Math.min(wanted, held.levels);
     // A finer picture serves as well, but for the one full picture that shows that all of it can be decoded.
-    if (held.error || held.decoding.has(level) || held.pictures.has(level) || !held.has(level)) return;
+    if (held.error || held.decoding.has(level) || held.pictures.has(level) || !held.has(level) || (held.onlyWhole && !held.received.isWhole)) return;
     if (level === 0 && held.wholeQuality && rank >= RANK.seenWhole) return;
     if (rank >= RANK.near && held.finest?.level < level) return;
     held.decoding.add(level);
     const { source, received } = held;
-    const end = endOf(source.ends, level) || received.have;
+    const end = (!held.onlyWhole && endOf(source.ends, level)) || received.have;
     const prefix = end < received.have || !received.isWhole;
     try {
       const job = { ...source.job, level, prefix, bytes: received.first(end).slice() };
       const picture = await this.workers.decode(job, { rank: () => this.#rankOf(held, level), samples: sampleBytes(held.frame, level) / 2 });
       if (!this.#stop.signal.aborted) this.#keep(held, source, picture);
     } catch (error) {
-      if (error.name !== "AbortError") await this.#refuse(held, error);
+      // A beginning that cannot be decoded says nothing yet about the whole.
+      if (error.name !== "AbortError" && held.source === source) {
+        if (prefix && !held.onlyWhole) held.onlyWhole = true;
+        else await this.#refuse(held, error);
+      }
     }
     held.decoding.delete(level);
     if (!this.#stop.signal.aborted) this.#pump();
@@ -346,10 +359,13 @@ export class PixelStore extends EventTarget {
     if (error.status === 401) return;
     if (error.status === 410 && !held.renewed) return this.#renew(held);
     // A link that is down is down for every way.
+    if (error.status === 406) this.#refusals.set(refusalOf(held), error);
     const isOfTheWay = error instanceof DecodeError || (error.status > 0 && error.status !== 403);
     if (isOfTheWay && held.sources.length > 1) {
       held.refused ??= error;
       held.sources = held.sources.slice(1);
+      held.onlyWhole = false;
+      held.loading?.abort();
       this.#forget(held);
       return;
     }
@@ -431,4 +447,8 @@ export class PixelStore extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(Object.assign(new Event(type), detail));
   }
+}
+
+function refusalOf({ frame, source }) {
+  return `${frame.instance.SOPInstanceUID} ${source.kind}`;
 }

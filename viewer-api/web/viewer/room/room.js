@@ -18,6 +18,8 @@ import { Toolbar } from "./toolbar.js";
 import { WORDS } from "./words.js";
 
 addWords(WORDS);
+/** After this long the tools are loaded, whether there is a picture or not. */
+const EXTRAS_WAIT_MS_MAX = 2500;
 const SAY_MS = 8000;
 const ALIGN_WAIT_MS = 60;
 
@@ -60,7 +62,9 @@ export class Room extends EventTarget {
   }
 
   // Measuring, header, export and so on: the page works without them, and they are not waited for.
+  // Nor do they take their part of a slow link before there is a picture.
   async loadExtras() {
+    await Promise.race([this.painted(), new Promise((go) => setTimeout(go, EXTRAS_WAIT_MS_MAX))]);
     try {
       const { TOOLS, ACTIONS, open } = await import("../tools/registry.js");
       if (this.stop.signal.aborted) return;
@@ -71,6 +75,11 @@ export class Room extends EventTarget {
     } catch {
       this.say(t("roomExtrasMissing"));
     }
+  }
+
+  // The first pixels of a frame that is shown are here.
+  painted() {
+    return new Promise((resolve) => this.store.addEventListener("picture", resolve, { once: true, signal: this.stop.signal }));
   }
 
   /** Hangs the study as it was first, with the prior that is shown. */

@@ -222,6 +222,12 @@ class Desk extends EventTarget {
     return { values, scale, reason: scale.reason };
   }
 
+  // Cuts through a volume have a store of their own.
+  storeOf(frame) {
+    const { view } = this.room.cells.find((cell) => cell.view?.frames.includes(frame)) ?? {};
+    return view?.store ?? this.room.store;
+  }
+
   regionsOf(frame) {
     if (frame.series.Modality !== "US" && frame.series.Modality !== "IVUS") return [];
     const known = knownTables(frame);
@@ -234,9 +240,9 @@ class Desk extends EventTarget {
     if (mark.kind !== "ellipse" && mark.kind !== "probe") return null;
     const known = this.#statistics.get(mark.id);
     if (known?.points === mark.points && known.key === mark.key) return known.found;
-    const picture = this.room.store.get(mark.frame);
+    const picture = this.storeOf(mark.frame).get(mark.frame);
     if (!picture || picture.level !== 0) {
-      this.once(`pixels ${mark.key}`, () => this.room.store.whole(mark.frame, this.stop.signal));
+      this.once(`pixels ${mark.key}`, () => this.storeOf(mark.frame).whole(mark.frame, this.stop.signal));
       return null;
     }
     const found = measurable(mark.frame, picture) ? this.statistics(mark, picture) : null;
@@ -260,7 +266,7 @@ class Desk extends EventTarget {
 
   /** All values of these marks, once the pixels are here. */
   async settled(marks) {
-    for (const mark of marks) if (mark.kind === "ellipse" || mark.kind === "probe") await this.room.store.whole(mark.frame, this.stop.signal).catch(() => null);
+    for (const mark of marks) if (mark.kind === "ellipse" || mark.kind === "probe") await this.storeOf(mark.frame).whole(mark.frame, this.stop.signal).catch(() => null);
     for (const mark of marks) if (this.regionsOf(mark.frame) === undefined) await tablesOf(mark.frame, this.stop.signal).catch(() => null);
   }
 

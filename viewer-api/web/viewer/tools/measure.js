@@ -19,6 +19,8 @@ const UNITS = {
  * `null` where the samples are not there or are no numbers; `unit` of modality values.
  */
 export function measure(mark, scale, statistics, unit) {
+  // What is still being drawn measures nothing.
+  if (mark.points.length < POINTS[mark.kind]) return [];
   const of = UNITS[scale.unit];
   switch (mark.kind) {
     case "length": return [{ key: "length", value: distance(...mark.points, scale), unit: of.length }];

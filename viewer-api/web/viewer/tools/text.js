@@ -11,7 +11,7 @@ export function askText(question, value = "") {
     const input = h("input", { type: "text", maxlength: TEXT_CHARACTERS_MAX, "aria-label": question, value, autocomplete: "off" });
     const form = h("form", { method: "dialog", class: "tools-ask" }, h("label", {}, question, input),
       h("span", { class: "group" }, h("button", { type: "submit", value: "yes", class: "primary" }, t("toolsEnter")), h("button", { type: "button", on: { click: () => dialog.close("") } }, t("toolsCancel"))));
-    const dialog = h("dialog", { class: "tools-dialog", on: { close: () => { dialog.remove(); resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); } } }, form);
+    const dialog = h("dialog", { class: "tools-dialog", "aria-label": question, on: { close: () => { dialog.remove(); resolve(dialog.returnValue === "yes" ? input.value.trim() : ""); } } }, form);
     document.body.append(dialog);
     dialog.showModal();
     input.focus();

@@ -30,7 +30,9 @@ class Panel {
     this.feet = h("div", { class: "upload-feet" });
     this.said = h("p", { class: "upload-said", role: "status" });
     this.dialog = h("dialog", { class: "upload", "aria-labelledby": "upload-title", on: {
-      cancel: (event) => { event.preventDefault(); this.close(); },
+      // Escape does not stop what is being sent; asked twice, browsers close without asking.
+      cancel: (event) => this.isOpen() && event.preventDefault(),
+      close: () => this.end(),
       dragover: (event) => { event.preventDefault(); }, drop: (event) => this.onDrop(event),
     } }, h("h2", { id: "upload-title" }, t("uploadTitle")), this.said, this.body, this.feet);
     this.askForFiles();
@@ -187,10 +189,13 @@ class Panel {
   }
 
   close() {
+    this.dialog.close();
+  }
+
+  end() {
     this.sending?.pause();
     this.stop.abort();
     this.hasher?.dispose();
-    this.dialog.close();
     this.dialog.remove();
     if (this.sending && this.sending.state !== "done" && this.sending.done) this.onSent();
   }
