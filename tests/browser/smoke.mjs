@@ -67,7 +67,7 @@ async function until(what, test, deadline_ms = WAIT_MS) {
 // What is on the screen of a canvas: `levels`, the number of different colours over a coarse raster; `mean` grey; `colourful`, the
 // share of pixels whose red, green and blue lie apart; `corners`, the mean grey of the picture's four corners.
 function look(selector = ".cell.active canvas.picture") {
-  return page.locator(selector).evaluate((canvas) => {
+  return page.locator(selector).first().evaluate((canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const seen = new Set();
     let [sum, colourful, count] = [0, 0, 0];
