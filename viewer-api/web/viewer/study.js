@@ -16,6 +16,8 @@ import { problemBox } from "./problem.js";
 const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", cda: "tabCda", other: "tabOther" };
 /** What is no picture and no document to begin with. */
 const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
+/** How long the frame that was guessed to be the first one is wanted in any case. */
+const AHEAD_MS = 10_000;
 /** The parts of the page that show what is no picture, loaded when first used. */
 const SHOWN = {
   ecg: async (place, source) => { const { EcgView } = await import("./ecg/view.js"); return new EcgView(place, source); },
@@ -86,6 +88,8 @@ class StudyPage {
     if (!frame) return;
     const scale = Math.min(innerWidth / frame.columns, innerHeight / frame.rows) * (globalThis.devicePixelRatio || 1);
     this.store.want([frame], { level: levelFor(scale, this.store.levelsOf(frame), FIT_COARSE), owner: "ahead" });
+    // Let go long after the room asks itself: a download given up between the two would not be kept by the browser for the next visit.
+    setTimeout(() => this.store?.want([], { owner: "ahead" }), AHEAD_MS);
   }
 
   begin(sets) {
@@ -93,7 +97,6 @@ class StudyPage {
     if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
     this.openRoom(sets);
     this.choose(sets.find((set) => !NOT_FIRST.includes(set.Modality)) ?? sets[0]);
-    this.store.want([], { owner: "ahead" });
   }
 
   // One room for all images of the study; it stays while an ECG or a report is shown.
