@@ -10,6 +10,7 @@ mod dimse;
 mod listener;
 mod peers;
 mod progress;
+mod reading;
 mod server;
 mod tls;
 mod wiring;

@@ -14,6 +14,7 @@ mod large;
 mod outside;
 mod papers;
 mod program;
+mod readings;
 mod recorder;
 mod renditions;
 mod repack;

@@ -25,6 +25,7 @@ mod render;
 mod rle;
 mod samples;
 mod source;
+pub mod text_report;
 pub mod viewing_copy;
 mod witness;
 

@@ -7,7 +7,7 @@
 
 mod header;
 mod measure;
-mod uid;
+pub(crate) mod uid;
 
 use rayon::prelude::*;
 

@@ -8,8 +8,13 @@ const NAMESPACE: &str = "tsunagu derivative 1";
 /// A UID below 2.25 (PS3.5 Annex B.2): 2.25. and the decimal number of a UUID of version 8 (RFC 9562 §5.8), which is the
 /// head of the SHA-256 of the namespace and all parts, each followed by a line feed.
 pub(super) fn of(parts: &[&str]) -> String {
+    within(NAMESPACE, parts)
+}
+
+/// The same in a namespace of another use.
+pub(crate) fn within(namespace: &str, parts: &[&str]) -> String {
     let mut digest = Sha256::new();
-    for part in std::iter::once(&NAMESPACE).chain(parts) {
+    for part in std::iter::once(&namespace).chain(parts) {
         digest.update(part.as_bytes());
         digest.update(b"\n");
     }
