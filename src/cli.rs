@@ -45,6 +45,8 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Issue and revoke access tokens.
     Token(Token),
+    /// Make reading worklists, see how far they are, write results out.
+    Reading(Reading),
     /// Look after the audit log.
     Audit(Audit),
     /// Pack what was taken in, now.
@@ -560,6 +562,83 @@ pub enum Role {
     Reader,
     /// Does all.
     Admin,
+}
+
+/// Arguments of `reading`.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// What to do.
+    #[command(subcommand)]
+    pub act: ReadingAct,
+}
+
+/// What can be done about readings here; reading itself is done in the viewer.
+#[derive(Debug, Subcommand)]
+pub enum ReadingAct {
+    /// Make a worklist: studies of a modality, those that come later too.
+    Create(NewWorklist),
+    /// List worklists and how far they are.
+    List,
+    /// Send what is new or changed of a worklist: an export with a number, written to a file.
+    Results(ReadingResults),
+}
+
+/// Arguments of `reading create`.
+#[derive(Debug, Args)]
+pub struct NewWorklist {
+    /// What readers call it.
+    pub name: String,
+    /// Modality of the series that are read.
+    #[arg(long, default_value = "ECG")]
+    pub modality: String,
+    /// First study date, YYYYMMDD.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<String>,
+    /// Last study date, YYYYMMDD.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<String>,
+    /// Only what this centre sent.
+    #[arg(long)]
+    pub centre: Option<String>,
+    /// Which items need two readers. What a device calls normal is read by a person in any case.
+    #[arg(long, value_enum, default_value_t = DoubleReading::All)]
+    pub double: DoubleReading,
+}
+
+/// Which items need two readers.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DoubleReading {
+    /// All of them.
+    All,
+    /// All but those that the device itself calls normal.
+    DeviceAbnormal,
+    /// None.
+    None,
+}
+
+/// Arguments of `reading results`.
+#[derive(Debug, Args)]
+pub struct ReadingResults {
+    /// The worklist's id, as listed.
+    pub worklist: String,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// An earlier export, again and just the same; without it a new one is made.
+    #[arg(long, value_name = "NUMBER")]
+    pub export: Option<u64>,
+    /// The form.
+    #[arg(long, value_enum, default_value_t = ResultsForm::Csv)]
+    pub form: ResultsForm,
+}
+
+/// In which form results are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ResultsForm {
+    /// CSV in UTF-8 with a byte order mark.
+    Csv,
+    /// A FHIR R4 bundle.
+    Fhir,
 }
 
 /// Arguments of `audit`.

@@ -11,6 +11,7 @@ mod listener;
 mod memory;
 mod peers;
 mod progress;
+mod reading;
 mod server;
 mod tls;
 mod wiring;

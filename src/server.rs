@@ -13,6 +13,7 @@ use viewer_api::{Options, Permission, Principal, SystemClock, Tokens, ViewerStat
 
 use crate::dimse::DimseOptions;
 use crate::listener::{HttpLimits, HttpListener};
+use crate::reading::ReportsToIntake;
 use crate::wiring::{House, Result};
 
 /// Where DICOMweb lies.
@@ -88,6 +89,8 @@ impl Server {
             // Taking in and serving do not depend on it; whoever follows it has to be told.
             Err(error) => tracing::error!(%error, "THE CHANGE FEED CANNOT BE WRITTEN; tsunagu audit verify says more"),
         }
+        let reports = Arc::new(ReportsToIntake::new(&house));
+        tasks.push(tokio::spawn(viewer_api::reading::store_reports(viewer.clone(), reports, stopped.clone())));
         tasks.extend(crate::dimse::start(&house, &viewer, dimse, stopped.clone()).await?);
         if let Some(seconds) = packing.pack_after_s {
             let (packed, to_render) = mpsc::unbounded_channel();

@@ -11,6 +11,7 @@ mod openapi;
 mod pack;
 mod push;
 mod quarantine;
+mod reading;
 mod rebuild;
 mod receipt;
 mod renditions;
@@ -37,6 +38,7 @@ pub async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Receipt(args) => receipt::run(cli, args).await,
         Command::Quarantine(args) => quarantine::run(cli, args).await,
         Command::Token(args) => token::run(cli, args).await,
+        Command::Reading(args) => reading::run(cli, args).await,
         Command::Audit(args) => audit::run(cli, args).await,
         Command::Pack(args) => pack::run(cli, args).await,
         Command::Renditions(args) => renditions::run(cli, args).await,

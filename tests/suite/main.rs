@@ -15,6 +15,7 @@ mod mfer;
 mod outside;
 mod papers;
 mod program;
+mod readings;
 mod recorder;
 mod renditions;
 mod repack;

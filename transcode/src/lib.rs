@@ -25,6 +25,7 @@ mod render;
 mod rle;
 mod samples;
 mod source;
+pub mod text_report;
 mod uid;
 pub mod viewing_copy;
 pub mod waveform;

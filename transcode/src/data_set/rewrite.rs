@@ -64,6 +64,11 @@ pub(crate) fn meta(part10: &Part10, transfer_syntax_uid: &str) -> Vec<u8> {
     };
     let class = uid(tags::MEDIA_STORAGE_SOP_CLASS_UID, tags::SOP_CLASS_UID);
     let instance = uid(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, tags::SOP_INSTANCE_UID);
+    meta_of(class, instance, transfer_syntax_uid)
+}
+
+/// The same of an instance of that class and UID.
+pub(crate) fn meta_of(class: &[u8], instance: &[u8], transfer_syntax_uid: &str) -> Vec<u8> {
     let mut group = Vec::new();
     put(&mut group, tags::FILE_META_INFORMATION_VERSION, VR::OB, &[0, 1]);
     put(&mut group, tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, class);

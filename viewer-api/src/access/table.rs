@@ -90,6 +90,14 @@ pub enum Service {
     Undo,
     /// Codes of findings.
     Codes,
+    /// Results that were sent; send what is new.
+    Exports,
+    /// Results as CSV.
+    ResultsCsv,
+    /// Results as FHIR.
+    ResultsFhir,
+    /// A result as a DICOM report.
+    ReportOfVerdict,
     /// An instance named in the query: WADO-URI.
     WadoUri,
     /// What is served.
@@ -109,6 +117,7 @@ pub enum Service {
 const VIEW: Needs = Needs::Permission(Permission::View);
 const DOWNLOAD: Needs = Needs::Permission(Permission::Download);
 const READ: Needs = Needs::Permission(Permission::Read);
+const RESULTS: Needs = Needs::Permission(Permission::Results);
 const ORIGINAL: Needs = Needs::Permission(Permission::Original);
 
 /// Every service with its path and what it needs.
@@ -164,6 +173,10 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::Verdicts, "/reading/verdicts", READ),
     (Service::Undo, "/reading/verdicts/{verdict}/undo", READ),
     (Service::Codes, "/reading/codes", READ),
+    (Service::Exports, "/reading/worklists/{worklist}/exports", RESULTS),
+    (Service::ResultsCsv, "/reading/worklists/{worklist}/results.csv", RESULTS),
+    (Service::ResultsFhir, "/reading/worklists/{worklist}/fhir", RESULTS),
+    (Service::ReportOfVerdict, "/reading/verdicts/{verdict}/sr", RESULTS),
     // Files of it need the permission to download besides, which the handler asks for.
     (Service::WadoUri, "/wado", VIEW),
     (Service::Capabilities, "/dicom-web", VIEW),

@@ -48,8 +48,31 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
             "The table.",
             &["application/json"],
         )],
+        Service::Exports => vec![
+            guarded(Told::get("Exports", READING, "What was sent of a worklist."))
+                .answers(200, "The exports.", &["application/json"])
+                .refuses(ERROR, &[404]),
+            guarded(Told::new("post", "Export", READING, "Send what is new or changed: an export with a number."))
+                .answers(201, "The export.", &["application/json"])
+                .answers(200, "There is nothing to send.", &["application/json"])
+                .refuses(ERROR, &[404, 409]),
+        ],
+        Service::ResultsCsv => vec![results("ResultsCsv", "Results as CSV.", "text/csv")],
+        Service::ResultsFhir => vec![results("ResultsFhir", "Results as FHIR R4.", "application/fhir+json")],
+        Service::ReportOfVerdict => vec![
+            guarded(Told::get("ReportOfVerdict", READING, "The report of a settled item: Basic Text SR."))
+                .answers(200, "The report.", &["application/dicom"])
+                .refuses(ERROR, &[404]),
+        ],
         _ => Vec::new(),
     }
+}
+
+fn results(name: &'static str, summary: &'static str, media_type: &'static str) -> Told {
+    guarded(Told::get(name, READING, summary))
+        .query("export", "The export that is meant; without it all that is settled.", number(1, i32::MAX))
+        .answers(200, "The results.", &[media_type])
+        .refuses(ERROR, &[404])
 }
 
 fn guarded(told: Told) -> Told {

@@ -75,9 +75,16 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
                 .refuses(ERROR, &[404, 406])
                 .tagged(),
         ],
-        Service::Worklists | Service::Claim | Service::Release | Service::Verdicts | Service::Undo | Service::Codes => {
-            reading::operations(service)
-        }
+        Service::Worklists
+        | Service::Claim
+        | Service::Release
+        | Service::Verdicts
+        | Service::Undo
+        | Service::Codes
+        | Service::Exports
+        | Service::ResultsCsv
+        | Service::ResultsFhir
+        | Service::ReportOfVerdict => reading::operations(service),
         Service::WadoUri => vec![wado_uri()],
         Service::Capabilities => vec![
             Told::get("Capabilities", RETRIEVE, "What is served (PS3.18 §8.9).")

@@ -51,7 +51,6 @@ pub(super) struct Item {
     pub(super) instance: String,
     pub(super) centre: String,
     pub(super) date: String,
-    pub(super) device: Device,
     /// Two readers are needed.
     pub(super) two: bool,
     /// Verdicts that count, by stage: places in the book.
@@ -135,7 +134,9 @@ impl Book {
                 self.active.insert(by, at);
             }
             Event::Exported { worklist, number, rows, .. } => {
-                if let Some(worklist) = self.worklists.iter_mut().find(|it| it.id == worklist) {
+                // Of two of one number, which two processes sent at the same moment, the first counts.
+                let is_next = |it: &&mut Worklist| it.id == worklist && it.exports.len() as u64 + 1 == number;
+                if let Some(worklist) = self.worklists.iter_mut().find(is_next) {
                     worklist.sent.extend(rows.iter().map(|row| (row.item.clone(), row.clone())));
                     worklist.exports.push(Export { number, at, rows });
                 }
@@ -247,7 +248,6 @@ impl Book {
                 instance: new.instance,
                 centre: new.centre,
                 date: new.date,
-                device: new.device,
                 two,
                 readings: [None; 3],
                 claims: Vec::new(),

@@ -1,7 +1,7 @@
 //! The Reading API over HTTP: JSON in and out, each act audited, nothing of a person in an address.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, body};
@@ -14,7 +14,7 @@ use super::book::{Book, Item, Worklist};
 use super::claims::{self, Chosen, HELD_MAX, Wanted};
 use super::events::{Double, Filter, Person, Stage, Verdict};
 use super::verdicts::Refused;
-use super::{no_worklist, priors};
+use super::{Results, no_worklist, priors, reports};
 use crate::access::{Permission, Principal};
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
@@ -207,6 +207,12 @@ impl Claimed {
         })
     }
 
+    /// Whether it says anything of what others found.
+    #[cfg(test)]
+    pub(super) fn tells_verdicts(&self) -> bool {
+        !self.verdicts.is_empty()
+    }
+
     pub(super) async fn json(self, state: &ViewerState) -> Result<Value> {
         let priors = priors::of(state.reader(), &self.study, &self.modality, &self.date).await?;
         let blind = self.stage != Stage::Adjudication;
@@ -317,4 +323,94 @@ pub(crate) async fn codes(State(state): State<ViewerState>) -> Result<Response> 
         .iter()
         .map(|it| json!({ "code": it.code, "ja": it.ja, "en": it.en, "group": it.group, "urgent": it.urgent }));
     Ok(fresh(StatusCode::OK, json!({ "edition": codes.edition, "codes": told.collect::<Vec<_>>() })))
+}
+
+/// `GET /reading/worklists/{worklist}/exports`: what was sent so far.
+pub(crate) async fn exports(
+    State(state): State<ViewerState>,
+    Extension(principal): Extension<Principal>,
+    Path(worklist): Path<String>,
+) -> Result<Response> {
+    let reading = state.reading()?;
+    let of = worklist.clone();
+    let exports = blocking(move || reading.exports(&of)).await?;
+    state.audit().read(&principal, "exports", json!({ "worklist": worklist })).await?;
+    let told = exports.iter().map(|(number, at, rows)| json!({ "number": number, "at": at.to_string(), "rows": rows }));
+    Ok(fresh(StatusCode::OK, json!({ "exports": told.collect::<Vec<_>>() })))
+}
+
+/// `POST /reading/worklists/{worklist}/exports`: sends what is new or changed since.
+pub(crate) async fn export(
+    State(state): State<ViewerState>,
+    Extension(principal): Extension<Principal>,
+    Path(worklist): Path<String>,
+) -> Result<Response> {
+    let (reading, now) = (state.reading()?, state.now());
+    let sent = reading.export(state.reader(), &worklist, &person(&principal), now).await?;
+    let about = json!({ "worklist": worklist, "number": sent.number, "rows": sent.rows.len() });
+    state.audit().read(&principal, "exported", about).await?;
+    let status = if sent.number.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(fresh(status, json!({ "number": sent.number, "rows": sent.rows.len(), "more": sent.more })))
+}
+
+/// `?export=N`: an export as it was sent; without it everything that is settled, which sends nothing.
+#[derive(Deserialize)]
+pub(crate) struct Which {
+    #[serde(default)]
+    export: Option<u64>,
+}
+
+/// The rows that are asked for, recorded before they are told.
+async fn results(state: &ViewerState, principal: &Principal, worklist: &str, which: &Which) -> Result<Results> {
+    let reading = state.reading()?;
+    let results = match which.export {
+        Some(number) => reading.exported(worklist, number)?,
+        None => reading.settled(state.reader(), worklist, state.now()).await?,
+    };
+    let about = json!({ "worklist": worklist, "number": results.number, "rows": results.rows.len() });
+    state.audit().read(principal, "results", about).await?;
+    Ok(results)
+}
+
+/// `GET /reading/worklists/{worklist}/results.csv`.
+pub(crate) async fn results_csv(
+    State(state): State<ViewerState>,
+    Extension(principal): Extension<Principal>,
+    Path(worklist): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Response> {
+    let results = results(&state, &principal, &worklist, &which).await?;
+    let name = results.number.map_or_else(|| "results.csv".into(), |number| format!("results-{number}.csv"));
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, results.csv()).into_response())
+}
+
+/// `GET /reading/worklists/{worklist}/fhir`.
+pub(crate) async fn results_fhir(
+    State(state): State<ViewerState>,
+    Extension(principal): Extension<Principal>,
+    Path(worklist): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Response> {
+    let results = results(&state, &principal, &worklist, &which).await?;
+    let headers = [(header::CONTENT_TYPE, "application/fhir+json"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, results.fhir(&worklist)).into_response())
+}
+
+/// `GET /reading/verdicts/{verdict}/sr`: the report of a settled item, by a verdict that counts for it.
+pub(crate) async fn verdict_sr(
+    State(state): State<ViewerState>,
+    Extension(principal): Extension<Principal>,
+    Path(verdict): Path<String>,
+) -> Result<Response> {
+    let owed = state.reading()?.settled_by(&verdict, state.now())?;
+    let report = reports::report(state.reader(), &owed).await?;
+    let about = json!({ "verdict": verdict, "study": report.study_instance_uid });
+    state.audit().read(&principal, "report", about).await?;
+    let headers = [(header::CONTENT_TYPE, "application/dicom"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, report.part10()).into_response())
 }

@@ -19,7 +19,10 @@ const LOOKED_EVERY: u64 = 10_000;
 
 impl Reading {
     /// Brings every worklist up to what is held now. Who comes while somebody else does it is content with what there is.
-    pub(crate) async fn join_new(&self, reader: &Reader, now: Timestamp) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the index or the log cannot be read, or the log not be written.
+    pub async fn join_new(&self, reader: &Reader, now: Timestamp) -> Result<()> {
         let Ok(_held) = self.joining.try_lock() else { return Ok(()) };
         self.follow(reader, now).await?;
         let unfilled = self.look(|book| {

@@ -10,14 +10,18 @@
 mod book;
 mod claims;
 mod codes;
+mod decision;
 mod device;
 mod events;
+mod fhir;
 mod http;
 mod join;
 mod priors;
+mod reports;
+mod results;
 mod verdicts;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -34,6 +38,8 @@ use crate::error::{Error, Result};
 pub use self::book::{HELD_S_MAX, LEASE_S, UNDO_S};
 pub use self::events::{Double, Filter, Person, Row, Stage, Verdict, Word};
 pub(crate) use self::http::*;
+pub use self::reports::{ReportDoor, store_reports};
+pub use self::results::{Progress, Results};
 
 /// Worklists there may be.
 const WORKLISTS_MAX: usize = 1000;
@@ -48,6 +54,8 @@ pub struct Reading {
     tables: Mutex<Tables>,
     /// Held while studies are looked for that belong to a worklist.
     joining: tokio::sync::Mutex<()>,
+    /// Items whose reports could not be stored, and when.
+    failed: Mutex<HashMap<String, Timestamp>>,
 }
 
 #[derive(Debug)]
@@ -66,7 +74,7 @@ impl Reading {
         let log = EventLog::open(path).map_err(reading_error)?;
         let tables = Tables { book: Book::default(), events: Some(log.read_from(1)) };
         let codes = Codes::of(codes::EDITION)?;
-        Ok(Reading { log, codes, tables: Mutex::new(tables), joining: tokio::sync::Mutex::default() })
+        Ok(Reading { log, codes, tables: Mutex::new(tables), joining: Default::default(), failed: Mutex::default() })
     }
 
     /// The table verdicts are given by.

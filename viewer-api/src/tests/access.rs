@@ -64,6 +64,9 @@ fn looking_downloading_and_the_original_are_separate_permissions() {
             | Service::Verdicts
             | Service::Undo
             | Service::Codes => Needs::Permission(Permission::Read),
+            Service::Exports | Service::ResultsCsv | Service::ResultsFhir | Service::ReportOfVerdict => {
+                Needs::Permission(Permission::Results)
+            }
             _ => Needs::Permission(Permission::View),
         };
         assert_eq!(*needs, expected, "{path}");

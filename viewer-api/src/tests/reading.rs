@@ -1,10 +1,15 @@
 //! The Reading API as a page uses it.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::http::StatusCode;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::fixture::House;
-use crate::reading::{LEASE_S, UNDO_S};
+use crate::reading::{LEASE_S, Reading, ReportDoor, UNDO_S};
 use crate::{NewToken, Role};
 
 /// Readers and a worklist over ECGs.
@@ -277,4 +282,211 @@ async fn making_a_worklist_is_an_administrators_and_wrong_ones_are_refused() {
             .iter()
             .any(|code| code["ja"] == "完全房室ブロック" && code["urgent"] == true)
     );
+}
+
+/// A token for results alone.
+fn hub(house: &House) -> String {
+    let new = NewToken {
+        name: "hub".into(),
+        centre: "a".into(),
+        role: Role::Reader,
+        original: false,
+        reads: false,
+        results: true,
+        expires_at: None,
+    };
+    house.state.tokens().issue(&new, house.state.now()).unwrap()
+}
+
+impl Readers {
+    async fn export(&self, token: &str) -> Value {
+        let answer = self.house.post(&format!("/reading/worklists/{}/exports", self.worklist), token, "").await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        answer.json()
+    }
+
+    async fn fetch(&self, token: &str, what: &str) -> String {
+        let path = format!("/reading/worklists/{}/{what}", self.worklist);
+        let answer = self.house.get(&path, token, "*/*").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn each_row_is_sent_once_and_an_export_can_be_fetched_again_the_same() {
+    let readers = Readers::new(3, "none").await;
+    let hub = hub(&readers.house);
+    let items = readers.claim(0, json!({ "count": 3 })).await["items"].clone();
+    readers.give(0, &items[0], "refer").await;
+    readers.give(0, &items[1], "normal").await;
+    assert_eq!(readers.export(&hub).await, json!({ "number": null, "rows": 0, "more": false }), "not settled");
+    readers.house.clock.forward(UNDO_S);
+    readers.give(0, &items[2], "follow-up").await;
+    assert_eq!(readers.export(&hub).await, json!({ "number": 1, "rows": 2, "more": false }));
+    let csv = readers.fetch(&hub, "results.csv?export=1").await;
+    let lines: Vec<&str> = csv.trim_start_matches('\u{FEFF}').trim_end().split("\r\n").collect();
+    assert!(csv.starts_with('\u{FEFF}') && lines[0].starts_with("学校,学年,組,児童生徒ID,"), "{csv}");
+    assert_eq!(lines.len(), 3, "{csv}");
+    assert!(lines[1].starts_with(",,,CHILD-0001,a,20270401,要受診,refer,,T-NEG,陰性T波,tsunagu-"), "{csv}");
+    assert!(lines[1].contains("secret of refer") && lines[1].contains("新規"), "{csv}");
+    assert!(!csv.contains("Yamada") && !csv.contains("山田"));
+    assert_eq!(readers.export(&hub).await["number"], Value::Null, "each once");
+    readers.house.clock.forward(UNDO_S);
+    assert_eq!(readers.export(&hub).await, json!({ "number": 2, "rows": 1, "more": false }));
+    assert!(readers.fetch(&hub, "results.csv?export=2").await.contains("CHILD-0003"));
+    assert_eq!(readers.fetch(&hub, "results.csv?export=1").await, csv);
+    assert_eq!(readers.fetch(&hub, "results.csv").await.lines().count(), 4, "all, and nothing is sent by looking");
+    let exports: Value = serde_json::from_str(&readers.fetch(&hub, "exports").await).unwrap();
+    let numbers: Vec<&Value> = exports["exports"].as_array().unwrap().iter().map(|it| &it["number"]).collect();
+    assert_eq!(numbers, [1, 2]);
+    for token in &readers.tokens {
+        let path = format!("/reading/worklists/{}/results.csv", readers.worklist);
+        assert_eq!(readers.house.get(&path, token, "*/*").await.status, StatusCode::FORBIDDEN, "readers stay blind");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_what_can_still_be_taken_back_or_waits_for_a_reader() {
+    let readers = Readers::new(2, "all").await;
+    let admin = readers.house.admin.clone();
+    let items = readers.claim(0, json!({ "count": 2 })).await["items"].clone();
+    let given = readers.give(0, &items[0], "refer").await;
+    readers.house.clock.forward(UNDO_S);
+    let sr = format!("/reading/verdicts/{given}/sr");
+    for path in ["results.csv", "fhir"] {
+        assert!(!readers.fetch(&admin, path).await.contains("refer"), "{path}: it waits for its second reader");
+    }
+    assert_eq!(readers.house.get(&sr, &admin, "*/*").await.status, StatusCode::NOT_FOUND);
+    let second = readers.claim_one(1, "second").await;
+    let given = readers.give(1, &second, "refer").await;
+    assert!(!readers.fetch(&admin, "results.csv").await.contains("refer"), "it can be taken back still");
+    readers.house.clock.forward(UNDO_S);
+    assert!(readers.fetch(&admin, "results.csv").await.contains("refer"));
+    for sr in [sr, format!("/reading/verdicts/{given}/sr")] {
+        let answer = readers.house.get(&sr, &admin, "*/*").await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/dicom"));
+        assert_eq!(&answer.body[128..132], b"DICM");
+    }
+}
+
+#[tokio::test]
+async fn results_as_fhir_have_the_structure_of_a_bundle() {
+    let readers = Readers::new(2, "none").await;
+    let hub = hub(&readers.house);
+    let items = readers.claim(0, json!({ "count": 2 })).await["items"].clone();
+    readers.give(0, &items[0], "refer").await;
+    readers.give(0, &items[1], "normal").await;
+    readers.house.clock.forward(UNDO_S);
+    readers.export(&hub).await;
+    let text = readers.fetch(&hub, "fhir?export=1").await;
+    assert_eq!(readers.fetch(&hub, "fhir?export=1").await, text);
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let kinds = is_a_bundle(&bundle);
+    let count = |kind: &str| kinds.iter().filter(|it| *it == kind).count();
+    assert_eq!([count("Patient"), count("DiagnosticReport"), count("Observation"), count("ImagingStudy")], [2; 4]);
+    assert!(text.contains("陰性T波") && text.contains("urn:oid:1.2.392.1\"") && text.contains("9A110160800000049"));
+    assert!(!text.contains("Yamada") && !text.contains("山田"));
+}
+
+/// Holds a bundle against what R4 asks of these resources; answers their kinds.
+fn is_a_bundle(bundle: &Value) -> Vec<String> {
+    assert_eq!((&bundle["resourceType"], &bundle["type"]), (&json!("Bundle"), &json!("collection")));
+    let instant = |value: &Value| {
+        let text = value.as_str().unwrap();
+        assert!(text.parse::<jiff::Timestamp>().is_ok() && text.contains('.'), "milliseconds and a zone: {text}");
+    };
+    instant(&bundle["meta"]["lastUpdated"]);
+    instant(&bundle["timestamp"]);
+    let entries = bundle["entry"].as_array().unwrap();
+    let urls: std::collections::BTreeSet<&str> = entries.iter().map(|it| it["fullUrl"].as_str().unwrap()).collect();
+    assert_eq!(urls.len(), entries.len(), "every entry has an address of its own");
+    for url in &urls {
+        assert!(uuid::Uuid::try_parse(url.strip_prefix("urn:uuid:").unwrap()).is_ok(), "{url}");
+    }
+    let required = |kind: &str| match kind {
+        "Patient" => &["identifier"][..],
+        "ImagingStudy" => &["identifier", "status", "subject"],
+        "Observation" => &["status", "code", "subject", "effectiveDateTime", "valueCodeableConcept"],
+        "DiagnosticReport" => {
+            &["status", "code", "subject", "effectiveDateTime", "result", "imagingStudy", "conclusion"]
+        }
+        other => panic!("{other}"),
+    };
+    let kind_of = |entry: &Value| entry["resource"]["resourceType"].as_str().unwrap().to_owned();
+    for entry in entries {
+        for key in required(&kind_of(entry)) {
+            assert!(!entry["resource"][*key].is_null(), "{key} of {entry}");
+        }
+        references(&entry["resource"], &mut |reference| assert!(urls.contains(reference), "{reference} leads nowhere"));
+        no_empty(&entry["resource"]);
+    }
+    entries.iter().map(kind_of).collect()
+}
+
+fn references(value: &Value, each: &mut impl FnMut(&str)) {
+    match value {
+        Value::Object(members) => {
+            members.get("reference").and_then(Value::as_str).into_iter().for_each(&mut *each);
+            members.values().for_each(|value| references(value, each));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, each)),
+        _ => {}
+    }
+}
+
+/// R4 §2.6.2: no empty arrays, objects or strings, and no nulls.
+fn no_empty(value: &Value) {
+    match value {
+        Value::Object(members) => {
+            assert!(!members.is_empty());
+            members.values().for_each(no_empty);
+        }
+        Value::Array(values) => {
+            assert!(!values.is_empty());
+            values.iter().for_each(no_empty);
+        }
+        Value::String(text) => assert!(!text.is_empty()),
+        other => assert!(!other.is_null()),
+    }
+}
+
+/// A door that remembers what was handed in, and fails when told so.
+#[derive(Default)]
+struct Door {
+    stored: Mutex<Vec<(String, Vec<u8>)>>,
+    broken: AtomicBool,
+}
+
+impl ReportDoor for Door {
+    fn store(&self, _: String, uid: String, part10: Vec<u8>) -> BoxFuture<'_, Result<(), String>> {
+        self.stored.lock().unwrap().push((uid, part10));
+        let broken = self.broken.load(Ordering::SeqCst);
+        async move { if broken { Err("stored, and then the power went".into()) } else { Ok(()) } }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_stored_once_and_after_a_crash_just_the_same() {
+    let readers = Readers::new(2, "none").await;
+    let (state, door) = (&readers.house.state, Door::default());
+    let reading = state.reading().unwrap();
+    let items = readers.claim(0, json!({ "count": 2 })).await["items"].clone();
+    let given = readers.give(0, &items[0], "refer").await;
+    let store = async || reading.store_reports(state.reader(), &door, state.now()).await.unwrap();
+    assert_eq!(store().await, 0, "it can be taken back still");
+    readers.house.clock.forward(UNDO_S);
+    door.broken.store(true, Ordering::SeqCst);
+    assert_eq!(store().await, 0);
+    door.broken.store(false, Ordering::SeqCst);
+    readers.house.clock.forward(3600);
+    assert_eq!((store().await, store().await), (1, 0));
+    let stored = door.stored.lock().unwrap().clone();
+    assert_eq!(stored.len(), 2);
+    assert_eq!(stored[0], stored[1], "what was stored before a crash is the same file");
+    let asked = readers.house.get(&format!("/reading/verdicts/{given}/sr"), &readers.house.admin, "*/*").await;
+    assert_eq!(asked.body, stored[0].1);
+    // Another process, or the next start, knows it too.
+    let again = Reading::open(&state.reader().layout().event_log("reading")).unwrap();
+    assert_eq!(again.store_reports(state.reader(), &door, state.now()).await.unwrap(), 0);
 }
