@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use datasets::{Kind, Scale, Study};
+use datasets::{Kind, Profile, Scale, Study};
 use serde_json::Value;
 
 use crate::browser::{Server, chromium, has_node, import, playwright_dir, report, root, tsunagu};
@@ -43,7 +43,7 @@ fn archive(data: &Path, files: &Path) {
         }
     }
     tsunagu(data, &["import", files.join("full").to_str().unwrap()]);
-    import(data, &files.join("small"), 1, &[]);
+    import(data, &files.join("small"), (Profile::DemoSmall, 0, 1), &[]);
 }
 
 /// Runs a script of tests/browser against such an archive; its screenshots stay in `TSUNAGU_SCREENSHOTS` if that is set.

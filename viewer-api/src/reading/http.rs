@@ -1,6 +1,7 @@
 //! The Reading API over HTTP: JSON in and out, each act audited, nothing of a person in an address.
 
 use axum::Extension;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -360,8 +361,14 @@ pub(crate) struct Which {
     export: Option<u64>,
 }
 
+type WhichAsked = std::result::Result<Query<Which>, QueryRejection>;
+
 /// The rows that are asked for, recorded before they are told.
-async fn results(state: &ViewerState, principal: &Principal, worklist: &str, which: &Which) -> Result<Results> {
+async fn results(state: &ViewerState, principal: &Principal, worklist: &str, which: WhichAsked) -> Result<Results> {
+    let Query(which) = which.map_err(|rejection| Error::Invalid {
+        what: format!("the query: {}", rejection.body_text()),
+        next_step: "give one number as export=N, or nothing",
+    })?;
     let reading = state.reading()?;
     let results = match which.export {
         Some(number) => reading.exported(worklist, number)?,
@@ -377,9 +384,9 @@ pub(crate) async fn results_csv(
     State(state): State<ViewerState>,
     Extension(principal): Extension<Principal>,
     Path(worklist): Path<String>,
-    Query(which): Query<Which>,
+    which: WhichAsked,
 ) -> Result<Response> {
-    let results = results(&state, &principal, &worklist, &which).await?;
+    let results = results(&state, &principal, &worklist, which).await?;
     let name = results.number.map_or_else(|| "results.csv".into(), |number| format!("results-{number}.csv"));
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
@@ -394,9 +401,9 @@ pub(crate) async fn results_fhir(
     State(state): State<ViewerState>,
     Extension(principal): Extension<Principal>,
     Path(worklist): Path<String>,
-    Query(which): Query<Which>,
+    which: WhichAsked,
 ) -> Result<Response> {
-    let results = results(&state, &principal, &worklist, &which).await?;
+    let results = results(&state, &principal, &worklist, which).await?;
     let headers = [(header::CONTENT_TYPE, "application/fhir+json"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, results.fhir(&worklist)).into_response())
 }
