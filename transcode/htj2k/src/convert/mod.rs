@@ -90,7 +90,8 @@ impl Finish {
     }
 }
 
-/// Writes `row[i]`, rounded, plus the offset and clamped, to number `first + i * step` of `samples`.
+/// Writes `row[i]`, rounded, plus the offset and clamped, to number `first + i * step` of `samples`. `low` to `high` less
+/// the offset must have a number of 16 bits among them, or an `i16` is not clamped.
 ///
 /// # Panics
 /// If `samples` end before the row does.
@@ -120,6 +121,7 @@ fn store_to<S: Sample, T: Convert>(
 ) {
     let Some(last) = row.len().checked_sub(1) else { return };
     let samples = &mut samples[first..=first + last * step];
+    debug_assert!(finish.low - finish.offset <= i16::MAX.into() && finish.high - finish.offset >= i16::MIN.into());
     let bounds = (T::bound(finish.low - finish.offset), T::bound(finish.high - finish.offset));
     match step {
         1 => kernels::store::<S, T, 1>(level, row, bounds, finish.offset, samples),

@@ -105,7 +105,7 @@ impl Component {
             store_plane(wanted, windows[0], &self.wide.low[0], &mut target);
             return Ok(());
         }
-        let mut state = self.begin(windows);
+        let mut state = self.begin(windows, wanted.coded.bits);
         for r in 1..=wanted.highest {
             if state.narrow {
                 let top = (r == wanted.highest).then(|| target.reborrow());
@@ -125,15 +125,14 @@ impl Component {
     }
 
     /// Looks at the lowest LL: if its range allows 16 bits for a start, it is moved there, its middle left out.
-    fn begin(&mut self, windows: &[Rect]) -> State {
+    fn begin(&mut self, windows: &[Rect], bits: u8) -> State {
         let area = area(windows[0]);
         let plane = &self.wide.low[0][..area];
         let (low, high) = plane.iter().fold((i32::MAX, i32::MIN), |(low, high), &n| (low.min(n), high.max(n)));
         // A single odd row or column is doubled by the analysis, and its middle with it.
         let single = |start: u32, end: u32| start & 1 == 1 && end - start == 1;
         let moves = !windows.iter().any(|window| single(window.x0, window.x1) || single(window.y0, window.y1));
-        let span = i64::from(high) - i64::from(low);
-        let base = if moves && area > 0 { (i64::from(low) + span / 2) as i32 } else { 0 };
+        let base = if moves && area > 0 { middle(low, high, bits) } else { 0 };
         let peak = (i64::from(high) - i64::from(base)).abs().max((i64::from(low) - i64::from(base)).abs());
         let narrow = area > 0 && peak <= i64::from(NARROW_PEAK_MAX);
         if narrow {
@@ -219,6 +218,14 @@ impl<T: Decoded + Transform> Kind<T> {
     }
 }
 
+/// The middle of `low` to `high` that 16 bits can leave out, as near as samples of `bits` bits have one: beyond, as only
+/// damage has it, the limits of the samples less the middle would not be numbers of 16 bits, and clamping to them wrong.
+/// One bit more, as Cb and Cr have it, leaves `-2^15` to `2^15 - 1` for the limits of samples of 16 bits.
+fn middle(low: i32, high: i32, bits: u8) -> i32 {
+    let limit = (1 << bits) - 1;
+    low.midpoint(high).clamp(-limit, limit)
+}
+
 /// Largest magnitude of the low coefficients with which 16 bits are tried.
 const NARROW_PEAK_MAX: i32 = 1 << 13;
 
@@ -269,6 +276,10 @@ fn grow<T: Copy + Default>(plane: &mut Vec<T>, area: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::Finish;
+    use crate::image::SamplesMut;
+    use crate::simd::Level;
+    use proptest::prelude::*;
 
     #[test]
     fn sixteen_bits_are_trusted_only_where_the_sums_fit() {
@@ -279,10 +290,41 @@ mod tests {
         assert!(!fits_narrow(0, [i32::MAX; 3]));
     }
 
+    proptest! {
+        /// Wherever damage moves the lowest LL, samples are clamped as planes are, and as arithmetic says.
+        #[test]
+        fn what_is_left_out_is_clamped_as_well(
+            low in any::<i32>(), near in any::<bool>(), span in 0..2 * NARROW_PEAK_MAX, bits in 1u8..17,
+            signed in any::<bool>(), row in proptest::collection::vec(any::<i16>(), 1..40),
+        ) {
+            let low = if near { low >> (30 - bits) } else { low };
+            let base = middle(low, low.saturating_add(span), bits);
+            let (finish, width) = (Finish::new(bits, signed), row.len());
+            let sum = |n: &i16| (i32::from(*n) + base + finish.offset).clamp(finish.low, finish.high);
+            let expected: Vec<i32> = row.iter().map(sum).collect();
+            for level in Level::available() {
+                let mut samples = vec![0; width];
+                // The same sixteen bits, whatever their sign.
+                let out = SamplesMut::I16(&mut samples);
+                Target::Samples { out, first: 0, step: 1, stride: width, finish }.store(level, 0, &row, base);
+                prop_assert!(samples.iter().zip(&expected).all(|(sample, n)| *sample == *n as i16), "{level:?}, {base}");
+                let mut plane = vec![0; width];
+                Target::Plane { out: &mut plane, first: 0, stride: width, finish }.store(level, 0, &row, base);
+                prop_assert_eq!(&plane, &expected);
+            }
+        }
+    }
+
+    /// A middle that a picture has is left out as it is.
+    #[test]
+    fn the_middle_of_a_picture_is_left_out() {
+        assert_eq!([middle(-32768, -30000, 16), middle(200, 255, 8), middle(-255, -255, 8)], [-31384, 227, -255]);
+        assert_eq!([middle(8_388_603, 8_388_603, 16), middle(i32::MIN, i32::MIN, 1)], [65_535, -1]);
+    }
+
     /// The bound is one: numbers at its edge, with all kinds of signs, give the same in 16 and in 32 bits.
     #[test]
     fn numbers_at_the_edge_of_the_bound_come_out_alike() {
-        use crate::simd::Level;
         use crate::wavelet::{Cut, Rows, Subbands, Synthesis};
         fn made<T: Transform>(planes: [Vec<T>; 4]) -> Vec<T> {
             let [ll, hl, lh, hh] = &planes;
