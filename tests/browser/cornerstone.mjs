@@ -34,7 +34,11 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>Cornerstone3D</title><
   p { margin: 0 0 4px } .row canvas { background: #000 } .row > canvas { width: 340px; height: 380px } .viewport { width: 340px; height: 380px; display: inline-block }
 </style><script type="module" src="/page.js"></script>`;
 // Frames as over a line of about 4 MB/s: on the machine's own loopback nothing is ever half here.
-const pace = { path: /\/frames\/\d+$/, chunk_bytes: 32 * 1024, chunk_ms: 8 };
+// The rest stays back until the page has drawn what it has, or is not going to.
+const hold = async (written) => {
+  for (let turn = 0; turn < 100 && written >= 64 * 1024 && !(await page.evaluate(() => window.drawn)); turn++) await new Promise((go) => setTimeout(go, 100));
+};
+const pace = { path: /\/frames\/\d+$/, chunk_bytes: 32 * 1024, chunk_ms: 8, hold };
 const folders = [built, join(packages, "@cornerstonejs/codec-openjph/dist")];
 const site = await serve({ archive, folders, own: { "/": ["text/html", PAGE] }, pace });
 const kit = await open(out);

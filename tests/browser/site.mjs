@@ -13,14 +13,17 @@ const TYPES = {
 const PASSED = /^\/(dicom-web|session|iiif)(\/|\?|$)/;
 
 // Hands a request through to the archive, and its answer back as it comes. `pace` slows bodies down as a line would:
-// {path: RegExp, chunk_bytes, chunk_ms}.
+// {path: RegExp, chunk_bytes, chunk_ms, hold(written)}; what `hold` answers is waited for before more than `written` bytes go on.
 function pass(archive, pace, incoming, outgoing) {
   const { hostname, port } = new URL(archive);
   const onward = request({ hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers }, async (answer) => {
     outgoing.writeHead(answer.statusCode, answer.rawHeaders);
     if (!pace?.path.test(incoming.url)) return void answer.pipe(outgoing);
+    let written = 0;
     for await (const piece of answer) {
       for (let at = 0; at < piece.length; at += pace.chunk_bytes) {
+        await pace.hold?.(written);
+        written += Math.min(pace.chunk_bytes, piece.length - at);
         outgoing.write(piece.subarray(at, at + pace.chunk_bytes));
         await new Promise((go) => setTimeout(go, pace.chunk_ms));
       }

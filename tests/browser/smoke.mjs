@@ -382,8 +382,9 @@ await check("sr", async () => {
   await cards("SR").first().click();
   const report = page.locator(".pane[data-kind=report]");
   await report.waitFor();
-  const text = await report.innerText();
-  return /[一-龠ぁ-ん]/.test(text) && text.length > 60 ? "" : `the report says ${text.length} characters, none Japanese`;
+  let text = "";
+  const read = async () => (text = await report.innerText()).length > 60 && /[一-龠ぁ-ん]/.test(text);
+  return (await until("nothing", read)) && `the report says ${text.length} characters, none Japanese`;
 });
 
 await check("pdf", async () => {

@@ -34,6 +34,7 @@ function panel(name) {
 
 // Shows the frame at `url` and answers each picture that was drawn: its quality as Cornerstone names it, and when, in ms.
 window.show = async (name, mode, url, metadata) => {
+  window.drawn = 0;
   const { element, first, title } = panel(name);
   const imageId = `wadors:${url}`;
   wadors.metaDataManager.add(imageId, metadata);
@@ -47,6 +48,7 @@ window.show = async (name, mode, url, metadata) => {
     const image = viewport.getCornerstoneImage?.();
     const quality = image && Enums.ImageQualityStatus[image.imageQualityStatus];
     if (!quality || seen.at(-1)?.quality === quality) return;
+    window.drawn++;
     seen.push({ quality, ms: Math.round(performance.now() - began), transfer_syntax: image.transferSyntaxUID });
     if (seen.length > 1) return;
     const drawn = element.querySelector("canvas");
