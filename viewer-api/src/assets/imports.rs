@@ -1,48 +1,62 @@
-//! Which modules a module imports, as its text says (ECMA-262 §16.2): statements at the beginning of a line, static ones
-//! only. What is loaded by `import()` is not needed before somebody uses it.
+//! What a module imports and exports, as its text says (ECMA-262 §16.2): statements at the beginning of a line. Of the many
+//! forms there are, these are the ones the page is written in; a module that has another is not understood, and said so.
 
-/// `first`, and all that they import, each once: those given, then what they import, level by level. `read` answers
-/// the text of a path; what it does not know is left out.
-pub(super) fn closure<'a>(first: &[&str], read: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut level: Vec<String> = first.iter().map(|path| (*path).to_owned()).collect();
-    while !level.is_empty() {
-        let mut next = Vec::new();
-        for path in level {
-            if found.contains(&path) {
-                continue;
-            }
-            let Some(text) = read(&path) else { continue };
-            next.extend(imports(text).iter().filter_map(|import| joined(&path, import)));
-            found.push(path);
-        }
-        level = next;
-    }
-    found
+use std::ops::Range;
+
+/// A static import.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Import<'a> {
+    /// Where the statement stands, with its semicolon.
+    pub(super) at: Range<usize>,
+    /// What is taken: `{ a, b as c }`, `* as name`, or nothing.
+    pub(super) what: &'a str,
+    /// From where, as it stands there.
+    pub(super) path: &'a str,
 }
 
-/// What a module's text imports, as it stands there.
-fn imports(text: &str) -> Vec<&str> {
+/// What a module's text imports. `None` for a statement that is no import of a known form, and for a passed-on export.
+pub(super) fn imports(text: &str) -> Option<Vec<Import<'_>>> {
     let mut found = Vec::new();
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let rest = &text[at..];
+        let start = at;
         at += line.len();
-        // `export {…} from`, `export * from`; any other export has code behind it.
-        let is_import = line.starts_with("import ") || line.starts_with("export {") || line.starts_with("export *");
-        let statement = rest.split(';').next().unwrap_or_default();
-        let Some((before, quoted)) = statement.split_once('"').filter(|_| is_import) else { continue };
-        if let Some((path, _)) = quoted.split_once('"')
-            && (before == "import " || before.ends_with("from "))
-        {
-            found.push(path);
+        if line.starts_with("export {") || line.starts_with("export *") {
+            return None;
         }
+        if !line.starts_with("import ") {
+            continue;
+        }
+        let statement = text[start..].split_inclusive(';').next()?;
+        let inner = statement.strip_prefix("import ")?.strip_suffix("\";")?;
+        let (before, path) = inner.split_once('"')?;
+        let what = before.trim();
+        let what = if what.is_empty() { what } else { what.strip_suffix("from")?.trim() };
+        let is_known = what.is_empty() || what.starts_with("* as ") || (what.starts_with('{') && what.ends_with('}'));
+        found.push(Import { at: start..start + statement.len(), what: Some(what).filter(|_| is_known)?, path });
     }
-    found
+    Some(found)
+}
+
+/// The names a module's text exports, and where `export ` stands before each. `None` for an export of another form.
+pub(super) fn exports(text: &str) -> Option<Vec<(Range<usize>, &str)>> {
+    const EXPORT: &str = "export ";
+    let mut found = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let Some(rest) = line.strip_prefix(EXPORT) else { continue };
+        let kinds = ["const ", "function* ", "function ", "async function ", "class "];
+        let name = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '$').unwrap_or(name.len());
+        found.push((start..start + EXPORT.len(), Some(&name[..end]).filter(|name| !name.is_empty())?));
+    }
+    Some(found)
 }
 
 /// The path that `import` means in the module at `path`; `None` where it leads out of the tree.
-fn joined(path: &str, import: &str) -> Option<String> {
+pub(super) fn joined(path: &str, import: &str) -> Option<String> {
     let mut parts: Vec<&str> = path.split('/').collect();
     parts.pop();
     for part in import.split('/') {
@@ -60,17 +74,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn static_imports_are_followed_and_no_others() {
-        let read = |path: &str| match path {
-            "a.js" => {
-                Some("import { b } from \"./in/b.js\";\n// import \"./no.js\";\nconst c = import(\"./later.js\");\n")
-            }
-            "in/b.js" => {
-                Some("import {\n  d,\n} from \"../d.js\";\nimport \"./b.js\";\nexport * from \"./none.js\";\n")
-            }
-            "d.js" => Some("export const d = 'x';\nimport \"../../out.js\";\nexport { b } from \"./a.js\";\n"),
-            _ => None,
-        };
-        assert_eq!(closure(&["a.js"], read), ["a.js", "in/b.js", "d.js"]);
+    fn imports_are_read_as_they_stand() {
+        let text = "import { b } from \"./in/b.js\";\n// import \"./no.js\";\nconst c = import(\"./later.js\");\nimport {\nd,\n} from \"../d.js\";\nimport * as e from \"./e.js\";\nimport \"./f.js\";\n";
+        let found: Vec<_> = imports(text).unwrap().into_iter().map(|one| (one.what, one.path)).collect();
+        assert_eq!(found, [("{ b }", "./in/b.js"), ("{\nd,\n}", "../d.js"), ("* as e", "./e.js"), ("", "./f.js")]);
+        for text in ["import f from \"./f.js\";\n", "export * from \"./f.js\";\n", "export { f };\n", "import x\n"] {
+            assert_eq!(imports(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn exports_are_named() {
+        let text = "export const a1 = 1;\nconst b = 2;\nexport async function c_d() {}\nexport class E extends F {}\n";
+        let found: Vec<_> = exports(text).unwrap().into_iter().map(|(at, name)| (&text[at], name)).collect();
+        assert_eq!(found, [("export ", "a1"), ("export ", "c_d"), ("export ", "E")]);
+        for text in ["export default 1;\n", "export let a = 1;\n", "export const { a } = b;\n"] {
+            assert_eq!(exports(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_are_joined_within_the_tree() {
+        assert_eq!(joined("a/b.js", "../c/d.js").as_deref(), Some("c/d.js"));
+        assert_eq!(joined("b.js", "./d.js").as_deref(), Some("d.js"));
+        assert_eq!(joined("b.js", "../d.js"), None);
     }
 }

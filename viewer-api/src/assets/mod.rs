@@ -1,9 +1,11 @@
 //! The viewer page, out of the program itself: the page says by a hash which files are its own, and a browser keeps those.
 
+mod bundle;
 mod imports;
 mod slim;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Body;
@@ -50,6 +52,17 @@ fn tree(is_page: bool) -> Arc<Tree> {
     if let Some(had) = had.filter(|_| !(cfg!(debug_assertions) && is_page)) {
         return had;
     }
+    let read = Arc::new(Tree::new(files(), INDEX));
+    let mut kept = TREE.write().unwrap_or_else(PoisonError::into_inner);
+    match &*kept {
+        // What was compressed before is not compressed again.
+        Some(kept) if kept.hash == read.hash => Arc::clone(kept),
+        _ => Arc::clone(kept.insert(read)),
+    }
+}
+
+/// The files by their paths, without what is written for their reader only.
+fn files() -> BTreeMap<String, Bytes> {
     let files = Files::iter().filter_map(|path| {
         let data = Files::get(&path)?.data;
         let is_text = path.ends_with(".js") || path.ends_with(".css");
@@ -59,13 +72,7 @@ fn tree(is_page: bool) -> Arc<Tree> {
         };
         Some((path.into_owned(), bytes))
     });
-    let read = Arc::new(Tree::new(files.collect(), INDEX));
-    let mut kept = TREE.write().unwrap_or_else(PoisonError::into_inner);
-    match &*kept {
-        // What was compressed before is not compressed again.
-        Some(kept) if kept.hash == read.hash => Arc::clone(kept),
-        _ => Arc::clone(kept.insert(read)),
-    }
+    files.collect()
 }
 
 /// `GET /`.
@@ -158,4 +165,27 @@ pub(crate) async fn guarded_headers(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes before the first pixel, and of the decoder among them.
+    const CODE_BYTES_MAX: usize = 150_000;
+    const DECODER_BYTES_MAX: usize = 80_000;
+
+    #[test]
+    fn what_is_loaded_before_the_first_pixel_is_small() {
+        let tree = Tree::new(files(), INDEX);
+        let decoder = "image/htj2k.wasm";
+        let rest = ["boot.js", "main.js", "image/decode-worker.js", "style.css", "room/room.css", decoder];
+        let size = |path: &str| tree.get(path).unwrap().smallest();
+        let sizes: Vec<_> = rest.iter().map(|path| (size(path), path)).collect();
+        let sum = tree.page.smallest() + sizes.iter().map(|(size, _)| size).sum::<usize>();
+        println!("{sum} bytes: the page {}, {sizes:?}", tree.page.smallest());
+        assert!(size(decoder) <= DECODER_BYTES_MAX && sum <= CODE_BYTES_MAX, "{sum} bytes: {sizes:?}");
+        let shared = tree.get("i18n.js").unwrap().coded(Coding::Identity);
+        assert!(shared.starts_with(b"import { $"), "the modules of the first picture are one");
+    }
 }

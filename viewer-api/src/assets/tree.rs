@@ -13,18 +13,21 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::imports;
+use super::bundle::bundle;
 
 /// Hexadecimal digits of the hash in a path: 80 bits.
 const HASH_DIGITS: usize = 20;
 /// The best there is; code that is not optimised takes seconds for it, so that debug builds make do with less.
-const BROTLI_QUALITY: i32 = if cfg!(debug_assertions) { 5 } else { 11 };
+const BROTLI_QUALITY: i32 = if cfg!(debug_assertions) { 5 } else { BROTLI_QUALITY_BEST };
+const BROTLI_QUALITY_BEST: i32 = 11;
 /// log2 of the bytes that brotli looks back: more than any file of the page has.
 const BROTLI_WINDOW_LOG: i32 = 20;
-/// What of the page is needed for the first pixel: these modules, and all they import.
-const FIRST: &[&str] = &["main.js", "room/room.js", "room/strip.js", "room/sets.js", "image/decode-worker.js"];
-/// In the page, where the modules of the first pixel are to be named.
-const PLACE: &str = "<!-- modulepreload -->";
+/// Where the page begins; served as one module with all that the first picture needs.
+const ENTRY: &str = "main.js";
+/// What of the page is needed for the first picture, beside the entry and all that these import.
+const FIRST: &[&str] = &["room/room.js", "room/strip.js", "room/sets.js"];
+/// Runs on its own, with its own copies of what it imports.
+const WORKER: &str = "image/decode-worker.js";
 
 /// How an answer is coded (RFC 9110 §8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +66,16 @@ impl File {
     /// Its bytes in this coding. The first call for one that compresses takes a while.
     pub(super) fn coded(&self, coding: Coding) -> Bytes {
         match coding {
-            Coding::Brotli => self.brotli.get_or_init(|| brotli(&self.bytes)).clone(),
+            Coding::Brotli => self.brotli.get_or_init(|| brotli(&self.bytes, BROTLI_QUALITY)).clone(),
             Coding::Gzip => self.gzip.get_or_init(|| gzip(&self.bytes)).clone(),
             Coding::Identity => self.bytes.clone(),
         }
+    }
+
+    /// Bytes it is sent in at best.
+    #[cfg(test)]
+    pub(super) fn smallest(&self) -> usize {
+        brotli(&self.bytes, BROTLI_QUALITY_BEST).len()
     }
 }
 
@@ -82,7 +91,14 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Of files by their paths, and the page as it lies beside them.
-    pub(super) fn new(files: BTreeMap<String, Bytes>, page: &str) -> Tree {
+    pub(super) fn new(mut files: BTreeMap<String, Bytes>, page: &str) -> Tree {
+        let bundled = bundled(&files);
+        if bundled.is_empty() {
+            tracing::warn!(
+                "the modules of the page are served one by one: one of them is written in a form the bundler does not know"
+            );
+        }
+        files.extend(bundled);
         let mut hash = Sha256::new();
         for (path, bytes) in &files {
             hash.update((path.len() as u64).to_le_bytes());
@@ -92,7 +108,7 @@ impl Tree {
         }
         let mut hash = archive::hex(&hash.finalize());
         hash.truncate(HASH_DIGITS);
-        let page = page.replace(PLACE, &preloads(&files)).replace("\"/viewer/", &format!("\"/viewer/@{hash}/"));
+        let page = page.replace("\"/viewer/", &format!("\"/viewer/@{hash}/"));
         let files = files.into_iter().map(|(path, bytes)| (path, File::new(bytes))).collect();
         Tree { hash, files, page: File::new(Bytes::from(page)) }
     }
@@ -110,17 +126,20 @@ impl Tree {
     }
 }
 
-/// Modules are asked for at once, not one import after the other.
-fn preloads(files: &BTreeMap<String, Bytes>) -> String {
-    let modules = imports::closure(FIRST, |path| std::str::from_utf8(files.get(path)?).ok());
-    let lines: Vec<_> =
-        modules.iter().map(|path| format!("<link rel=\"modulepreload\" href=\"/viewer/{path}\">")).collect();
-    lines.join("\n")
+/// The files that are served otherwise than they are written; none where a module is in a form that is not known.
+fn bundled(files: &BTreeMap<String, Bytes>) -> BTreeMap<String, Bytes> {
+    let read = |path: &str| std::str::from_utf8(files.get(path)?).ok();
+    let (Some(page), Some(worker)) = (bundle(ENTRY, FIRST, read), bundle(WORKER, &[], read)) else {
+        return BTreeMap::new();
+    };
+    let mut all = page.others;
+    all.extend([(ENTRY.to_owned(), page.text), (WORKER.to_owned(), worker.text)]);
+    all.into_iter().map(|(path, text)| (path, Bytes::from(text))).collect()
 }
 
-fn brotli(bytes: &[u8]) -> Bytes {
+fn brotli(bytes: &[u8], quality: i32) -> Bytes {
     let parameters = brotli::enc::BrotliEncoderParams {
-        quality: BROTLI_QUALITY,
+        quality,
         lgwin: BROTLI_WINDOW_LOG,
         size_hint: bytes.len(),
         ..Default::default()
@@ -144,9 +163,15 @@ mod tests {
     use super::*;
 
     fn tree(main: &str) -> Tree {
-        let files = [("main.js", main), ("room/room.js", "import \"../a.js\";\n"), ("a.js", "")];
+        let rest = ["room/room.js", "room/strip.js", "room/sets.js", "image/decode-worker.js"]
+            .map(|path| (path, "import \"../a.js\";\n"));
+        let files = rest.into_iter().chain([("main.js", main), ("a.js", "export const a = 1;\n")]);
         let files = files.map(|(path, text)| (path.to_owned(), Bytes::copy_from_slice(text.as_bytes())));
-        Tree::new(BTreeMap::from(files), "<script src=\"/viewer/main.js\"></script><!-- modulepreload -->")
+        Tree::new(files.collect(), "<script src=\"/viewer/main.js\"></script>")
+    }
+
+    fn text(tree: &Tree, path: &str) -> String {
+        String::from_utf8(tree.get(path).unwrap().coded(Coding::Identity).to_vec()).unwrap()
     }
 
     #[test]
@@ -154,10 +179,16 @@ mod tests {
         let [one, other] = ["let a = 1;", "let a = 2;"].map(tree);
         assert_ne!(one.hash, other.hash);
         let page = String::from_utf8(one.page.coded(Coding::Identity).to_vec()).unwrap();
-        let at = format!("/viewer/@{}", one.hash);
-        let preload = |path: &str| format!("<link rel=\"modulepreload\" href=\"{at}/{path}\">");
-        let expected = ["main.js", "room/room.js", "a.js"].map(preload).join("\n");
-        assert_eq!(page, format!("<script src=\"{at}/main.js\"></script>{expected}"));
+        assert_eq!(page, format!("<script src=\"/viewer/@{}/main.js\"></script>", one.hash));
+    }
+
+    #[test]
+    fn the_first_picture_needs_one_module_and_a_worker_with_copies_of_its_own() {
+        let tree = tree("let b = 1;\n");
+        let main = text(&tree, "main.js");
+        assert!(main.contains("const a = 1;") && main.contains("let b = 1;") && !main.contains("import"), "{main}");
+        assert_eq!(text(&tree, "a.js"), "import { $0 } from \"./main.js\";\nexport const { a } = $0;\n");
+        assert!(text(&tree, "image/decode-worker.js").contains("const a = 1;"));
     }
 
     #[test]
@@ -168,7 +199,7 @@ mod tests {
         let (mut brotli, mut gzip) = (Vec::new(), Vec::new());
         brotli::BrotliDecompress(&mut &file.coded(Coding::Brotli)[..], &mut brotli).unwrap();
         flate2::read::GzDecoder::new(&file.coded(Coding::Gzip)[..]).read_to_end(&mut gzip).unwrap();
-        assert!(brotli == text.as_bytes() && gzip == text.as_bytes());
+        assert!(brotli == gzip && String::from_utf8(gzip).unwrap().contains(&text));
         assert!(file.coded(Coding::Brotli).len() < 200 && file.coded(Coding::Gzip).len() < 200);
     }
 }

@@ -1,0 +1,25 @@
+// What the page loads, and from where.
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+
+const web = fileURLToPath(new URL("../", import.meta.url));
+const read = (path) => readFileSync(`${web}viewer/${path}`, "utf8");
+
+test("what a study page loads for a picture comes with the page itself", () => {
+  // main.js imports these when an address names a study; each of them is in the server's list, or one more round trip goes by.
+  const source = readFileSync(`${web}../src/assets/tree.rs`, "utf8");
+  const first = [...source.match(/const FIRST: &\[&str\] = &\[([^\]]*)\]/)[1].matchAll(/"([^"]+)"/g)].map(([, path]) => path);
+  const study = read("study.js");
+  const parts = study.slice(study.indexOf("async load()"), study.indexOf("begin(sets)"));
+  const dynamic = [...parts.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, path]) => path);
+  assert.deepEqual(dynamic.sort(), first.sort());
+});
+
+test("nothing is imported from elsewhere or by an absolute path", () => {
+  const modules = readdirSync(`${web}viewer`, { recursive: true }).filter((path) => path.endsWith(".js"));
+  assert.ok(modules.length > 50, `${modules.length} modules`);
+  for (const path of modules) assert.doesNotMatch(read(path), /(?:from |import\(|import )"(?:https?:)?\//, path);
+});
