@@ -72,9 +72,16 @@ fn subbands(decompositions: u8) -> impl Iterator<Item = (Orientation, u8)> {
     std::iter::once((Orientation::LL, decompositions)).chain(levels)
 }
 
-/// Exponents are the nominal range of each subband (T.800 E-4).
+/// Exponents are the nominal range of each subband (T.800 E-4), and what roundings add where samples have few bits: LL
+/// grows by 2.91 at most, however deep, which the guard bits hold, and by up to six beside that, which they do not hold
+/// below 4 bits.
 fn reversible(decompositions: u8, bits: u8) -> Steps {
-    Steps::Reversible(subbands(decompositions).map(|(orientation, _)| bits + orientation.gain_log2()).collect())
+    let rounding = match bits {
+        1 => 2,
+        2 | 3 => 1,
+        _ => 0,
+    };
+    Steps::Reversible(subbands(decompositions).map(|(band, _)| bits + rounding + band.gain_log2()).collect())
 }
 
 fn irreversible(decompositions: u8, bits: u8, step: f32) -> Steps {
@@ -85,13 +92,17 @@ fn irreversible(decompositions: u8, bits: u8, step: f32) -> Steps {
     Steps::Expounded(subbands(decompositions).map(of_band).collect())
 }
 
+/// Exponents above this are not used, though a field of 5 bits has room for them: magnitudes of a subband have one bit
+/// more at most ([`GUARD_BITS`], T.800 E-2), and 31 bits are what decoders hold. Coefficients have 24 bits.
+const EXPONENT_MAX: u8 = 28;
+
 /// The largest step `2^(range - exponent) * (1 + mantissa / 2^11)` not above `step` (T.800 E-3), or the nearest that
-/// the 5 bits of an exponent reach.
+/// an exponent reaches.
 fn exponent_and_mantissa(step: f64, range: i32) -> (u8, u16) {
     let floor = step.log2().floor();
     let exponent = f64::from(range) - floor;
-    if exponent > 31.0 {
-        return (31, 0);
+    if exponent > f64::from(EXPONENT_MAX) {
+        return (EXPONENT_MAX, 0);
     }
     if exponent < 0.0 {
         return (0, 2047);
@@ -109,7 +120,7 @@ mod tests {
         for step in [1e-9, 0.01, 0.5, 1.0, 3.3, 1000.0] {
             let (exponent, mantissa) = exponent_and_mantissa(step, 12);
             let back = 2f64.powi(12 - i32::from(exponent)) * (1.0 + f64::from(mantissa) / 2048.0);
-            assert!(exponent == 31 || (back <= step && back > step * 0.999), "{step} {back}");
+            assert!(exponent == EXPONENT_MAX || (back <= step && back > step * 0.999), "{step} {back}");
         }
         assert_eq!(exponent_and_mantissa(1e9, 12), (0, 2047));
     }

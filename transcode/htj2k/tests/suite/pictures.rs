@@ -10,8 +10,13 @@ pub const EDGE_MAX: u32 = if cfg!(miri) { 12 } else { 200 };
 
 /// How many pictures a property looks at.
 pub fn cases(usual: u32) -> ProptestConfig {
-    let cases = if cfg!(miri) { 4 } else { usual };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    let default = ProptestConfig::default();
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => default.cases,
+        None if cfg!(miri) => 4,
+        None => usual,
+    };
+    ProptestConfig { cases, failure_persistence: None, ..default }
 }
 
 /// Scoped threads, as many as it says.

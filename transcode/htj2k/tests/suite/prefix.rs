@@ -72,3 +72,23 @@ fn what_is_complete_is_counted() {
         assert_eq!((complete(end - 1), complete(end)), (level, level + 1), "{end} of {ends:?}");
     }
 }
+
+#[test]
+fn a_step_finer_than_magnitudes_can_tell_is_not_taken() {
+    // Proves that what is encoded can be decoded, however deep the decomposition and fine the step: found by the property above.
+    let shape = htj2k::Shape { width: 2, height: 2, components: 1, bits: 1, signed: false };
+    let flat = picture(&shape, crate::pictures::Content::Flat(0), 3);
+    for (decompositions, step) in [(20, 1e-6), (24, 0.01), (29, 0.4), (32, 1.0), (32, 1e-6)] {
+        let parameters = EncodeParameters {
+            decompositions: Some(decompositions),
+            quality: Quality::Step(step),
+            ..EncodeParameters::default()
+        };
+        let codestream = encoded(&shape, &flat, &parameters);
+        let plane = &planes(&codestream, &options(0, false))[0];
+        assert!(
+            plane.samples.iter().all(|&value| value == 0),
+            "{decompositions} decompositions, step {step}: {plane:?}"
+        );
+    }
+}
