@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 use tree::{Coding, File, Tree};
 
 /// What a page of ours may load and do: its own scripts, workers and styles, pictures it made itself, and nothing from
-/// elsewhere. `wasm-unsafe-eval` lets WebAssembly be compiled (CSP Level 3 §6.1.1), and no text be run as a script.
-const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
+/// elsewhere. The one script that stands in the page is named by its hash. `wasm-unsafe-eval` lets WebAssembly be compiled (CSP Level 3 §6.1.1), and no text be run as a script.
+const POLICY: &str = "default-src 'none'; script-src 'self' BOOT 'wasm-unsafe-eval'; worker-src 'self'; \
     style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// A page is asked for anew each time; what it names by a hash never changes.
@@ -155,8 +155,10 @@ fn media_type(path: &str) -> &'static str {
 pub(crate) async fn guarded_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::from_str(&POLICY.replace("BOOT", &tree(false).boot_hash)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -179,7 +181,7 @@ mod tests {
     fn what_is_loaded_before_the_first_pixel_is_small() {
         let tree = Tree::new(files(), INDEX);
         let decoder = "image/htj2k.wasm";
-        let rest = ["boot.js", "main.js", "image/decode-worker.js", "style.css", "room/room.css", decoder];
+        let rest = ["main.js", "image/decode-worker.js", "style.css", "room/room.css", decoder];
         let size = |path: &str| tree.get(path).unwrap().smallest();
         let sizes: Vec<_> = rest.iter().map(|path| (size(path), path)).collect();
         let sum = tree.page.smallest() + sizes.iter().map(|(size, _)| size).sum::<usize>();

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::OnceLock;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -26,6 +28,8 @@ const BROTLI_WINDOW_LOG: i32 = 20;
 const ENTRY: &str = "main.js";
 /// What of the page is needed for the first picture, beside the entry and all that these import.
 const FIRST: &[&str] = &["room/room.js", "room/strip.js", "room/sets.js"];
+/// Stands in the page itself: what it asks for is on its way before any other file is.
+const BOOT: &str = "boot.js";
 /// Runs on its own, with its own copies of what it imports.
 const WORKER: &str = "image/decode-worker.js";
 
@@ -87,6 +91,8 @@ pub(super) struct Tree {
     files: BTreeMap<String, File>,
     /// The page itself.
     pub(super) page: File,
+    /// Of the script that stands in the page, as a policy names it (CSP Level 3 §2.3.1).
+    pub(super) boot_hash: String,
 }
 
 impl Tree {
@@ -108,9 +114,13 @@ impl Tree {
         }
         let mut hash = archive::hex(&hash.finalize());
         hash.truncate(HASH_DIGITS);
-        let page = page.replace("\"/viewer/", &format!("\"/viewer/@{hash}/"));
+        let boot = files.remove(BOOT).unwrap_or_default();
+        let boot_hash = format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(&boot)));
+        let boot = String::from_utf8_lossy(&boot);
+        let page =
+            page.replace(">boot.js<", &format!(">{boot}<")).replace("\"/viewer/", &format!("\"/viewer/@{hash}/"));
         let files = files.into_iter().map(|(path, bytes)| (path, File::new(bytes))).collect();
-        Tree { hash, files, page: File::new(Bytes::from(page)) }
+        Tree { hash, files, page: File::new(Bytes::from(page)), boot_hash }
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&File> {
@@ -165,9 +175,10 @@ mod tests {
     fn tree(main: &str) -> Tree {
         let rest = ["room/room.js", "room/strip.js", "room/sets.js", "image/decode-worker.js"]
             .map(|path| (path, "import \"../a.js\";\n"));
-        let files = rest.into_iter().chain([("main.js", main), ("a.js", "export const a = 1;\n")]);
+        let files =
+            rest.into_iter().chain([("main.js", main), ("a.js", "export const a = 1;\n"), ("boot.js", "early();")]);
         let files = files.map(|(path, text)| (path.to_owned(), Bytes::copy_from_slice(text.as_bytes())));
-        Tree::new(files.collect(), "<script src=\"/viewer/main.js\"></script>")
+        Tree::new(files.collect(), "<script>boot.js</script><script src=\"/viewer/main.js\"></script>")
     }
 
     fn text(tree: &Tree, path: &str) -> String {
@@ -179,7 +190,8 @@ mod tests {
         let [one, other] = ["let a = 1;", "let a = 2;"].map(tree);
         assert_ne!(one.hash, other.hash);
         let page = String::from_utf8(one.page.coded(Coding::Identity).to_vec()).unwrap();
-        assert_eq!(page, format!("<script src=\"/viewer/@{}/main.js\"></script>", one.hash));
+        assert_eq!(page, format!("<script>early();</script><script src=\"/viewer/@{}/main.js\"></script>", one.hash));
+        assert_eq!(one.boot_hash.len(), "'sha256-'".len() + 44);
     }
 
     #[test]

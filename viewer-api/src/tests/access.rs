@@ -4,6 +4,9 @@ use axum::Extension;
 use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
 
 use super::fixture::{House, filled, names_a_reading, send};
 use crate::{Needs, Permission, Principal, ROUTES, Role, Service, require_store};
@@ -79,6 +82,10 @@ async fn the_page_is_for_everybody_and_says_what_it_may_load() {
     let house = House::empty().await;
     let page = house.send(Request::get("/").body(String::new()).unwrap()).await;
     let page = String::from_utf8(page.body.to_vec()).unwrap();
+    // The one script that stands in the page is allowed by its digest, and no other.
+    let script = page.split_once("<script data-base=").and_then(|(_, rest)| rest.split_once('>')).unwrap().1;
+    let script = script.split_once("</script>").unwrap().0;
+    let boot = format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(script)));
     let (_, from) = page.split_once("href=\"/viewer/").unwrap();
     let version = from.split('/').next().unwrap();
     let [main, style] = ["main.js", "style.css"].map(|name| format!("/viewer/{version}/{name}"));
@@ -88,12 +95,12 @@ async fn the_page_is_for_everybody_and_says_what_it_may_load() {
         let keeps = if path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
         assert_eq!(answer.header("cache-control"), keeps, "{path}");
         assert_eq!(answer.status, StatusCode::OK, "{path}");
-        assert_eq!(
-            answer.header("content-security-policy"),
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
+        let policy = format!(
+            "default-src 'none'; script-src 'self' '{boot}' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
              img-src 'self' blob: data:; connect-src 'self'; \
              base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
+        assert_eq!(answer.header("content-security-policy"), policy);
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let again = Request::get(path).header("if-none-match", answer.header("etag")).body(String::new()).unwrap();
         assert_eq!(house.send(again).await.status, StatusCode::NOT_MODIFIED, "{path}");

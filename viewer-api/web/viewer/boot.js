@@ -1,21 +1,23 @@
 // The first script of the page, before any module: asks at once for what the address needs, while the modules are on their way.
-// A plain script, so that nothing is waited for. `take(path)` hands a request on to api.js, once; what nobody takes is given up.
+// A plain script in the page itself, so that nothing is waited for (src/assets/tree.rs puts it there). `take(path)` hands a request on to api.js, once; what nobody takes is given up.
 (() => {
   const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG", "SR", "ECG", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "AU", "HD"];
   const VOLUMES = ["CT", "MR", "PT", "NM"];
-  /** More than this is not asked for on a guess: 400 ms of a link of 10 Mbit/s. */
-  const GUESS_BYTES_MAX = 512 * 1024;
+  /** More than this is not asked for on a guess: 100 ms of a link of 10 Mbit/s, which the modules need as well. */
+  const GUESS_BYTES_MAX = 128 * 1024;
   const UNTAKEN_MS = 8000;
+  const { base } = document.currentScript.dataset;
   const study = /^#\/study\/([0-9.]{1,64})$/.exec(location.hash)?.[1];
   const started = new Map();
-  const early = { decoder: null, take };
+  const early = { decoder: null, worker: null, take };
   globalThis.tsunaguEarly = early;
   if (!study) return;
 
   const manifest = `/dicom-web/studies/${study}/manifest`;
   const response = start(manifest, { Accept: "application/json" });
-  early.decoder = WebAssembly.compileStreaming(fetch(new URL("image/htj2k.wasm", document.currentScript.src)));
+  early.decoder = WebAssembly.compileStreaming(fetch(`${base}image/htj2k.wasm`));
   early.decoder.catch(() => {});
+  early.worker = new Worker(`${base}image/decode-worker.js`, { type: "module" });
   response.then((answer) => answer.ok && answer.clone().json()).then((json) => json && guess(json)).catch(() => {});
 
   function start(path, headers) {

@@ -34,7 +34,7 @@ export class ScrollBar {
 
   /** Marks the frames of `indices` as loaded. */
   mark(indices) {
-    const context = this.loaded.getContext("2d");
+    const context = this.loaded.getContext("2d", { willReadFrequently: true });
     const step = this.loaded.height / this.total;
     context.clearRect(0, 0, 4, this.loaded.height);
     context.fillStyle = "#3f8fb0";

@@ -1,7 +1,7 @@
 // What this browser remembers between visits: how things look, never about whom: no name, ID, date or UID. `listSeen` is a take-in number.
 
 const PREFIX = "tsunagu.";
-const KNOWN = new Set(["language", "theme", "ecgPixelsPerMm", "listSeen"]);
+const KNOWN = new Set(["language", "theme", "ecgPixelsPerMm", "listSeen", "graphics"]);
 
 /** Reads one remembered setting; `fallback` where nothing is kept or the browser keeps nothing. */
 export function remembered(key, fallback) {

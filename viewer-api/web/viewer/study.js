@@ -18,6 +18,8 @@ const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", cda: "tabCda",
 const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
 /** How long the frame that was guessed to be the first one is wanted in any case. */
 const AHEAD_MS = 10_000;
+/** What stands around a picture waits for it at most so long. */
+const REVEAL_MS_MAX = 800;
 /** The parts of the page that show what is no picture, loaded when first used. */
 const SHOWN = {
   ecg: async (place, source) => { const { EcgView } = await import("./ecg/view.js"); return new EcgView(place, source); },
@@ -47,7 +49,17 @@ class StudyPage {
     this.pane = h("section", { class: "pane" }, h("p", { class: "quiet" }, t("loading")));
     this.images = h("section", { class: "pane", dataset: { kind: "image" }, hidden: true });
     fill(place, h("a", { class: "crumb", href: "#/studies" }, `← ${t("back")}`));
-    fill(main, h("div", { class: "study" }, this.side, h("div", { class: "reading" }, this.tabs, this.pane, this.images)));
+    this.body = h("div", { class: "study coming" }, this.side, h("div", { class: "reading" }, this.tabs, this.pane, this.images));
+    fill(main, this.body);
+  }
+
+  // The first picture and what stands around it come together: painting that first would keep the picture waiting.
+  // Where the picture takes longer, or there is none, it comes alone.
+  revealSoon() {
+    const reveal = () => this.body.classList.remove("coming");
+    this.store.addEventListener("picture", () => requestAnimationFrame(reveal), { once: true });
+    this.store.addEventListener("failed", reveal, { once: true });
+    setTimeout(reveal, REVEAL_MS_MAX);
   }
 
   dispose() {
@@ -66,6 +78,7 @@ class StudyPage {
       const asked = loadManifest(this.study, signal);
       const parts = Promise.all([import("./room/room.js"), import("./room/strip.js"), import("./room/sets.js"), styleSheet(new URL("./room/room.css", import.meta.url))]);
       this.store ??= new PixelStore();
+      this.revealSoon();
       const manifest = this.manifest = await asked;
       if (!signal.aborted) this.lookAhead(manifest);
       if (signal.aborted) return;
@@ -132,6 +145,7 @@ class StudyPage {
   }
 
   showPart(part) {
+    if (part !== "image") this.body.classList.remove("coming");
     this.images.hidden = part !== "image";
     this.pane.hidden = part === "image";
     if (part !== "image") this.room?.rest();

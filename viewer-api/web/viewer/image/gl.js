@@ -8,13 +8,16 @@
 // comes from voi.js.
 
 import { after, imageToSamplesMap } from "./geometry.js";
+import { remember, remembered } from "../settings.js";
 import * as software from "./software.js";
 
 /** Textures kept, in bytes. */
 const TEXTURE_BYTES_MAX = 192 * 1024 * 1024;
 const TABLE_COLUMNS = 256;
-/** Making a context takes longer than the first pictures: they are drawn without one, and it is made so long after the first. */
-const CONTEXT_WAIT_MS = 700;
+/** Making a context takes longer than the first pictures, and keeps them from the screen: they are drawn without one, and it is made so long after the first. */
+const CONTEXT_WAIT_MS = 3000;
+/** What drew the last time. */
+const GRAPHICS = "graphics";
 const FUNCTIONS = { LINEAR: 0, LINEAR_EXACT: 1, SIGMOID: 2 };
 
 const VERTEX = `#version 300 es
@@ -116,6 +119,15 @@ export class Renderer extends EventTarget {
     return this.#gl ? "webgl2" : "software";
   }
 
+  /**
+   * How a view asks for the 2D context it is drawn on. Where no graphics card draws, a canvas in plain memory: each stroke on another one
+   * goes through a graphics card that is imitated. Not known yet, it is as it was the last time.
+   */
+  get surface() {
+    const isFast = this.#isBegun ? Boolean(this.#gl) : remembered(GRAPHICS, "") === "webgl2";
+    return { willReadFrequently: !isFast };
+  }
+
   /** Bytes of textures kept now. */
   get bytes() {
     return this.#bytes;
@@ -168,6 +180,7 @@ export class Renderer extends EventTarget {
     this.#isBegun = true;
     this.#begin();
     if (this.#gl && !this.slow && isSoftware(this.#gl)) this.dispose();
+    remember(GRAPHICS, this.#gl ? "webgl2" : "software");
     if (this.#gl) this.#program("usampler2D", GREY);
   }
 

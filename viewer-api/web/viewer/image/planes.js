@@ -28,6 +28,6 @@ function canvasOf({ columns, rows, bits }) {
   const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
   const image = new ImageData(columns, rows);
   for (let at = 0; at < columns * rows; at++) if ((bits[at >> 3] >> (at & 7)) & 1) image.data.set(COLOUR, 4 * at);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
   return canvas;
 }

@@ -32,6 +32,7 @@ export class ImageView extends EventTarget {
   #paintedKey = null;
   #askedAt = 0;
   #layers = [];
+  #isDrawn = false;
   #isGlassEmpty = true;
   #found = new Map();
   #probed = new Set();
@@ -44,7 +45,7 @@ export class ImageView extends EventTarget {
     this.canvas = h("canvas", { class: "picture", tabindex: "0", role: "img" });
     this.glass = h("canvas", { class: "layers", "aria-hidden": "true" });
     place.append(this.canvas, this.glass);
-    this.context = this.canvas.getContext("2d", { alpha: false });
+    this.context = this.canvas.getContext("2d", { alpha: false, ...renderer.surface });
     this.planes = new OverlayPlanes();
     this.#home();
     this.gestures = new Gestures(this.canvas, this);
@@ -418,11 +419,13 @@ export class ImageView extends EventTarget {
   #drawPicture() {
     const scene = this.scene();
     if (!scene) {
-      this.context.fillStyle = "#000";
-      this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      // A canvas that nothing was drawn on is black, and the first stroke waits for the graphics process.
+      if (this.#isDrawn) this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      this.#isDrawn = false;
       return;
     }
     this.renderer.draw(this.context, scene);
+    this.#isDrawn = true;
     markStage("first-pixel");
     if (scene.picture.level <= this.#level(FIT_COARSE)) markStage("fit-resolution");
     if (this.#paintedKey !== this.frame.key) markSlice(this.#askedAt);
@@ -456,9 +459,9 @@ export class ImageView extends EventTarget {
     const planes = (this.frame && knownTables(this.frame)?.overlays) ?? [];
     const isEmpty = !this.#layers.length && !planes.length;
     // A canvas that is cleared is drawn by the browser again, for each slice.
-    if (isEmpty && this.#isGlassEmpty) return;
+    if (this.#isGlassEmpty && (isEmpty || !this.picture)) return;
     this.#isGlassEmpty = isEmpty;
-    const context = this.glass.getContext("2d");
+    const context = this.glass.getContext("2d", this.renderer.surface);
     const ratio = deviceRatio();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.glass.width, this.glass.height);

@@ -108,5 +108,8 @@ function given() {
 }
 
 function begin() {
-  return new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" });
+  // The first of them boot.js may have begun before any module was here.
+  const early = globalThis.tsunaguEarly?.worker;
+  if (early) globalThis.tsunaguEarly.worker = null;
+  return early ?? new Worker(new URL("./decode-worker.js", import.meta.url), { type: "module" });
 }

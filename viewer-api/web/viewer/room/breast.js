@@ -1,7 +1,7 @@
 // What of a mammogram is breast and what is air around it: for the black mask, and for a scale that shows the breasts as large as they fit. No DOM.
 
 /** The mask is found on at most so many samples a side: less than a millimetre each. */
-const SIDE_MAX = 400;
+const SIDE_MAX = 256;
 /** The outer part of the picture, opposite the chest wall, that is taken to be air. */
 const AIR_PART = 0.03;
 /** A sample belongs to the breast where it differs from air by this part of the range, and by this many deviations of the air. */
@@ -35,11 +35,11 @@ export function breastMask({ samples, width, height, components = 1 }, wall) {
 // Air is what the outer edge shows: its median, and how far its samples stray.
 function tissueOf(values, { width, height }, wall) {
   const strip = Math.max(2, Math.round(width * AIR_PART));
-  const edge = [];
-  for (let y = 0; y < height; y++) for (let at = 0; at < strip; at++) edge.push(values[y * width + (wall === "left" ? width - 1 - at : at)]);
+  const edge = new Float32Array(strip * height);
+  for (let y = 0, to = 0; y < height; y++) for (let at = 0; at < strip; at++) edge[to++] = values[y * width + (wall === "left" ? width - 1 - at : at)];
   const air = middle(edge);
   const stray = middle(edge.map((value) => Math.abs(value - air)));
-  const away = Array.from(values, (value) => Math.abs(value - air)).sort((a, b) => a - b);
+  const away = values.map((value) => Math.abs(value - air)).sort();
   const range = away[Math.floor(away.length * 0.99)];
   if (!(range > 0)) return null;
   const least = Math.max(RANGE_PART * range, DEVIATIONS * stray);
@@ -47,7 +47,7 @@ function tissueOf(values, { width, height }, wall) {
 }
 
 function middle(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
+  return values.slice().sort()[values.length >> 1];
 }
 
 function grown(tissue, { width, height }) {
@@ -71,15 +71,19 @@ function reached(tissue, { width, height }, seeds, kind) {
   const out = new Uint8Array(tissue.length);
   const open = seeds.filter((at) => tissue[at] === kind);
   for (const at of open) out[at] = 1;
+  const visit = (next) => {
+    if (out[next] || tissue[next] !== kind) return;
+    out[next] = 1;
+    open.push(next);
+  };
   while (open.length) {
     const at = open.pop();
     const x = at % width;
     const y = (at - x) / width;
-    for (const next of [x > 0 ? at - 1 : -1, x < width - 1 ? at + 1 : -1, y > 0 ? at - width : -1, y < height - 1 ? at + width : -1]) {
-      if (next < 0 || out[next] || tissue[next] !== kind) continue;
-      out[next] = 1;
-      open.push(next);
-    }
+    if (x > 0) visit(at - 1);
+    if (x < width - 1) visit(at + 1);
+    if (y > 0) visit(at - width);
+    if (y < height - 1) visit(at + width);
   }
   return out;
 }

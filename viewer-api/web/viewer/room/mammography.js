@@ -60,7 +60,7 @@ export function maskOf(view) {
   const found = view.picture && breastMask(view.picture, storedWall(view.frame));
   if (!found) return null;
   const canvas = new OffscreenCanvas(found.width, found.height);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const pixels = context.createImageData(found.width, found.height);
   for (let at = 0; at < found.air.length; at++) pixels.data[4 * at + 3] = found.air[at] * 255;
   context.putImageData(pixels, 0, 0);

@@ -20,6 +20,8 @@ import { WORDS } from "./words.js";
 addWords(WORDS);
 /** After this long the tools are loaded, whether there is a picture or not. */
 const EXTRAS_WAIT_MS_MAX = 2500;
+/** After the first picture they wait for a moment in which nothing else is to be done, at most so long. */
+const EXTRAS_IDLE_MS_MAX = 800;
 const SAY_MS = 8000;
 const ALIGN_WAIT_MS = 60;
 
@@ -65,6 +67,7 @@ export class Room extends EventTarget {
   // Nor do they take their part of a slow link before there is a picture.
   async loadExtras() {
     await Promise.race([this.painted(), new Promise((go) => setTimeout(go, EXTRAS_WAIT_MS_MAX))]);
+    await new Promise((go) => (window.requestIdleCallback ?? setTimeout)(go, { timeout: EXTRAS_IDLE_MS_MAX }));
     try {
       const { TOOLS, ACTIONS, open } = await import("../tools/registry.js");
       if (this.stop.signal.aborted) return;
