@@ -73,6 +73,19 @@ export class Gestures {
     this.stop.abort();
   }
 
+  /** Whether a pointer is down. */
+  get isBusy() {
+    return this.#pointers.size > 0;
+  }
+
+  /** The same for another canvas, which takes this one's place. */
+  moved(canvas) {
+    const other = new Gestures(canvas, this.view);
+    this.tools.forEach((tool, button) => other.setTool(button, tool));
+    this.dispose();
+    return other;
+  }
+
   setTool(button, tool) {
     if (this.#running?.button === button) this.cancel();
     this.tools[button] = tool ?? [WINDOW, PAN, ZOOM][button];

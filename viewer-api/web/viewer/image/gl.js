@@ -90,7 +90,7 @@ void main() {
   show(mix(mix(hue(i), hue(i + ivec2(1, 0)), part.x), mix(hue(i + ivec2(0, 1)), hue(i + 1), part.x), part.y));
 }`;
 
-/** Draws scenes. Events: "changed", when what draws is another now: a context was made, lost or came back. */
+/** Draws scenes. Events: "changed", when what draws is another now: a context was made (or will not be), lost or came back. */
 export class Renderer extends EventTarget {
   #gl = null;
   #canvas;
@@ -120,12 +120,11 @@ export class Renderer extends EventTarget {
   }
 
   /**
-   * How a view asks for the 2D context it is drawn on. Where no graphics card draws, a canvas in plain memory: each stroke on another one
-   * goes through a graphics card that is imitated. Not known yet, it is as it was the last time.
+   * How a view asks for the 2D context it is drawn on: at first in plain memory, as the first stroke on any other waits for the graphics
+   * process, which takes half a second where it imitates a graphics card. Such a canvas is slow to scroll, so "changed" says when to take another.
    */
   get surface() {
-    const isFast = this.#isBegun ? Boolean(this.#gl) : remembered(GRAPHICS, "") === "webgl2";
-    return { willReadFrequently: !isFast };
+    return { willReadFrequently: !this.#isBegun && remembered(GRAPHICS, "") !== "webgl2" };
   }
 
   /** Bytes of textures kept now. */
@@ -169,7 +168,7 @@ export class Renderer extends EventTarget {
 
   #startSoon() {
     this.#soon ||= setTimeout(() => {
-      const begin = () => { this.#start(); if (this.#gl) this.dispatchEvent(new Event("changed")); };
+      const begin = () => { this.#start(); this.dispatchEvent(new Event("changed")); };
       if (globalThis.requestIdleCallback) requestIdleCallback(begin, { timeout: CONTEXT_WAIT_MS });
       else begin();
     }, CONTEXT_WAIT_MS);

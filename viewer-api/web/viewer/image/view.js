@@ -20,6 +20,8 @@ const ZOOM_MIN = 0.1;
 const ZOOM_MAX = 40;
 /** Frames around the present one that are asked for. */
 const NEAR_MAX = 400;
+/** A canvas is not exchanged under a pointer that is down; it is tried again after this long. */
+const BUSY_MS = 500;
 /** From so many device pixels a sample on, the samples themselves are shown. */
 const SMOOTH_MAX = 16;
 
@@ -45,14 +47,14 @@ export class ImageView extends EventTarget {
     this.canvas = h("canvas", { class: "picture", tabindex: "0", role: "img" });
     this.glass = h("canvas", { class: "layers", "aria-hidden": "true" });
     place.append(this.canvas, this.glass);
-    this.context = this.canvas.getContext("2d", { alpha: false, ...renderer.surface });
+    this.#begin(renderer.surface);
     this.planes = new OverlayPlanes();
     this.#home();
     this.gestures = new Gestures(this.canvas, this);
     const { signal } = this.#stop;
     store.addEventListener("picture", (event) => this.#onPicture(event), { signal });
     store.addEventListener("failed", (event) => { if (event.frame === this.frame) { this.repaint(); this.#tell("failed"); } }, { signal });
-    renderer.addEventListener("changed", () => this.#redraw(), { signal });
+    renderer.addEventListener("changed", () => this.#resurface(), { signal });
     this.canvas.addEventListener("focus", () => this.activate(), { signal });
     this.watcher = new ResizeObserver(() => { this.#measure(); this.#want(); this.#draw(); this.#tell("view"); });
     this.watcher.observe(this.canvas);
@@ -407,6 +409,32 @@ export class ImageView extends EventTarget {
     this.repaint();
   }
 
+  #begin(surface) {
+    this.context = this.canvas.getContext("2d", { alpha: false, ...surface });
+    this.glassContext = null;
+    this.surface = surface;
+  }
+
+  // A canvas keeps the context it was first asked for: other ones take the place of both, drawn on before they are seen.
+  #resurface() {
+    const { surface } = this.renderer;
+    if (this.#stop.signal.aborted || surface.willReadFrequently === this.surface.willReadFrequently) return this.#redraw();
+    if (this.gestures.isBusy) return void setTimeout(() => this.#resurface(), BUSY_MS);
+    const [canvas, glass] = [this.canvas, this.glass];
+    const isFocused = document.activeElement === canvas;
+    [this.canvas, this.glass] = [canvas.cloneNode(), glass.cloneNode()];
+    this.#begin(surface);
+    this.gestures = this.gestures.moved(this.canvas);
+    this.canvas.addEventListener("focus", () => this.activate(), { signal: this.#stop.signal });
+    this.watcher.unobserve(canvas);
+    this.#dirty = true;
+    this.#draw();
+    canvas.replaceWith(this.canvas);
+    glass.replaceWith(this.glass);
+    this.watcher.observe(this.canvas);
+    if (isFocused) this.canvas.focus({ preventScroll: true });
+  }
+
   #draw() {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = 0;
@@ -461,7 +489,7 @@ export class ImageView extends EventTarget {
     // A canvas that is cleared is drawn by the browser again, for each slice.
     if (this.#isGlassEmpty && (isEmpty || !this.picture)) return;
     this.#isGlassEmpty = isEmpty;
-    const context = this.glass.getContext("2d", this.renderer.surface);
+    const context = this.glassContext ??= this.glass.getContext("2d", this.surface);
     const ratio = deviceRatio();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.glass.width, this.glass.height);
