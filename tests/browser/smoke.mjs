@@ -433,7 +433,7 @@ await check("english", async () => {
 });
 
 const stored = await page.evaluate(() => Object.keys(localStorage));
-checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm", "tsunagu.listSeen"].includes(key)) || `kept in the browser: ${stored}`;
+checks.storage = stored.every((key) => ["tsunagu.language", "tsunagu.theme", "tsunagu.ecgPixelsPerMm", "tsunagu.listSeen", "tsunagu.graphics"].includes(key)) || `kept in the browser: ${stored}`;
 checks.same_origin = foreign.size === 0 || `asked elsewhere: ${[...foreign]}`;
 checks.console = consoleErrors.length === 0 || consoleErrors[0];
 await browser.close();

@@ -162,15 +162,16 @@ await check("zip_dropped_paused_and_resumed", async () => {
   await page.getByRole("button", { name: "一時停止" }).click();
   await page.getByText("一時停止中です").waitFor();
   await page.screenshot({ path: join(out, "upload_paused.png") });
-  const still = await page.locator(".upload-body .number").first().innerText();
-  await page.waitForTimeout(600);
-  if ((await page.locator(".upload-body .number").first().innerText()) !== still) return "paused, it goes on";
+  // What was answered before may still be on its way to the page; then nothing moves any more.
+  const count = () => page.locator(".upload-body .number").first().innerText();
+  const isStill = async () => { const before = await count(); await page.waitForTimeout(600); return (await count()) === before; };
+  if (await until("paused, it goes on", isStill, 5000)) return "paused, it goes on";
   await page.getByRole("button", { name: "再開" }).click();
   const wrong = await untilEnded();
   await page.unroute("**/dicom-web/studies");
   if (wrong) return wrong;
-  const count = readdirSync(packed, { recursive: true }).filter((name) => statSync(join(packed, name)).isFile()).length;
-  return (await fact("sent")) <= count && (await fact("sent")) > 0 ? sameAsTheCommandLine(batch) : `${await fact("sent")} of ${count} files are on the receipt`;
+  const files = readdirSync(packed, { recursive: true }).filter((name) => statSync(join(packed, name)).isFile()).length;
+  return (await fact("sent")) <= files && (await fact("sent")) > 0 ? sameAsTheCommandLine(batch) : `${await fact("sent")} of ${files} files are on the receipt`;
 });
 
 await check("everything_sent_as_the_command_line_sends_it", async () => {
