@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Received, download } from "../viewer/image/download.js";
 import { halved, nativeSamples, rgbOfYbr } from "../viewer/image/samples.js";
-import { unfolded } from "../viewer/image/tables.js";
+import { isForDisplay, unfolded } from "../viewer/image/tables.js";
 import { Workers } from "../viewer/image/workers.js";
 
 const shape = { columns: 2, rows: 2, components: 1, allocated: 16, stored: 12, highBit: 11, signed: false, planar: false, subsampled: false, ybr: false };
@@ -144,4 +144,10 @@ test("a worker that dies costs its job, and another takes the next", async () =>
   assert.deepEqual([made[0].ended, made.length, made[1].sent[0].name], [true, 2, "b"]);
   made[1].answer({ ok: true });
   assert.deepEqual(await second, { ok: true });
+});
+
+test("a Modality LUT of angiography leads back to the detector, not to the screen", () => {
+  const of = (uid, relationship) => isForDisplay({ "00080016": { Value: [uid] }, "00281040": relationship ? { Value: [relationship] } : {} });
+  assert.deepEqual([of("1.2.840.10008.5.1.4.1.1.12.1", "LOG"), of("1.2.840.10008.5.1.4.1.1.12.2", "DISP")], [false, false]);
+  assert.deepEqual([of("1.2.840.10008.5.1.4.1.1.12.1", "LIN"), of("1.2.840.10008.5.1.4.1.1.1", "LOG"), of("1.2.840.10008.5.1.4.1.1.12.1", null)], [true, true, true]);
 });

@@ -6,6 +6,7 @@ import { bulkData, instanceMetadata } from "../api.js";
 const KEPT_MAX = 400;
 const PALETTE = { red: ["00281101", "00281201", "00281221"], green: ["00281102", "00281202", "00281222"], blue: ["00281103", "00281203", "00281223"] };
 const FRAMES_OF_GROUPS = { shared: "52009229", perFrame: "52009230" };
+const X_RAY_PROJECTIONS = ["1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2"];
 const kept = new Map();
 
 /** What `tablesOf` has found for a frame's instance, `null` while that is not known. */
@@ -38,12 +39,21 @@ async function read(address, signal) {
   if (!dataset) return { palette: null, modality: null, voi: null, voiAll: [], overlays: [], regions: [] };
   const bytes = async (element, path) => new Uint8Array(await bulkData(address, element, path, signal));
   const shared = dataset[FRAMES_OF_GROUPS.shared]?.Value?.[0] ?? {};
-  const [palette, modality, voiAll, overlays] = await Promise.all([paletteOf(dataset, bytes), lutOf(dataset["00283000"], "00283000", bytes),
+  const modalityLut = isForDisplay(dataset) ? dataset["00283000"] : null;
+  const [palette, modality, voiAll, overlays] = await Promise.all([paletteOf(dataset, bytes), lutOf(modalityLut, "00283000", bytes),
     lutsOf(dataset, shared, bytes), overlaysOf(dataset, bytes)]);
   return { palette, modality: modality[0] ?? null, voi: voiAll[0] ?? null, voiAll, overlays, regions: regionsOf(dataset) };
 }
 
 const one = (dataset, tag) => dataset?.[tag]?.Value?.[0];
+
+/**
+ * Whether a Modality LUT Sequence is part of the way to the screen. In X-ray angiography and radiofluoroscopy whose pixels are made to be looked at (or
+ * logarithmic) it leads back to what the detector saw, for measuring (PS3.3 C.8.7.1.1.2); windows are stated for the stored pixels.
+ */
+export function isForDisplay(dataset) {
+  return !(X_RAY_PROJECTIONS.includes(one(dataset, "00080016")) && ["LOG", "DISP"].includes(one(dataset, "00281040")));
+}
 
 async function lutsOf(dataset, shared, bytes) {
   const own = await lutOf(dataset["00283010"], "00283010", bytes);
