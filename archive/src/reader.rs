@@ -1,7 +1,10 @@
 //! The read side of the archive: finds, and reads bytes as they are held. Viewers hold this and nothing else.
 
+mod held;
+mod kept;
+
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,16 +22,15 @@ use crate::intake::SegmentReader;
 use crate::layout::Layout;
 use crate::located::{Changes, Commits, Places};
 use crate::objects::Objects;
-use crate::pack::{self, HeldForm, InstanceRecord, PackDirectory};
+use crate::pack::{self, PackDirectory};
 use crate::positioned::Buffers;
 use crate::quarantine::{self, QuarantineState, Quarantined};
-use crate::{Embedded, FrameTable, Receipt};
+use crate::{FrameTable, Receipt};
 
-/// Instances whose pack directories are kept in memory at the most (one pack may have more): about 1.5 kB each.
-const DIRECTORY_INSTANCES_MAX: usize = 50_000;
-
-/// Bytes of DICOM JSON that are kept once decompressed: of a series that is looked at, it is asked for again and again.
-const DOCUMENT_BYTES_MAX: usize = 32 << 20;
+pub use self::held::Held;
+pub(crate) use self::held::Source;
+use self::held::{held_in_pack, held_in_segment};
+use self::kept::{Directories, Documents, SeriesKey};
 
 /// Finds and reads. Clones share their caches.
 #[derive(Clone, Debug)]
@@ -46,106 +48,6 @@ struct Shared {
     changes: Changes,
     places: Places,
     buffers: Buffers,
-}
-
-/// Pack directories by number, the oldest forgotten first. Packs are immutable, so an entry is never wrong.
-#[derive(Debug, Default)]
-struct Directories {
-    by_number: HashMap<u64, Arc<PackDirectory>>,
-    order: VecDeque<u64>,
-    instances: usize,
-}
-
-impl Directories {
-    fn keep(&mut self, number: u64, directory: &Arc<PackDirectory>) {
-        if self.by_number.insert(number, Arc::clone(directory)).is_none() {
-            self.order.push_back(number);
-            self.instances += directory.instances.len();
-        }
-        while self.instances > DIRECTORY_INSTANCES_MAX && self.order.len() > 1 {
-            let oldest = self.order.pop_front().and_then(|oldest| self.by_number.remove(&oldest));
-            self.instances -= oldest.map_or(0, |oldest| oldest.instances.len());
-        }
-    }
-}
-
-/// The DICOM JSON objects of a series in a pack: pack, series document.
-type SeriesKey = (u64, u32);
-
-/// Decompressed series documents, the longest unused forgotten first. Packs are immutable, so an entry is never wrong.
-#[derive(Debug, Default)]
-struct Documents {
-    kept: VecDeque<(SeriesKey, Arc<[Bytes]>)>,
-    bytes: usize,
-}
-
-impl Documents {
-    fn find(&mut self, key: SeriesKey) -> Option<Arc<[Bytes]>> {
-        let at = self.kept.iter().position(|(of, _)| *of == key)?;
-        let found = self.kept.remove(at)?;
-        let documents = Arc::clone(&found.1);
-        self.kept.push_front(found);
-        Some(documents)
-    }
-
-    fn keep(&mut self, key: SeriesKey, documents: &Arc<[Bytes]>) {
-        if size(documents) > DOCUMENT_BYTES_MAX || self.kept.iter().any(|(of, _)| *of == key) {
-            return;
-        }
-        self.bytes += size(documents);
-        self.kept.push_front((key, Arc::clone(documents)));
-        while self.bytes > DOCUMENT_BYTES_MAX {
-            let Some((_, oldest)) = self.kept.pop_back() else { break };
-            self.bytes -= size(&oldest);
-        }
-    }
-}
-
-fn size(documents: &[Bytes]) -> usize {
-    documents.iter().map(Bytes::len).sum()
-}
-
-/// One instance as it is held now, with what is needed to read it. Stays readable while it is held, even if the
-/// instance moves to a pack meanwhile.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// What it is, who sent it, its digests.
-    pub record: InstanceRecord,
-    /// In which form its bytes are held.
-    pub form: HeldForm,
-    /// Transfer Syntax UID of the Part 10 file as held.
-    pub transfer_syntax_uid: String,
-    /// Bytes of the Part 10 file as held ([`HeldForm::ReceivedZstd`]: before compression).
-    pub part10_bytes: u64,
-    /// Bytes it takes up: the file as held, its recipe and frame table.
-    pub held_bytes: u64,
-    pub(crate) source: Source,
-}
-
-impl Held {
-    /// The received file inside of the Part 10 file that is held, if that was made of it.
-    pub fn embedded(&self) -> Option<&Embedded> {
-        self.record.description.instance.embedded.as_ref()
-    }
-
-    /// Which bytes of the Part 10 file as held are the received file; of what is held packed, which has a recipe, none are.
-    pub fn received_range(&self) -> Range<u64> {
-        self.embedded().map_or(0..self.part10_bytes, Embedded::range)
-    }
-
-    /// The number of the pack it is in; `None` while it is in intake.
-    pub fn pack(&self) -> Option<u64> {
-        match &self.source {
-            Source::Segment { .. } => None,
-            Source::Pack { directory, .. } => Some(directory.number),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Source {
-    Segment { segment: Arc<SegmentReader>, offset: u64 },
-    Pack { directory: Arc<PackDirectory>, entry: u32 },
 }
 
 /// A study that has instances in intake.
@@ -648,8 +550,8 @@ impl Reader {
     }
 
     pub(crate) async fn directory(&self, number: u64) -> Result<Arc<PackDirectory>> {
-        if let Some(found) = lock(&self.shared.directories).by_number.get(&number) {
-            return Ok(Arc::clone(found));
+        if let Some(found) = lock(&self.shared.directories).find(number) {
+            return Ok(found);
         }
         let directory = Arc::new(pack::read_directory(&self.shared.objects, &pack::key(number)).await?);
         lock(&self.shared.directories).keep(number, &directory);
@@ -657,60 +559,6 @@ impl Reader {
     }
 }
 
-fn held_in_segment(segment: Arc<SegmentReader>, offset: u64) -> Result<Held> {
-    let front = segment.front(offset)?;
-    let bytes = front.header.body_bytes;
-    let received_bytes = front.meta.received_bytes(bytes);
-    Ok(Held {
-        form: HeldForm::Intake,
-        transfer_syntax_uid: front.meta.description.instance.transfer_syntax_uid.clone(),
-        part10_bytes: bytes,
-        held_bytes: front.header.record_bytes().unwrap_or(bytes),
-        record: InstanceRecord {
-            sequence: front.header.sequence,
-            description: front.meta.description,
-            origin: front.meta.origin,
-            digests: front.meta.digests,
-            received_bytes,
-            variant: front.meta.variant,
-        },
-        source: Source::Segment { segment, offset },
-    })
-}
-
-fn held_in_pack(directory: Arc<PackDirectory>, entry: u32) -> Result<Held> {
-    let instance = directory.instance(entry)?;
-    Ok(Held {
-        record: instance.record.clone(),
-        form: instance.form,
-        transfer_syntax_uid: instance.transfer_syntax_uid.clone(),
-        part10_bytes: instance.part10_bytes,
-        held_bytes: instance.held_bytes,
-        source: Source::Pack { directory, entry },
-    })
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documents_are_kept_up_to_so_many_bytes_the_last_used_longest() {
-        // Proves the bound of the cache, and that what is asked for again stays.
-        let series = |bytes: usize| -> Arc<[Bytes]> { vec![Bytes::from(vec![0; bytes])].into() };
-        let mut cache = Documents::default();
-        let third = DOCUMENT_BYTES_MAX / 3;
-        for number in 0..3 {
-            cache.keep((number, 0), &series(third));
-        }
-        assert!(cache.find((0, 0)).is_some());
-        cache.keep((3, 0), &series(third));
-        assert_eq!((cache.find((1, 0)).is_some(), cache.find((0, 0)).is_some(), cache.kept.len()), (false, true, 3));
-        cache.keep((4, 0), &series(DOCUMENT_BYTES_MAX + 1));
-        assert!(cache.find((4, 0)).is_none() && cache.bytes <= DOCUMENT_BYTES_MAX);
-    }
 }
