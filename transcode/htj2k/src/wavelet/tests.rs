@@ -214,7 +214,7 @@ proptest! {
     ) {
         let image = noise(rect, 12, seed);
         let (x0, y0) = (rect.x0 + cut.0 % rect.width(), rect.y0 + cut.1 % rect.height());
-        let wanted = Rect { x0, y0, x1: (x0 + cut.2).min(rect.x1), y1: (y0 + cut.3).min(rect.y1) };
+        let wanted = Rect { x0, y0, x1: x0.saturating_add(cut.2).min(rect.x1), y1: y0.saturating_add(cut.3).min(rect.y1) };
         window(&image, wanted);
         window(&converted(&image, |sample| sample as i16), wanted);
         window(&converted(&image, |sample| sample as f32), wanted);
@@ -226,8 +226,8 @@ fn window<T: Transform>(image: &Plane<T>, wanted: Rect) {
     let around = Rect {
         x0: wanted.x0.saturating_sub(margin).max(rect.x0),
         y0: wanted.y0.saturating_sub(margin).max(rect.y0),
-        x1: (wanted.x1 + margin).min(rect.x1),
-        y1: (wanted.y1 + margin).min(rect.y1),
+        x1: wanted.x1.saturating_add(margin).min(rect.x1),
+        y1: wanted.y1.saturating_add(margin).min(rect.y1),
     };
     let level = Level::best();
     let planes = analysed(level, image, &[rect.y0..rect.y1]);
