@@ -4,16 +4,15 @@
 //! rebuilt from what will be held and compared, byte for byte and by SHA-256. What cannot be rebuilt is kept as received.
 //! An independent decoder looks at some of the codestreams too ([`Witness`]); if it sees anything else, packing stops.
 
+mod ahead;
 mod form;
 mod summary;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use archive::{Body, Digests, Held};
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::FuturesOrdered;
 use sha2::{Digest, Sha256};
 use transcode::Witness;
 use transcode::codec::Coders;
@@ -22,13 +21,12 @@ use transcode::policy::Policy;
 
 use crate::admit;
 use crate::renditions::{self, Renderer};
+use ahead::{Ahead, Ready};
 pub(crate) use form::{Kept, Made};
 pub use summary::{Counts, Exception, Failure, Summary};
 
 /// Studies looked at before the backlog is asked again.
 const STUDIES_AHEAD: u32 = 256;
-/// Received bytes of files that are made into forms at once (one file may be larger); each is in memory about three times.
-const AT_ONCE_BYTES_MAX: u64 = 20 << 20;
 /// Bytes hashed at a time.
 const READ_BYTES: u64 = 4 << 20;
 
@@ -118,7 +116,7 @@ impl Packer {
     /// packed are made last, so that no instance waits in intake for a rendition of another.
     ///
     /// # Errors
-    /// When the backlog itself cannot be read.
+    /// When the backlog itself cannot be read, or an earlier pack that failed cannot be settled.
     pub async fn pack_quiet(
         &self,
         quiet_since: Option<&str>,
@@ -136,15 +134,17 @@ impl Packer {
     /// As [`Packer::pack_quiet`], without renditions: those of [`Summary::studies`] are for whoever has time.
     ///
     /// # Errors
-    /// When the backlog itself cannot be read.
+    /// When the backlog itself cannot be read, or an earlier pack that failed cannot be settled.
     pub async fn pack_ready(
         &self,
         quiet_since: Option<&str>,
         now: &(dyn Fn() -> String + Send + Sync),
         each: &(dyn Fn(&Held) + Send + Sync),
     ) -> archive::Result<Summary> {
+        // First the turn, then the backlog: what another has packed meanwhile is not packed twice.
+        let _turn = self.turn.lock().await;
+        self.writer.settle_packs().await?;
         let (mut summary, mut stuck) = (Summary::default(), HashSet::new());
-        let mut turn = None;
         loop {
             summary.stopped = self.stopped().map(str::to_owned);
             if summary.stopped.is_some() {
@@ -159,24 +159,34 @@ impl Packer {
             if quiet.is_empty() {
                 return Ok(summary);
             }
-            if turn.is_none() {
-                turn = Some(self.turn.lock().await);
-            }
-            for study in quiet {
-                if self.stopped().is_some() {
-                    break;
-                }
-                match self.pack_study(&study, &now(), each, &mut summary).await {
-                    Ok(packed) if packed > 0 => drop(summary.studies.insert(study)),
-                    Ok(_) => drop(stuck.insert(study)),
-                    Err(error) => {
-                        tracing::error!(study, %error, "a study could not be packed; it stays in intake");
-                        summary.fail(&study, error.to_string());
-                        stuck.insert(study);
-                    }
+            let packed = self.pack_studies(quiet.clone(), now, each, &mut summary).await;
+            stuck.extend(quiet.into_iter().filter(|study| !packed.contains(study)));
+            summary.studies.extend(packed);
+        }
+    }
+
+    /// Answers the studies of which something was packed.
+    async fn pack_studies(
+        &self,
+        studies: Vec<String>,
+        now: &(dyn Fn() -> String + Send + Sync),
+        each: &(dyn Fn(&Held) + Send + Sync),
+        summary: &mut Summary,
+    ) -> BTreeSet<String> {
+        let (mut packed, mut ahead, mut study) = (BTreeSet::new(), Ahead::new(self, studies), None);
+        while self.stopped().is_none() {
+            study = ahead.study(study.as_ref()).await;
+            let Some(study) = &study else { break };
+            match self.pack_study(study, &mut ahead, &now(), each, summary).await {
+                Ok(0) => {}
+                Ok(_) => drop(packed.insert(study.to_string())),
+                Err(error) => {
+                    tracing::error!(%study, %error, "a study could not be packed; it stays in intake");
+                    summary.fail(study, error.to_string());
                 }
             }
         }
+        packed
     }
 
     async fn render(
@@ -194,46 +204,33 @@ impl Packer {
     /// Answers how many instances were packed.
     async fn pack_study(
         &self,
-        study_instance_uid: &str,
+        study_instance_uid: &Arc<str>,
+        ahead: &mut Ahead<'_>,
         now: &str,
         each: &(dyn Fn(&Held) + Send + Sync),
         summary: &mut Summary,
     ) -> archive::Result<u64> {
-        // First the turn, then the backlog: what another has packed meanwhile is not packed twice.
         let mut pack = self.writer.begin_pack(study_instance_uid, now).await?;
-        let instances = self.reader.backlog_of(study_instance_uid, self.settings.pack_bytes_max).await?;
-        let json = self.reader.dicom_json(&instances).await?;
         let mut done = Summary::default();
         let mut packed = 0;
-        let at_once = std::thread::available_parallelism().map_or(2, |cores| cores.get());
-        let (mut waiting, mut under_way, mut bytes) = (instances.iter().zip(json), FuturesOrdered::new(), 0_u64);
-        let mut next = waiting.next();
-        loop {
-            let fits = |held: &Held, bytes: u64, under_way: usize| {
-                under_way == 0 || under_way < at_once && bytes.saturating_add(held.part10_bytes) <= AT_ONCE_BYTES_MAX
-            };
-            while let Some((held, json)) = next.take_if(|(held, _)| fits(held, bytes, under_way.len())) {
-                bytes = bytes.saturating_add(held.part10_bytes);
-                under_way.push_back(async move { (held, json, self.one(held).await) });
-                next = waiting.next();
-            }
-            let Some((held, json, one)) = under_way.next().await else { break };
-            bytes = bytes.saturating_sub(held.part10_bytes);
-            let (form, digests) = match one? {
-                One::Made(form, digests) => (form, digests),
+        while let Some(ready) = ahead.instance(study_instance_uid).await {
+            let Ready { mut held, json, one } = ready?;
+            let form = match one {
+                One::Made(form, digests) => {
+                    held.record.digests = digests;
+                    form
+                }
                 One::Stopped => return Ok(0),
                 One::Damaged(reason) => {
-                    tracing::error!(study_instance_uid, reason, "an instance in intake is damaged; it stays there");
+                    tracing::error!(%study_instance_uid, reason, "an instance in intake is damaged; it stays there");
                     summary.fail(study_instance_uid, reason);
                     continue;
                 }
             };
-            let mut record = held.clone();
-            record.record.digests = digests;
-            let held_bytes = pack.add(&self.reader, &record, json, form.form).await?;
-            done.count(held, form.kept, held_bytes);
+            let held_bytes = pack.add(&self.reader, &held, json, form.form).await?;
+            done.count(&held, form.kept, held_bytes);
             packed += 1;
-            each(held);
+            each(&held);
         }
         if packed > 0 {
             pack.finish().await?;
@@ -241,6 +238,13 @@ impl Packer {
             summary.merge(done);
         }
         Ok(packed)
+    }
+
+    /// The instances of a study that go into its next pack, with their DICOM JSON.
+    async fn backlog_of(&self, study_instance_uid: &str) -> archive::Result<VecDeque<(Held, Bytes)>> {
+        let instances = self.reader.backlog_of(study_instance_uid, self.settings.pack_bytes_max).await?;
+        let json = self.reader.dicom_json(&instances).await?;
+        Ok(instances.into_iter().zip(json).collect())
     }
 
     /// Whether the bytes in intake are still those that were acknowledged: nothing else may go into a pack, which is

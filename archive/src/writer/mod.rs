@@ -274,8 +274,17 @@ impl Writer {
         }
     }
 
-    /// Begins a pack of one study. One is made at a time; the next call waits for it. Read the backlog after this: an
-    /// earlier pack may only now be found to be in place, and has its instances then.
+    /// Takes a pack in whose writer was told that it failed and that is in place all the same. Read the backlog after
+    /// this: the instances of such a pack are not in intake any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the index not be written.
+    pub async fn settle_packs(&self) -> Result<()> {
+        let _turn = self.shared.packing.lock().await;
+        self.settle_pack().await
+    }
+
+    /// Begins a pack of one study, after [`Writer::settle_packs`]. One is made at a time; the next call waits for it.
     ///
     /// # Errors
     /// When the store cannot be read or written.
