@@ -18,6 +18,8 @@ use crate::server::{DICOM_WEB, Server, Serving};
 use crate::wiring::{self, House, Result};
 
 const CENTRE: &str = "demo-centre";
+/// How long the link to the viewer is good. Seconds.
+const LINK_SECONDS: u64 = 12 * 3600;
 
 /// Generates, pushes, packs, proves, prints, serves.
 pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
@@ -56,7 +58,7 @@ pub async fn run(cli: &Cli, args: &Demo) -> Result<ExitCode> {
     });
     if !args.exit {
         let reader = Principal { name: "demo".into(), centre: CENTRE.into(), permissions: everything() };
-        say!("\nOpen the viewer: http://{}{}", server.http, server.viewer.sign_in_path(reader));
+        say!("\nOpen the viewer: http://{}{}", server.http, server.viewer.sign_in_path(reader, LINK_SECONDS));
         say!("The link works once. Ctrl-C ends the demo and deletes its archive.");
         serve::until_stopped().await;
     }

@@ -86,9 +86,9 @@ impl ViewerState {
         ViewerState { shared: Arc::new(shared) }
     }
 
-    /// The path and query of a link that signs this person in, once, within 15 minutes.
-    pub fn sign_in_path(&self, principal: Principal) -> String {
-        format!("/sign-in?code={}", self.shared.sessions.one_time_code(principal, self.now()))
+    /// The path and query of a link that signs this person in, once, within so many seconds.
+    pub fn sign_in_path(&self, principal: Principal, seconds: u64) -> String {
+        format!("/sign-in?code={}", self.shared.sessions.one_time_code(principal, self.now(), seconds))
     }
 
     /// The last thing before the program ends: writes the counts that are owed. Nothing is served after it.

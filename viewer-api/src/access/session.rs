@@ -24,8 +24,8 @@ use crate::state::ViewerState;
 const SESSION_SECONDS_MAX: u64 = 12 * 3600;
 /// A session that is not used ends after this long, in seconds.
 const IDLE_SECONDS_MAX: u64 = 30 * 60;
-/// The code of a link is good for this long, in seconds.
-const CODE_SECONDS_MAX: u64 = 15 * 60;
+/// Where the page says that a link is good no more.
+const LINK_OVER: &str = "/#/link-over";
 /// Sessions, and codes, kept at the most; the one unused longest goes first.
 const KEPT_MAX: usize = 10_000;
 
@@ -39,7 +39,7 @@ pub struct Sessions {
 #[derive(Debug, Default)]
 struct Kept {
     sessions: HashMap<[u8; 32], Session>,
-    codes: HashMap<[u8; 32], Session>,
+    codes: HashMap<[u8; 32], Code>,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +57,15 @@ impl Session {
     }
 }
 
+/// What a one-time link stands for.
+#[derive(Clone, Debug)]
+struct Code {
+    principal: Principal,
+    since: Timestamp,
+    /// How long it is good.
+    seconds: u64,
+}
+
 impl Sessions {
     /// No sessions yet. `secure`: the server is reached by https, so cookies carry `Secure` and the `__Host-` prefix
     /// (RFC 6265bis §4.1.3.2).
@@ -64,12 +73,12 @@ impl Sessions {
         Sessions { secure, kept: Mutex::default() }
     }
 
-    /// The code of a link `/sign-in?code=…` that signs this person in, once, within 15 minutes.
-    pub fn one_time_code(&self, principal: Principal, now: Timestamp) -> String {
+    /// The code of a link `/sign-in?code=…` that signs this person in, once, within so many seconds.
+    pub fn one_time_code(&self, principal: Principal, now: Timestamp, seconds: u64) -> String {
         let code = random_secret();
         let mut kept = self.kept();
-        make_room(&mut kept.codes);
-        kept.codes.insert(digest(&code), Session::new(principal, None, now));
+        make_room(&mut kept.codes, |code| code.since);
+        kept.codes.insert(digest(&code), Code { principal, since: now, seconds });
         code
     }
 
@@ -114,14 +123,14 @@ impl Sessions {
     /// Takes a code: it is good once.
     fn redeem(&self, code: &str, now: Timestamp) -> Option<Principal> {
         let found = self.kept().codes.remove(&digest(code))?;
-        (seconds_between(found.since, now) < CODE_SECONDS_MAX).then_some(found.principal)
+        (seconds_between(found.since, now) < found.seconds).then_some(found.principal)
     }
 
     /// Starts a session and says the cookie for it.
     fn start(&self, session: Session) -> HeaderValue {
         let secret = random_secret();
         let mut kept = self.kept();
-        make_room(&mut kept.sessions);
+        make_room(&mut kept.sessions, |session| session.used);
         kept.sessions.insert(digest(&secret), session);
         self.set_cookie(&secret, SESSION_SECONDS_MAX)
     }
@@ -147,9 +156,9 @@ impl Sessions {
     }
 }
 
-fn make_room(kept: &mut HashMap<[u8; 32], Session>) {
+fn make_room<T>(kept: &mut HashMap<[u8; 32], T>, used: impl Fn(&T) -> Timestamp) {
     if kept.len() >= KEPT_MAX
-        && let Some(oldest) = kept.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| *key)
+        && let Some(oldest) = kept.iter().min_by_key(|(_, one)| used(one)).map(|(key, _)| *key)
     {
         kept.remove(&oldest);
     }
@@ -224,6 +233,11 @@ pub(crate) async fn sign_in(
             return Ok(Redirect::to("/").into_response());
         }
         let _ = state.audit().denied(None, "SignIn", None, None).await;
+        // A person is shown the page, which says so in their language.
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        if accept.is_some_and(|accept| accept.contains("text/html")) {
+            return Ok(Redirect::to(LINK_OVER).into_response());
+        }
         return Err(Error::Unauthenticated("this link has been used already, or is too old"));
     };
     state.audit().session(&principal, "signed-in").await?;
@@ -247,17 +261,17 @@ mod tests {
     #[test]
     fn a_code_is_good_once_and_not_for_long() {
         let sessions = Sessions::new(false);
-        let code = sessions.one_time_code(person(), at(0));
+        let code = sessions.one_time_code(person(), at(0), 15 * 60);
         assert_eq!(sessions.redeem(&code, at(10)), Some(person()));
         assert_eq!(sessions.redeem(&code, at(11)), None);
-        let late = sessions.one_time_code(person(), at(0));
+        let late = sessions.one_time_code(person(), at(0), 15 * 60);
         assert_eq!(sessions.redeem(&late, at(15 * 60)), None);
     }
 
     #[tokio::test]
     async fn a_link_loaded_again_by_whom_it_signed_in_leads_on_and_signs_nobody_else_in() {
         let house = crate::tests::fixture::House::empty().await;
-        let code = house.state.sessions().one_time_code(person(), house.state.now());
+        let code = house.state.sessions().one_time_code(person(), house.state.now(), 60);
         let ask = async |headers: HeaderMap| {
             sign_in(State(house.state.clone()), headers, Query(SignInCode { code: code.clone() })).await
         };

@@ -148,12 +148,15 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
     assert_eq!(house.send(studies()).await.status, StatusCode::UNAUTHORIZED);
 
     let person = Principal { name: "demo".into(), centre: "a".into(), permissions: Role::Reader.permissions() };
-    let link = house.state.sign_in_path(person);
+    let link = house.state.sign_in_path(person, 60);
     let follow = || Request::get(&link).body(String::new()).unwrap();
     let answer = house.send(follow()).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/"));
     assert!(answer.header("set-cookie").contains("HttpOnly; SameSite=Strict"));
     assert_eq!(house.send(follow()).await.status, StatusCode::UNAUTHORIZED, "once");
+    let by_browser = Request::get(&link).header("accept", "text/html,*/*;q=0.8").body(String::new()).unwrap();
+    let answer = house.send(by_browser).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/#/link-over"));
 }
 
 #[tokio::test]
@@ -187,7 +190,7 @@ async fn a_foreign_router_needs_upload_or_annotate_and_learns_who_it_is() {
 
     // By cookie only our own page may act.
     let person = Principal { name: "d".into(), centre: "a".into(), permissions: Role::Admin.permissions() };
-    let link = house.state.sign_in_path(person);
+    let link = house.state.sign_in_path(person, 60);
     let signed_in = house.send(Request::get(link).body(String::new()).unwrap()).await;
     let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
     let store = |site: &str| {
