@@ -19,6 +19,7 @@ use cursor::Cursor;
 use definition::{CHANNELS_MAX, Definition};
 use element::{Elements, NESTING_MAX};
 use text::CharacterSet;
+use wave::Absent;
 
 use super::recording::{Event, Recording, Value, Warning};
 use super::{Error, Group};
@@ -49,7 +50,7 @@ pub fn read(bytes: &[u8]) -> Result<Recording, Error> {
     if !looks_like_mfer(bytes) {
         return Err(Error::NotMfer);
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader::of(bytes.len());
     let end = reader.elements(Elements::new(bytes, 0), 0)?;
     if reader.recording.groups.is_empty() {
         return Err(Error::NoWaveform { offset: end });
@@ -59,10 +60,10 @@ pub fn read(bytes: &[u8]) -> Result<Recording, Error> {
 }
 
 /// What is known so far.
-#[derive(Default)]
 struct Reader {
     recording: Recording,
-    big_endian: BigEndian,
+    /// The byte order of values.
+    big_endian: bool,
     text: CharacterSet,
     /// What holds for channels that say nothing themselves.
     root: Definition,
@@ -76,23 +77,34 @@ struct Reader {
     texts: usize,
     /// Channels of all waveforms so far.
     channels_seen: usize,
-}
-
-/// The byte order of values; big-endian until the file says otherwise.
-#[derive(Clone, Copy)]
-struct BigEndian(bool);
-
-impl Default for BigEndian {
-    fn default() -> BigEndian {
-        BigEndian(true)
-    }
+    absent: Absent,
 }
 
 impl Reader {
+    /// Before the first element of a file of so many bytes.
+    fn of(file_bytes: usize) -> Reader {
+        Reader {
+            recording: Recording::default(),
+            // Until the file says otherwise.
+            big_endian: true,
+            text: CharacterSet::default(),
+            root: Definition::default(),
+            channels: 0,
+            of_channel: Vec::new(),
+            waveform: 0,
+            filters: Vec::new(),
+            pointer: None,
+            end: 0,
+            texts: 0,
+            channels_seen: 0,
+            absent: Absent::of(file_bytes),
+        }
+    }
+
     /// Takes one after another; answers the byte behind the last.
     fn elements(&mut self, mut elements: Elements<'_>, depth: u32) -> Result<usize, Error> {
         while let Some(element) = elements.next()? {
-            let cursor = Cursor { element, big_endian: self.big_endian.0, set: self.text };
+            let cursor = Cursor { element, big_endian: self.big_endian, set: self.text };
             if element.tag == tag::SET {
                 if depth >= NESTING_MAX {
                     let (offset, at_most) = (element.offset, u64::from(NESTING_MAX));
@@ -108,7 +120,7 @@ impl Reader {
 
     fn take(&mut self, element: &Cursor<'_>) -> Result<(), Error> {
         match element.tag {
-            tag::BLE => self.big_endian = BigEndian(element.value != [1]),
+            tag::BLE => self.big_endian = element.value != [1],
             tag::TXC => self.text = CharacterSet::named(element.value),
             tag::CHN => self.channel_count(element)?,
             tag::PNT => {
@@ -239,7 +251,8 @@ impl Reader {
         let definitions = (0..count).map(|index| {
             self.of_channel.get(index).map_or_else(|| self.root.clone(), |channel| channel.over(&self.root))
         });
-        let channels = wave::channels(element, definitions.collect(), &mut self.recording.warnings)?;
+        let warnings = &mut self.recording.warnings;
+        let channels = wave::channels(element, definitions.collect(), &mut self.absent, warnings)?;
         let root = self.root.interval.unwrap_or_default();
         self.end = start.saturating_add(wave::root_intervals(&channels, root));
         let (waveform, filters) = (self.waveform, self.filters.clone());

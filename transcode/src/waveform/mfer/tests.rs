@@ -214,6 +214,18 @@ fn what_would_be_read_as_other_samples_is_refused() {
     check(put(0x04, &[0]), |error| matches!(error, Error::Malformed { tag: 0x1E, .. }));
 }
 
+/// Twelve kilobytes of headers of waveforms that are not there.
+#[test]
+fn what_is_missing_is_counted_over_all_waveforms() {
+    let layout = file(&[&put(0x01, &[1]), &put(0x05, &[1]), &put(0x06, &[1]), &put(0x0A, &[3])]);
+    let many = |block: u32, waves: usize| {
+        let waves = [0x1E, 1, 0].repeat(waves);
+        read(&file(&[&layout, &put(0x04, &block.to_le_bytes()), &waves]))
+    };
+    assert!(matches!(many(1_000_000, 4000), Err(Error::Malformed { tag: 0x1E, .. })));
+    assert!(many(1_000_000, 1).is_ok() && many(250, 4000).is_ok());
+}
+
 #[test]
 fn floating_point_samples_are_exact() {
     let values = [1.5f32, -0.25, f32::NAN];

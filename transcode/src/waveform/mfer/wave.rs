@@ -7,9 +7,29 @@ use super::definition::{DataType, Definition};
 use super::warn;
 use crate::waveform::{Channel, Error, Interval, Samples, Warning};
 
-/// Bytes of samples that a waveform may be short of what was declared, or as many as it has: no more is allocated for what
-/// is not there.
+/// Bytes of samples that all waveforms of a file may be short of what was declared, or as many as the file has: no more is
+/// allocated for what is not there.
 const MISSING_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes that were declared and are not there, of all waveforms of a file.
+#[derive(Debug)]
+pub(super) struct Absent {
+    bytes: u64,
+    at_most: u64,
+}
+
+impl Absent {
+    /// Of a file of so many bytes.
+    pub fn of(file_bytes: usize) -> Absent {
+        Absent { bytes: 0, at_most: MISSING_BYTES_MAX.max(file_bytes as u64) }
+    }
+
+    /// Whether so many more may be absent.
+    fn takes(&mut self, bytes: u64) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.bytes <= self.at_most
+    }
+}
 
 /// How a channel lies in the waveform.
 struct Lane {
@@ -25,6 +45,7 @@ struct Lane {
 pub(super) fn channels(
     element: &Cursor<'_>,
     definitions: Vec<Definition>,
+    absent: &mut Absent,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Channel>, Error> {
     let bytes = element.value.len() as u64;
@@ -41,7 +62,7 @@ pub(super) fn channels(
         let sequences = definition.sequences.map_or(by_length, u64::from);
         declared = declared.saturating_add(block_bytes(definition).saturating_mul(sequences));
     }
-    if declared.saturating_sub(bytes) > MISSING_BYTES_MAX.max(bytes) {
+    if !absent.takes(declared.saturating_sub(bytes)) {
         return Err(element.malformed("is far shorter than its blocks and sequences say"));
     }
     if declared > bytes {
