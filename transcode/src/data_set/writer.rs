@@ -7,9 +7,10 @@ use super::element::{DataSet, Element, Item, Value, swap};
 use super::encoding::{has_long_length, is_text};
 use super::{Error, Part10, Tag, VR, tags};
 
-const ITEM: [u8; 8] = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
-const ITEM_DELIMITER: [u8; 8] = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
-const SEQUENCE_DELIMITER: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
+/// An Item of undefined length, its end, and that of its sequence (PS3.5 §7.5).
+pub(crate) const ITEM: [u8; 8] = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
+pub(crate) const ITEM_DELIMITER: [u8; 8] = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
+pub(crate) const SEQUENCE_DELIMITER: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 
 /// Bytes of a large value that are held while it is copied: whole numbers of every width.
 const COPY_BYTES: usize = 1 << 16;

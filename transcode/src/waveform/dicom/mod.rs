@@ -12,7 +12,7 @@ mod multiplex;
 mod set;
 
 use super::{Error, MFER_MEDIA_TYPE, Recording};
-use crate::data_set::rewrite::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
+use crate::data_set::rewrite::meta_of;
 use crate::data_set::writer::put;
 use crate::data_set::{EXPLICIT_VR_LITTLE_ENDIAN, Tag, VR};
 use multiplex::Multiplex;
@@ -67,7 +67,8 @@ pub fn part10(recording: Recording, received: &[u8], digest: &[u8; 32]) -> Resul
     let sixteen = class != GENERAL_32_BIT_ECG;
     let items = groups.into_iter().map(|group| group.item(sixteen, root)).collect::<Result<Vec<Set>, Error>>()?;
     set.items(Tag(0x5400, 0x0100), items);
-    let mut bytes = meta(class, &identity::uid(digest, "instance"));
+    let instance = identity::uid(digest, "instance");
+    let mut bytes = meta_of(class.as_bytes(), instance.as_bytes(), EXPLICIT_VR_LITTLE_ENDIAN);
     set.write(&mut bytes);
     let embedded = embed(&mut bytes, received)?;
     Ok(Part10File { bytes, embedded })
@@ -82,22 +83,6 @@ fn embed(bytes: &mut Vec<u8>, received: &[u8]) -> Result<Embedded, Error> {
     put(bytes, Tag(GROUP, 0x1003), VR::OB, received);
     let end = bytes.len() as u64 - u64::from(length % 2);
     Ok(Embedded { offset: end - u64::from(length), length: u64::from(length) })
-}
-
-/// Preamble, prefix and File Meta Information (PS3.10 §7.1).
-fn meta(class: &str, instance: &str) -> Vec<u8> {
-    let mut group = Vec::new();
-    put(&mut group, Tag(0x0002, 0x0001), VR::OB, &[0, 1]);
-    put(&mut group, Tag(0x0002, 0x0002), VR::UI, class.as_bytes());
-    put(&mut group, Tag(0x0002, 0x0003), VR::UI, instance.as_bytes());
-    put(&mut group, Tag(0x0002, 0x0010), VR::UI, EXPLICIT_VR_LITTLE_ENDIAN.as_bytes());
-    put(&mut group, Tag(0x0002, 0x0012), VR::UI, IMPLEMENTATION_CLASS_UID.as_bytes());
-    put(&mut group, Tag(0x0002, 0x0013), VR::SH, IMPLEMENTATION_VERSION_NAME.as_bytes());
-    let mut out = vec![0; 128];
-    out.extend_from_slice(b"DICM");
-    put(&mut out, Tag(0x0002, 0x0000), VR::UL, &(group.len() as u32).to_le_bytes());
-    out.extend_from_slice(&group);
-    out
 }
 
 /// The object that may hold these groups.

@@ -2,13 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::data_set::writer::{head, put};
+use crate::data_set::writer::{ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, head, put};
 use crate::data_set::{Tag, VR};
-
-/// An Item of undefined length, its end, and that of its sequence (PS3.5 §7.5).
-const ITEM: [u8; 8] = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
-const ITEM_END: [u8; 8] = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
-const SEQUENCE_END: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 
 enum Content {
     Bytes(Vec<u8>),
@@ -82,9 +77,9 @@ impl Set {
                     for item in items {
                         out.extend_from_slice(&ITEM);
                         item.write(out);
-                        out.extend_from_slice(&ITEM_END);
+                        out.extend_from_slice(&ITEM_DELIMITER);
                     }
-                    out.extend_from_slice(&SEQUENCE_END);
+                    out.extend_from_slice(&SEQUENCE_DELIMITER);
                 }
             }
         }
