@@ -230,7 +230,7 @@ pub struct Event {
 pub struct Value {
     /// Its code; the tables are not public.
     pub code: u16,
-    /// When, in root sampling intervals.
+    /// When, in root sampling intervals; 0 for the whole record.
     pub at: u32,
     /// The value as written.
     pub value: String,

@@ -12,7 +12,7 @@ const TIME_OFFSETS: Tag = Tag(0x0040, 0xA138);
 
 /// The items of the Waveform Annotation Sequence: measurements, events, comments.
 pub(super) fn items(recording: &Recording, first: &Multiplex) -> Vec<Set> {
-    let values = recording.values.iter().map(measurement);
+    let values = recording.values.iter().map(|one| measurement(one, first, recording.root));
     let events = recording.events.iter().map(|one| event(one, first, recording.root));
     let notes = recording.notes.iter().map(|note| {
         let mut item = of_all_channels();
@@ -30,7 +30,7 @@ fn of_all_channels() -> Set {
 }
 
 /// What its code means is not public: the number stays, under a scheme of its own.
-fn measurement(value: &Value) -> Set {
+fn measurement(value: &Value, first: &Multiplex, root: Interval) -> Set {
     let mut item = of_all_channels();
     let number = value.value.len() <= 16 && value.value.parse::<f64>().is_ok_and(f64::is_finite);
     let meaning = format!("MFER measurement {}", value.code);
@@ -44,6 +44,9 @@ fn measurement(value: &Value) -> Set {
             item.text(TEXT, VR::ST, &format!("{meaning}: {} {}", value.value, value.unit));
         }
     }
+    if value.at > 0 {
+        at(&mut item, u64::from(value.at), None, first, root);
+    }
     item
 }
 
@@ -52,11 +55,18 @@ fn event(event: &Event, first: &Multiplex, root: Interval) -> Set {
     let code = format!("MFER event {}", event.code);
     let text = if event.text.is_empty() { code } else { format!("{} ({code})", event.text) };
     item.text(TEXT, VR::ST, &text);
-    let Some(start) = event.start else { return item };
-    let end = event.duration.filter(|length| *length > 0).map(|length| u64::from(start) + u64::from(length));
+    if let Some(start) = event.start.map(u64::from) {
+        let end = event.duration.filter(|length| *length > 0).map(|length| start + u64::from(length));
+        at(&mut item, start, end, first, root);
+    }
+    item
+}
+
+/// When it is, in root sampling intervals: a point, or from there to another (PS3.3 C.10.10.1.2).
+fn at(item: &mut Set, start: u64, end: Option<u64>, first: &Multiplex, root: Interval) {
     item.text(Tag(0x0040, 0xA130), VR::CS, if end.is_some() { "SEGMENT" } else { "POINT" });
     let seconds = |point: u64| (point as f64 - first.start as f64) / root.rate();
-    let points: Vec<f64> = [Some(u64::from(start)), end].into_iter().flatten().map(seconds).collect();
+    let points: Vec<f64> = [Some(start), end].into_iter().flatten().map(seconds).collect();
     // Sample positions count from 1, and only where the point is on a sample.
     let positions: Vec<f64> = points.iter().map(|seconds| seconds * first.rate + 1.0).collect();
     let on_sample = |position: &f64| {
@@ -66,9 +76,8 @@ fn event(event: &Event, first: &Multiplex, root: Interval) -> Set {
         let positions: Vec<u32> = positions.iter().map(|position| position.round() as u32).collect();
         item.long(SAMPLE_POSITIONS, &positions);
     } else {
-        let offsets: Vec<String> = points.iter().map(|seconds| shortened(seconds * 1000.0)).collect();
-        // Several values: a backslash is between them.
+        // In seconds (PS3.3 Table C.18.7-1). Several values: a backslash is between them.
+        let offsets: Vec<String> = points.into_iter().map(shortened).collect();
         item.bytes(TIME_OFFSETS, VR::DS, offsets.join("\\").into_bytes());
     }
-    item
 }

@@ -4,7 +4,7 @@ use dicom_object::{InMemDicomObject, Tag as ObjectTag};
 
 use super::*;
 use crate::data_set::{Limits, scan};
-use crate::waveform::{Channel, Group, Interval, Samples, Sensitivity, read};
+use crate::waveform::{Channel, Event, Group, Interval, Samples, Sensitivity, Value, read};
 
 const DIGEST: [u8; 32] = [7; 32];
 
@@ -119,6 +119,29 @@ fn waveforms_that_continue_are_joined() {
     assert_eq!(count(vec![leads(&[1], &[1, 2]), next(2)]), 1);
     assert_eq!(count(vec![leads(&[1], &[1, 2]), next(3)]), 2);
     assert_eq!(count(vec![leads(&[1], &[1, 2]), Group { waveform: 9, ..next(2) }]), 2);
+}
+
+/// Points on a sample are told by their positions, others by seconds after the start (PS3.3 Table C.18.7-1).
+#[test]
+fn annotations_say_when_they_are() {
+    let root = Interval { unit: 0, exponent: 3, mantissa: 1 };
+    let value = |at| Value { code: 1, at, value: "60".into(), unit: "bpm".into() };
+    let event = Event { start: Some(2), duration: Some(1), ..Event::default() };
+    let (values, events) = (vec![value(0), value(4), value(5)], vec![event]);
+    let groups = vec![leads(&[1], &[1, 2, 3, 4])];
+    let recording = Recording { groups, root, values, events, ..Recording::default() };
+    let object = object(&part10(recording, b"", &DIGEST).unwrap());
+    let items = object.element(ObjectTag(0x0040, 0xB020)).unwrap().items().unwrap();
+    let range = |item| text(item, 0x0040, 0xA130);
+    let positions = |item: &InMemDicomObject| {
+        let element = item.element(ObjectTag(0x0040, 0xA132)).ok()?;
+        Some(element.to_multi_int::<u32>().unwrap())
+    };
+    let offsets = |item| text(item, 0x0040, 0xA138);
+    assert_eq!((range(&items[0]), positions(&items[0]), offsets(&items[0])), (String::new(), None, String::new()));
+    assert_eq!((range(&items[1]), positions(&items[1])), ("POINT".into(), Some(vec![3])));
+    assert_eq!((range(&items[2]), offsets(&items[2])), ("POINT".into(), "0.005".into()));
+    assert_eq!((range(&items[3]), offsets(&items[3])), ("SEGMENT".into(), "0.002\\0.003".into()));
 }
 
 /// The files of a school year: every one is read, its samples and identity are those that were drawn, the received bytes
