@@ -44,10 +44,14 @@ struct Filters {
 /// The multiplex groups of the waveforms of a file, in its order.
 ///
 /// # Errors
-/// [`Error::NotDicom`] for samples that no integer of 32 bits holds exactly.
+/// [`Error::NotDicom`] for samples that no integer of 32 bits holds exactly, and for those that lie along a length.
 pub(super) fn groups(groups: Vec<Group>, root: Interval) -> Result<Vec<Multiplex>, Error> {
     let mut out: Vec<Multiplex> = Vec::new();
     for group in joined(groups, root) {
+        if is_length(root) || group.channels.iter().any(|channel| is_length(channel.interval)) {
+            let what = "its sampling interval is a length, and only samples in time have a Sampling Frequency";
+            return Err(Error::NotDicom { offset: group.offset, what });
+        }
         let (filters, first) = (Filters::of(&group.filters), out.len());
         for channel in group.channels.into_iter().filter(|channel| !channel.samples.is_empty()) {
             let (rate, length) = (channel.interval.rate(), channel.samples.len());
@@ -68,6 +72,11 @@ pub(super) fn groups(groups: Vec<Group>, root: Interval) -> Result<Vec<Multiplex
         }
     }
     Ok(out)
+}
+
+/// Metres (IVL).
+fn is_length(interval: Interval) -> bool {
+    interval.unit == 2
 }
 
 /// Waveforms that go on where the one before ends, with the same definitions, are one.

@@ -144,6 +144,16 @@ fn annotations_say_when_they_are() {
     assert_eq!((range(&items[3]), offsets(&items[3])), ("SEGMENT".into(), "0.002\\0.003".into()));
 }
 
+#[test]
+fn samples_along_a_length_are_refused() {
+    let mut one = leads(&[1], &[1]);
+    one.channels[0].interval.unit = 2;
+    assert!(matches!(made(vec![one]), Err(Error::NotDicom { .. })));
+    let root = Interval { unit: 2, exponent: -3, mantissa: 1 };
+    let recording = Recording { groups: vec![leads(&[1], &[1])], root, ..Recording::default() };
+    assert!(matches!(part10(recording, b"", &DIGEST), Err(Error::NotDicom { .. })));
+}
+
 /// The files of a school year: every one is read, its samples and identity are those that were drawn, the received bytes
 /// lie where they are said to, and the same file gives the same bytes.
 #[test]
