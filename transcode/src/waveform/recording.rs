@@ -1,6 +1,7 @@
 //! What an MFER file says, in the words of ISO 22077-1 and the numbers of the file.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A whole file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -153,8 +154,8 @@ pub struct Group {
     pub waveform: u16,
     /// Where it begins, in root sampling intervals (PNT, or behind the one before).
     pub start: u64,
-    /// Filters (FLT), as they are written.
-    pub filters: Vec<String>,
+    /// Filters of all channels (FLT), as they are written.
+    pub filters: Arc<[String]>,
     /// The channels.
     pub channels: Vec<Channel>,
     /// Byte of its element.
@@ -176,6 +177,8 @@ pub struct Channel {
     pub baseline: f64,
     /// Nanoseconds it was sampled after the first (SKW).
     pub skew_ns: i64,
+    /// Filters of this channel alone (FLT), beside those of all.
+    pub filters: Arc<[String]>,
     /// The samples; what stands at a missing one means nothing.
     pub samples: Samples,
     /// Which samples are missing: NUL, or not there; in order, never empty, never touching.

@@ -22,7 +22,6 @@ pub(super) struct Multiplex {
     pub channels: Vec<Lane>,
     /// Byte of its waveform in the MFER file.
     pub offset: usize,
-    filters: Filters,
 }
 
 /// A channel of integers.
@@ -31,10 +30,11 @@ pub(super) struct Lane {
     integers: Vec<i32>,
     /// Samples are integers · 2^-places.
     binary_places: u32,
+    filters: Filters,
 }
 
 /// Frequencies in Hz as the file writes them.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Filters {
     low: Option<String>,
     high: Option<String>,
@@ -48,14 +48,14 @@ struct Filters {
 pub(super) fn groups(groups: Vec<Group>, root: Interval) -> Result<Vec<Multiplex>, Error> {
     let mut out: Vec<Multiplex> = Vec::new();
     for group in joined(groups, root) {
+        let first = out.len();
         if is_length(root) || group.channels.iter().any(|channel| is_length(channel.interval)) {
             let what = "its sampling interval is a length, and only samples in time have a Sampling Frequency";
             return Err(Error::NotDicom { offset: group.offset, what });
         }
-        let (filters, first) = (Filters::of(&group.filters), out.len());
         for channel in group.channels.into_iter().filter(|channel| !channel.samples.is_empty()) {
             let (rate, length) = (channel.interval.rate(), channel.samples.len());
-            let lane = Lane::of(channel, group.offset)?;
+            let lane = Lane::of(channel, &group.filters, group.offset)?;
             let like = |one: &&mut Multiplex| one.rate.to_bits() == rate.to_bits() && one.length == length;
             match out.get_mut(first..).unwrap_or_default().iter_mut().find(like) {
                 Some(multiplex) => multiplex.channels.push(lane),
@@ -66,7 +66,6 @@ pub(super) fn groups(groups: Vec<Group>, root: Interval) -> Result<Vec<Multiplex
                     length,
                     channels: vec![lane],
                     offset: group.offset,
-                    filters: filters.clone(),
                 }),
             }
         }
@@ -108,7 +107,7 @@ fn continues(last: &Group, next: &Group, root: Interval) -> bool {
         let bare = |channel: &Channel| {
             (channel.lead, channel.interval, channel.sensitivity, channel.baseline.to_bits(), channel.skew_ns)
         };
-        one_kind && bare(a) == bare(b) && a.name == b.name
+        one_kind && bare(a) == bare(b) && a.name == b.name && a.filters == b.filters
     };
     // An average beat is whole: the next is another.
     !codes::label(last.waveform).1
@@ -132,7 +131,7 @@ fn append(before: &mut Channel, after: Channel) {
 }
 
 impl Lane {
-    fn of(mut channel: Channel, offset: usize) -> Result<Lane, Error> {
+    fn of(mut channel: Channel, of_all: &[String], offset: usize) -> Result<Lane, Error> {
         let (integers, binary_places) = match std::mem::take(&mut channel.samples) {
             Samples::Integers(samples) => (samples, 0),
             Samples::Reals(samples) => {
@@ -140,7 +139,8 @@ impl Lane {
                 exact(&samples, &channel.missing).ok_or(Error::NotDicom { offset, what })?
             }
         };
-        Ok(Lane { channel, integers, binary_places })
+        let filters = Filters::of(of_all.iter().chain(channel.filters.iter()));
+        Ok(Lane { channel, integers, binary_places, filters })
     }
 
     /// The samples that are there.
@@ -172,8 +172,8 @@ fn exact(samples: &[f64], missing: &[std::ops::Range<u32>]) -> Option<(Vec<i32>,
 }
 
 impl Filters {
-    /// `HPF=0.05`, `LPF=150`, `BEF=50^Hum filter`: only a frequency is taken over.
-    fn of(texts: &[String]) -> Filters {
+    /// `HPF=0.05`, `LPF=150`, `BEF=50^Hum filter`: only a frequency is taken over, the last of each kind.
+    fn of<'a>(texts: impl Iterator<Item = &'a String>) -> Filters {
         let mut filters = Filters::default();
         for text in texts {
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
@@ -300,7 +300,7 @@ impl Multiplex {
             skew => item.text(Tag(0x003A, 0x0214), VR::DS, &decimal(i128::from(skew), -9)),
         };
         item.short(Tag(0x003A, 0x021A), &[bits]);
-        let Filters { low, high, notch } = &self.filters;
+        let Filters { low, high, notch } = &lane.filters;
         for (element, frequency) in [(0x0220, low), (0x0221, high), (0x0222, notch)] {
             item.text_if_any(Tag(0x003A, element), VR::DS, frequency.as_deref().unwrap_or_default());
         }

@@ -154,6 +154,17 @@ fn samples_along_a_length_are_refused() {
     assert!(matches!(part10(recording, b"", &DIGEST), Err(Error::NotDicom { .. })));
 }
 
+#[test]
+fn a_filter_of_one_channel_is_written_to_that_one() {
+    let mut two = leads(&[1, 2], &[1]);
+    two.filters = ["HPF=0.05".to_owned(), "LPF=150".to_owned()].into();
+    two.channels[1].filters = ["HPF=0.5".to_owned()].into();
+    let object = object(&made(vec![two]).unwrap());
+    let definitions = group(&object, 0).element(ObjectTag(0x003A, 0x0200)).unwrap().items().unwrap();
+    let filters = |channel: usize| [0x0220, 0x0221].map(|element| text(&definitions[channel], 0x003A, element));
+    assert_eq!([filters(0), filters(1)], [["0.05", "150"], ["0.5", "150"]]);
+}
+
 /// The files of a school year: every one is read, its samples and identity are those that were drawn, the received bytes
 /// lie where they are said to, and the same file gives the same bytes.
 #[test]

@@ -1,11 +1,17 @@
 //! What holds for the next waveform: definitions outside of any channel, and of single channels over these.
 
+use std::sync::Arc;
+
 use super::Cursor;
-use super::tag;
-use crate::waveform::{Error, Interval, Sensitivity};
+use super::{tag, warn};
+use crate::waveform::{Error, Interval, Sensitivity, Warning};
 
 /// Channels of one waveform.
 pub(super) const CHANNELS_MAX: u32 = 256;
+/// Characters of a channel's name and of a filter: each is kept once for every waveform, and DICOM takes no more.
+const SHORT_CHARS_MAX: usize = 64;
+/// Filters of a waveform, and of a channel.
+const FILTERS_MAX: usize = 32;
 
 /// A number of so many bytes, in the order of the file, not read yet: how depends on the sample type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,6 +101,8 @@ pub(super) struct Definition {
     pub offset: Option<Raw>,
     pub null: Option<Raw>,
     pub skew_ns: Option<i64>,
+    /// Of this channel alone; those of the whole waveform are none of its definitions.
+    pub filters: Arc<[String]>,
 }
 
 impl Definition {
@@ -111,17 +119,18 @@ impl Definition {
             offset: self.offset.or(root.offset),
             null: self.null.or(root.null),
             skew_ns: self.skew_ns.or(root.skew_ns),
+            filters: Arc::clone(&self.filters),
         }
     }
 
     /// Takes over what an element says, if it is one that channels have too. A length of 0 goes back to the default.
-    pub fn take(&mut self, element: &Cursor<'_>) -> Result<bool, Error> {
+    pub fn take(&mut self, element: &Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<bool, Error> {
         let value = element.value;
         let said = !value.is_empty();
         match element.tag {
             tag::BLK => self.block = said.then(|| element.unsigned()).transpose()?,
             tag::SEQ => self.sequences = said.then(|| element.unsigned()).transpose()?,
-            tag::LDN => self.lead(element)?,
+            tag::LDN => self.lead(element, warnings),
             tag::DTP => self.data_type = data_type(element)?,
             tag::IVL => {
                 let scale = said.then(|| element.scale()).transpose()?;
@@ -152,15 +161,37 @@ impl Definition {
     }
 
     /// A code of one or two bytes, then a name over that of the code.
-    fn lead(&mut self, element: &Cursor<'_>) -> Result<(), Error> {
+    fn lead(&mut self, element: &Cursor<'_>, warnings: &mut Vec<Warning>) {
         let (code, name) = match element.value {
             [] => (None, &[][..]),
             [code] => (Some(u16::from(*code)), &[][..]),
             [a, b, name @ ..] => (Some(element.word([*a, *b])), name),
         };
         self.lead = code;
-        self.name = element.text(name);
-        Ok(())
+        self.name = shortened(element.text(name), element.offset, warnings);
+    }
+}
+
+/// Filters with what one more element says: another, or none at all where it is empty.
+pub(super) fn filters(had: &[String], element: &Cursor<'_>, warnings: &mut Vec<Warning>) -> Arc<[String]> {
+    if element.value.is_empty() {
+        return Arc::default();
+    }
+    let said = element.said(warnings);
+    if had.len() >= FILTERS_MAX {
+        warn(warnings, element.offset, "more than 32 filters: the rest was left out");
+        return had.into();
+    }
+    had.iter().cloned().chain([shortened(said, element.offset, warnings)]).collect()
+}
+
+fn shortened(text: String, offset: usize, warnings: &mut Vec<Warning>) -> String {
+    match text.char_indices().nth(SHORT_CHARS_MAX) {
+        None => text,
+        Some((end, _)) => {
+            warn(warnings, offset, "a name or a filter was cut after 64 characters");
+            text.get(..end).unwrap_or_default().to_owned()
+        }
     }
 }
 

@@ -15,8 +15,10 @@ mod wave;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use cursor::Cursor;
-use definition::{CHANNELS_MAX, Definition};
+use definition::{CHANNELS_MAX, Definition, filters};
 use element::{Elements, NESTING_MAX};
 use text::CharacterSet;
 use wave::Absent;
@@ -27,7 +29,8 @@ use super::{Error, Group};
 pub use look::looks_like_mfer;
 
 /// Bytes of a file that is read: a resting ECG has 0.1 to 0.5 MB, an hour of a monitor's six channels 10. Reading takes up to
-/// about ten times as many in memory.
+/// about ten times as many in memory; what is kept for each waveform and channel beside their samples is bounded in number
+/// and in length.
 pub const FILE_BYTES_MAX: usize = 32 << 20;
 /// Waveforms in one file.
 const GROUPS_MAX: usize = 4096;
@@ -70,7 +73,7 @@ struct Reader {
     channels: u32,
     of_channel: Vec<Definition>,
     waveform: u16,
-    filters: Vec<String>,
+    filters: Arc<[String]>,
     /// Where the next waveform begins, in root intervals: said by PNT, else behind the one before.
     pointer: Option<u64>,
     end: u64,
@@ -92,7 +95,7 @@ impl Reader {
             channels: 0,
             of_channel: Vec::new(),
             waveform: 0,
-            filters: Vec::new(),
+            filters: Arc::default(),
             pointer: None,
             end: 0,
             texts: 0,
@@ -127,10 +130,9 @@ impl Reader {
                 self.pointer = if element.value.is_empty() { None } else { Some(u64::from(element.unsigned()?)) };
             }
             tag::WFM => self.waveform = element.code(),
-            tag::FLT if element.value.is_empty() => self.filters.clear(),
             tag::FLT => {
                 self.count_text(element)?;
-                self.filters.push(element.said(&mut self.recording.warnings));
+                self.filters = filters(&self.filters, element, &mut self.recording.warnings);
             }
             tag::ATT => self.channel(element)?,
             tag::CMP => element.refuse_compression()?,
@@ -147,7 +149,7 @@ impl Reader {
                 let text = element.text(element.value.get(10..).unwrap_or_default());
                 self.recording.notes.extend(Some(text).filter(|text| !text.is_empty()));
             }
-            _ if self.root.take(element)? => {}
+            _ if self.root.take(element, &mut self.recording.warnings)? => {}
             _ => self.identity_or_unknown(element),
         }
         Ok(())
@@ -187,15 +189,25 @@ impl Reader {
             match inner.tag {
                 tag::ATT => return Err(inner.malformed("defines a channel inside of a channel")),
                 tag::WAV => return Err(inner.malformed("is a waveform inside of a channel")),
+                tag::CMP => inner.refuse_compression()?,
+                tag::BLE => return Err(inner.malformed("changes the byte order inside of a channel")),
+                tag::TXC => return Err(inner.malformed("changes the character set inside of a channel")),
                 // Of the whole group wherever it stands.
-                tag::FLT | tag::EVT | tag::VAL | tag::WFM => self.take(&inner)?,
+                tag::EVT | tag::VAL | tag::WFM => self.take(&inner)?,
+                tag::FLT => {
+                    self.count_text(&inner)?;
+                    if let Some(definition) = self.of_channel.get_mut(index) {
+                        definition.filters = filters(&definition.filters, &inner, &mut self.recording.warnings);
+                    }
+                }
                 _ => {
+                    let warnings = &mut self.recording.warnings;
                     let known = match self.of_channel.get_mut(index) {
-                        Some(definition) => definition.take(&inner)?,
+                        Some(definition) => definition.take(&inner, warnings)?,
                         None => false,
                     };
                     if !known {
-                        warn(&mut self.recording.warnings, inner.offset, "no definition of a channel; passed over");
+                        warn(warnings, inner.offset, "no definition of a channel; passed over");
                     }
                 }
             }
@@ -255,8 +267,8 @@ impl Reader {
         let channels = wave::channels(element, definitions.collect(), &mut self.absent, warnings)?;
         let root = self.root.interval.unwrap_or_default();
         self.end = start.saturating_add(wave::root_intervals(&channels, root));
-        let (waveform, filters) = (self.waveform, self.filters.clone());
-        self.recording.groups.push(Group { waveform, start, filters, channels, offset: element.offset });
+        let (waveform, filters, offset) = (self.waveform, Arc::clone(&self.filters), element.offset);
+        self.recording.groups.push(Group { waveform, start, filters, channels, offset });
         Ok(())
     }
 }

@@ -206,6 +206,9 @@ fn what_would_be_read_as_other_samples_is_refused() {
     };
     check(put(0x0A, &[9]), |error| matches!(error, Error::Unsupported { tag: 0x0A, offset: 12, .. }));
     check(put(0x0E, &[1, 0, 4, 0, 0, 0]), |error| matches!(error, Error::Unsupported { tag: 0x0E, .. }));
+    check(vec![0x3F, 0, 3, 0x0E, 1, 1], |error| matches!(error, Error::Unsupported { tag: 0x0E, offset: 15, .. }));
+    check(vec![0x3F, 0, 3, 0x01, 1, 0], |error| matches!(error, Error::Malformed { tag: 0x01, offset: 15, .. }));
+    check(vec![0x3F, 0, 3, 0x03, 1, 0], |error| matches!(error, Error::Malformed { tag: 0x03, offset: 15, .. }));
     check(vec![0x3F, 0, 3, 0x3F, 0, 0], |error| matches!(error, Error::Malformed { tag: 0x3F, offset: 15, .. }));
     check(put(0x05, &[1, 1]), |error| matches!(error, Error::TooMany { offset: 12, at_most: 256, .. }));
     check(put(0x0B, &[1, 0xFD, 0]), |error| matches!(error, Error::Malformed { tag: 0x0B, .. }));
@@ -224,6 +227,29 @@ fn what_is_missing_is_counted_over_all_waveforms() {
     };
     assert!(matches!(many(1_000_000, 4000), Err(Error::Malformed { tag: 0x1E, .. })));
     assert!(many(1_000_000, 1).is_ok() && many(250, 4000).is_ok());
+}
+
+/// Each is kept once for every channel of every waveform.
+#[test]
+fn names_and_filters_are_bounded_with_a_warning() {
+    let long = "あ".repeat(65);
+    let name = [&[1, 0][..], long.as_bytes()].concat();
+    let recording = read(&file(&[&head(1), &put(0x09, &name), &put(0x11, long.as_bytes()), &wave(&[1])])).unwrap();
+    let (name, filter) = (&recording.groups[0].channels[0].name, &recording.groups[0].filters[0]);
+    assert_eq!((name.chars().count(), filter.chars().count(), recording.warnings.len()), (64, 64, 2));
+    let filters = |count| read(&file(&[&head(1), &put(0x11, b"HPF=1").repeat(count), &wave(&[1])])).unwrap();
+    assert_eq!((filters(32).groups[0].filters.len(), filters(32).warnings.len()), (32, 0));
+    assert_eq!((filters(33).groups[0].filters.len(), filters(33).warnings.len()), (32, 1));
+}
+
+#[test]
+fn a_filter_of_a_channel_is_not_that_of_others() {
+    let filter = put(0x11, b"HPF=0.5");
+    let of_second = file(&[&[0x3F, 1, filter.len() as u8], &filter]);
+    let head = file(&[&put(0x01, &[1]), &put(0x04, &[1]), &put(0x05, &[2]), &put(0x11, b"LPF=150")]);
+    let group = read(&file(&[&head, &of_second, &wave(&[1, 2])])).unwrap().groups.remove(0);
+    assert_eq!((&group.filters[..], group.channels[0].filters.len()), (&["LPF=150".to_owned()][..], 0));
+    assert_eq!(group.channels[1].filters[..], ["HPF=0.5"]);
 }
 
 #[test]

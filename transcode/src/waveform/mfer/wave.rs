@@ -95,12 +95,19 @@ impl Lane {
         let block = definition.block.unwrap_or(1) as usize;
         // Unsigned 32-bit samples are looked at again once all are there.
         let is_real = matches!(data_type, DataType::Float32 | DataType::Float64 | DataType::Uint32);
+        // A channel without samples has no sequences to be walked through.
+        let sequences = if block == 0 { 0 } else { definition.sequences.map_or(by_length, u64::from) as usize };
+        // What was declared is there, or in the allowance for what is not.
+        let length = block.saturating_mul(sequences);
         Lane {
             block,
-            // A channel without samples has no sequences to be walked through.
-            sequences: if block == 0 { 0 } else { definition.sequences.map_or(by_length, u64::from) as usize },
+            sequences,
             data_type,
-            samples: if is_real { Samples::Reals(Vec::new()) } else { Samples::default() },
+            samples: if is_real {
+                Samples::Reals(Vec::with_capacity(length))
+            } else {
+                Samples::Integers(Vec::with_capacity(length))
+            },
             null: definition.null.map(|null| null.value(data_type)),
             missing: Vec::new(),
         }
@@ -185,6 +192,7 @@ fn channel(definition: Definition, lane: Lane) -> Channel {
         sensitivity: definition.sensitivity,
         baseline: definition.offset.map_or(0.0, |offset| offset.value(data_type)),
         skew_ns: definition.skew_ns.unwrap_or(0),
+        filters: definition.filters,
         samples,
         missing,
     }
