@@ -12,9 +12,23 @@ const ANNOTATIONS: &str = "0040B020";
 const TEXT: &str = "00700006";
 /// Anything of this, and it is not normal, whatever else is said.
 const ABNORMAL: &[&str] = &["abnormal", "borderline", "otherwise normal", "not normal", "境界", "要精査", "要再検"];
-const NORMAL: &[&str] = &["normal ecg", "normal ekg", "within normal limits", "正常範囲", "正常心電図"];
+/// Longer ones before those that are in them.
+const NORMAL: &[&str] = &["normal ecg", "normal ekg", "within normal limits", "正常範囲内", "正常範囲", "正常心電図"];
 /// Words with 異常 in them that say that there is none.
 const NOTHING_ABNORMAL: &[&str] = &["異常なし", "異常無し", "異常を認めず", "異常ありません", "異常は認められません"];
+/// What may stand beside a normal and takes nothing from it; longer ones before those that are in them.
+const NEUTRAL: &[&str] = &[
+    "normal sinus rhythm",
+    "sinus rhythm",
+    "正常洞調律",
+    "洞調律",
+    "automatic",
+    "unconfirmed",
+    "自動解析",
+    "自動診断",
+    "医師未確認",
+    "未確認",
+];
 
 /// What the device says in the metadata of an instance.
 pub(super) fn said(dicom_json: &[u8]) -> Device {
@@ -24,20 +38,33 @@ pub(super) fn said(dicom_json: &[u8]) -> Device {
     of(&texts.collect::<Vec<_>>())
 }
 
+/// Normal only where nothing else is said: a part that is within limits says nothing of the rest.
 fn of(texts: &[&str]) -> Device {
-    let mut normal = false;
+    let (mut normal, mut other) = (false, false);
     for text in texts {
         let mut text = text.to_lowercase();
-        for nothing in NOTHING_ABNORMAL.iter().filter(|nothing| text.contains(**nothing)).collect::<Vec<_>>() {
-            normal = true;
-            text = text.replace(nothing, "");
-        }
+        normal |= take_out(&mut text, NOTHING_ABNORMAL);
         if text.contains("異常") || ABNORMAL.iter().any(|word| text.contains(word)) {
             return Device::Abnormal;
         }
-        normal |= NORMAL.iter().any(|word| text.contains(word));
+        normal |= take_out(&mut text, NORMAL);
+        take_out(&mut text, NEUTRAL);
+        // Numbers too: findings may be told by their Minnesota codes alone.
+        other |= text.contains(|c: char| c.is_alphanumeric() || matches!(c, '?' | '？'));
     }
-    if normal { Device::Normal } else { Device::Silent }
+    if normal && !other { Device::Normal } else { Device::Silent }
+}
+
+/// Whether any of these was there. What was around it stays apart.
+fn take_out(text: &mut String, phrases: &[&str]) -> bool {
+    let mut any = false;
+    for phrase in phrases {
+        if text.contains(phrase) {
+            *text = text.replace(phrase, " ");
+            any = true;
+        }
+    }
+    any
 }
 
 #[cfg(test)]
@@ -57,6 +84,20 @@ mod tests {
         check(&["異常Q波"], Device::Abnormal);
         check(&["異常なし", "軽度ST異常"], Device::Abnormal);
         check(&[], Device::Silent);
+    }
+
+    #[test]
+    fn a_normal_beside_anything_else_is_not_said() {
+        let check = |texts: &[&str], expected| assert_eq!(of(texts), expected, "{texts:?}");
+        check(&["QTc 正常範囲外"], Device::Silent);
+        check(&["P波 異常なし", "ST低下"], Device::Silent);
+        check(&["PR interval within normal limits", "Prolonged QT"], Device::Silent);
+        check(&["Not a normal ECG"], Device::Silent);
+        check(&["電気軸 正常範囲", "WPW症候群"], Device::Silent);
+        check(&["Normal ECG?"], Device::Silent);
+        check(&["正常範囲", "8-3-1"], Device::Silent);
+        check(&["正常範囲内", "Normal sinus rhythm", "Normal ECG (unconfirmed)"], Device::Normal);
+        check(&["洞調律。正常心電図(自動解析、医師未確認)"], Device::Normal);
     }
 
     #[test]
