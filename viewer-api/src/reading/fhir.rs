@@ -4,6 +4,7 @@
 //! shared facts say of structure is kept (document identifiers, `urn:dicom:uid`, times with milliseconds and a zone).
 
 use std::collections::HashMap;
+use std::iter;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -25,11 +26,16 @@ const EXPORTS: &str = "urn:oid:2.25.97097529580838305561598371249924219367";
 /// The bundle of an export; the same export gives the same bytes.
 pub(super) fn bundle(results: &Results, worklist: &str) -> Value {
     let mut entries = Vec::new();
-    let mut patients: HashMap<(&str, &str), String> = HashMap::new();
+    let mut patients: HashMap<[&str; 3], String> = HashMap::new();
     let name = format!("{worklist} {}", results.number.map_or_else(|| "all".into(), |number| number.to_string()));
     for row in &results.rows {
-        let patient = patients.entry((&row.issuer, &row.child)).or_insert_with(|| {
-            let url = urn(&[&name, "Patient", &row.issuer, &row.child]);
+        // Two without an ID are not known to be one.
+        let item = if row.child.is_empty() { row.item.as_str() } else { "" };
+        let patient = patients.entry([&row.issuer, &row.child, item]).or_insert_with(|| {
+            let url = match item {
+                "" => urn(&[&name, "Patient", &row.issuer, &row.child]),
+                item => urn(&[&name, "Patient of", item]),
+            };
             entries.push(entry(&url, patient(row)));
             url
         });
@@ -79,6 +85,9 @@ fn urn(parts: &[&str]) -> String {
 
 /// The child by ID alone: who it is the receiver knows. An issuer is a name, so its system is a UUID that follows from it.
 fn patient(row: &Row) -> Value {
+    if row.child.is_empty() {
+        return json!({ "resourceType": "Patient" });
+    }
     let system = urn(&["issuer", &row.issuer]);
     json!({
         "resourceType": "Patient",
@@ -102,7 +111,20 @@ fn date(row: &Row) -> Option<String> {
 
 fn verdict(row: &Row) -> Value {
     let text = Word::of(&row.verdict).map_or("", Word::japanese);
-    json!({ "coding": [{ "system": VERDICTS, "code": row.verdict, "display": text }], "text": text })
+    word(&row.verdict, text)
+}
+
+fn urgent() -> Value {
+    word("urgent", "緊急")
+}
+
+fn word(code: &str, text: &str) -> Value {
+    json!({ "coding": [{ "system": VERDICTS, "code": code, "display": text }], "text": text })
+}
+
+/// R4 DiagnosticReport.status, Observation.status: a row that was sent before with other content is an amended one.
+fn status(row: &Row) -> &'static str {
+    if row.changed { "amended" } else { "final" }
 }
 
 fn observation(row: &Row, urls: &Urls) -> Value {
@@ -117,12 +139,15 @@ fn observation(row: &Row, urls: &Urls) -> Value {
             "valueCodeableConcept": { "coding": [coding], "text": words },
         })
     };
-    let components: Vec<Value> = decision::in_words(&row.edition, &row.findings).into_iter().map(component).collect();
+    let is_urgent = row.urgent.then(|| json!({ "code": urgent(), "valueBoolean": true }));
+    let findings = decision::in_words(&row.edition, &row.findings).into_iter().map(component);
+    let components: Vec<Value> = findings.chain(is_urgent).collect();
+    let category = if row.modality == "ECG" { "procedure" } else { "imaging" };
     let mut observation = json!({
         "resourceType": "Observation",
-        "status": "final",
+        "status": status(row),
         "category": [{ "coding": [{
-            "system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "procedure",
+            "system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": category,
         }] }],
         "code": code,
         "subject": { "reference": urls.patient },
@@ -152,11 +177,11 @@ fn report(row: &Row, urls: &Urls) -> Value {
         "ECG" => json!({ "coding": [{ "system": LOINC, "code": "28010-7" }], "text": "心電図判定" }),
         _ => json!({ "coding": [{ "system": LOINC, "code": "18748-4" }], "text": "読影判定" }),
     };
+    let conclusion_codes: Vec<Value> = iter::once(verdict(row)).chain(row.urgent.then(urgent)).collect();
     let mut report = json!({
         "resourceType": "DiagnosticReport",
         "identifier": [{ "system": "urn:ietf:rfc:3986", "value": format!("urn:uuid:{}", row.verdict_id) }],
-        // R4 DiagnosticReport.status: a row that was sent before with other content is an amended one.
-        "status": if row.changed { "amended" } else { "final" },
+        "status": status(row),
         "code": code,
         "subject": { "reference": urls.patient },
         "issued": row.decided_at,
@@ -164,7 +189,7 @@ fn report(row: &Row, urls: &Urls) -> Value {
         "result": [{ "reference": urls.observation }],
         "imagingStudy": [{ "reference": urls.study }],
         "conclusion": conclusion(row),
-        "conclusionCode": [verdict(row)],
+        "conclusionCode": conclusion_codes,
     });
     if let Some(date) = date(row) {
         report["effectiveDateTime"] = date.into();
@@ -180,4 +205,62 @@ fn conclusion(row: &Row) -> String {
         management => format!("、管理区分 {management}"),
     };
     format!("{urgent}{word}{management}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(rows: Vec<Row>) -> Vec<Value> {
+        let results = Results { number: Some(1), at: jiff::Timestamp::UNIX_EPOCH, rows, more: false };
+        let bundle = bundle(&results, "w");
+        bundle["entry"].as_array().unwrap().iter().map(|entry| entry["resource"].clone()).collect()
+    }
+
+    fn of_kind<'a>(resources: &'a [Value], kind: &str) -> Vec<&'a Value> {
+        resources.iter().filter(|resource| resource["resourceType"] == kind).collect()
+    }
+
+    fn row(item: &str, child: &str) -> Row {
+        let [item, child, issuer, verdict] = [item, child, "a", "refer"].map(str::to_owned);
+        Row { item, child, issuer, verdict, modality: "ECG".into(), ..Row::default() }
+    }
+
+    #[test]
+    fn children_without_an_id_are_not_one_child() {
+        let resources = made(vec![row("1", ""), row("2", ""), row("3", "c"), row("4", "c")]);
+        let patients = of_kind(&resources, "Patient");
+        let identified = patients.iter().filter(|patient| patient["identifier"][0]["value"] == "c");
+        assert_eq!((patients.len(), identified.count()), (3, 1));
+        assert_eq!(patients.iter().filter(|patient| patient["identifier"].is_null()).count(), 2);
+        let subjects: std::collections::BTreeSet<String> =
+            of_kind(&resources, "Observation").iter().map(|it| it["subject"]["reference"].to_string()).collect();
+        assert_eq!(subjects.len(), 3);
+    }
+
+    #[test]
+    fn urgent_and_amended_are_told_by_code() {
+        let urgent = Row { urgent: true, changed: true, ..row("1", "c") };
+        let resources = made(vec![urgent]);
+        let (report, observation) = (of_kind(&resources, "DiagnosticReport")[0], of_kind(&resources, "Observation")[0]);
+        assert_eq!(report["conclusionCode"][1]["coding"][0]["code"], "urgent");
+        let component = &observation["component"][0];
+        assert_eq!(
+            (&component["code"]["coding"][0]["code"], &component["valueBoolean"]),
+            (&json!("urgent"), &json!(true))
+        );
+        assert_eq!((&report["status"], &observation["status"]), (&json!("amended"), &json!("amended")));
+        let plain = made(vec![row("1", "c")]);
+        assert_eq!(of_kind(&plain, "DiagnosticReport")[0]["conclusionCode"].as_array().unwrap().len(), 1);
+        assert_eq!(of_kind(&plain, "Observation")[0]["status"], "final");
+    }
+
+    #[test]
+    fn readings_of_images_are_of_the_category_imaging() {
+        let category = |modality: &str| {
+            let resources = made(vec![Row { modality: modality.into(), ..row("1", "c") }]);
+            of_kind(&resources, "Observation")[0]["category"][0]["coding"][0]["code"].clone()
+        };
+        assert_eq!((category("ECG"), category("DX")), (json!("procedure"), json!("imaging")));
+    }
 }
