@@ -1,6 +1,7 @@
 //! Codes of findings: a table that comes with the program as data, by edition.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::error::{Error, Result};
 
@@ -10,6 +11,10 @@ pub const EDITION: &str = "tsunagu-2026.1";
 const EDITIONS: &[(&str, &str)] = &[(EDITION, include_str!("../../data/findings/tsunagu-2026.1.csv"))];
 /// What the columns are.
 const HEAD: [&str; 5] = ["code", "group", "urgent", "ja", "en"];
+
+/// All of them, read once.
+static TABLES: LazyLock<Vec<Codes>> =
+    LazyLock::new(|| EDITIONS.iter().filter_map(|(edition, _)| Codes::of(edition).ok()).collect());
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,11 @@ impl Codes {
             parse(text).map_err(|line| Error::Reading(format!("{edition}.csv: line {line} is no finding")))?;
         let places = findings.iter().enumerate().map(|(place, finding)| (finding.code.clone(), place)).collect();
         Ok(Codes { edition, findings, places })
+    }
+
+    /// The same, for what was said by it: it is read once. `None` for an edition that never was.
+    pub(crate) fn known(edition: &str) -> Option<&'static Codes> {
+        TABLES.iter().find(|codes| codes.edition == edition)
     }
 
     pub(crate) fn has(&self, code: &str) -> bool {
@@ -114,6 +124,8 @@ mod tests {
             assert!(["RH-VT", "QT-L", "AV-3", "PH"].iter().all(|code| codes.find(code).unwrap().urgent));
         }
         assert!(Codes::of("none").is_err());
+        assert!(std::ptr::eq(Codes::known(EDITION).unwrap(), Codes::known(EDITION).unwrap()), "read once");
+        assert!(Codes::known("none").is_none());
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(super) fn of(book: &Book, item: &Item) -> Option<Decision> {
 
 /// Code and Japanese words of findings; a code of a table that is not known stands for itself.
 pub(super) fn in_words(edition: &str, findings: &[String]) -> Vec<(String, String)> {
-    let codes = Codes::of(edition).ok();
-    let words = |code: &String| codes.as_ref().and_then(|codes| codes.find(code)).map(|finding| finding.ja.clone());
+    let codes = Codes::known(edition);
+    let words = |code: &String| codes.and_then(|codes| codes.find(code)).map(|finding| finding.ja.clone());
     findings.iter().map(|code| (code.clone(), words(code).unwrap_or_else(|| code.clone()))).collect()
 }
