@@ -59,8 +59,6 @@ pub(super) struct Item {
     /// An adjudicator has seen the two verdicts.
     pub(super) shown: bool,
     pub(super) decided_at: Option<Timestamp>,
-    /// The verdict whose report is in the archive.
-    pub(super) reported: Option<String>,
 }
 
 /// That somebody reads an item, or did.
@@ -141,11 +139,9 @@ impl Book {
                     worklist.exports.push(Export { number, at, rows });
                 }
             }
-            Event::Reported { item, verdict_id } => {
-                let Some(place) = self.item_by_id.get(&item).copied() else { return };
-                if let Some(item) = self.items.get_mut(place) {
-                    item.reported = Some(verdict_id);
-                    self.unreported.remove(&place);
+            Event::Reported { item, .. } => {
+                if let Some(place) = self.item_by_id.get(&item) {
+                    self.unreported.remove(place);
                 }
             }
         }
@@ -253,7 +249,6 @@ impl Book {
                 claims: Vec::new(),
                 shown: false,
                 decided_at: None,
-                reported: None,
             });
         }
     }
