@@ -21,9 +21,11 @@ use crate::error::{Error, Result};
 use tree::{Coding, File, Tree};
 
 /// What a page of ours may load and do: its own scripts, workers and styles, pictures it made itself, and nothing from
-/// elsewhere. The one script that stands in the page is named by its hash. `wasm-unsafe-eval` lets WebAssembly be compiled (CSP Level 3 §6.1.1), and no text be run as a script.
+/// elsewhere. The one script that stands in the page is named by its hash, where `BOOT` is. `wasm-unsafe-eval` lets
+/// WebAssembly be compiled (CSP Level 3 §6.1.1), and no text be run as a script.
 const POLICY: &str = "default-src 'none'; script-src 'self' BOOT 'wasm-unsafe-eval'; worker-src 'self'; \
-    style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
 
 /// A page is asked for anew each time; what it names by a hash never changes.
 const ASK_AGAIN: &str = "no-cache";
@@ -99,7 +101,7 @@ pub(crate) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Resul
 
 /// Compressing, and reading from the disk, take longer than an async thread may be held.
 async fn blocking(work: impl FnOnce() -> Result<Response> + Send + 'static) -> Result<Response> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::NotFound("a file that can be read".into()))?
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopping)?
 }
 
 fn answer(path: &str, file: &File, cache: &'static str, headers: &HeaderMap) -> Response {
@@ -155,9 +157,7 @@ fn media_type(path: &str) -> &'static str {
 pub(crate) async fn guarded_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&POLICY.replace("BOOT", &tree(false).boot_hash)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, tree(false).policy.clone());
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -189,5 +189,10 @@ mod tests {
         assert!(size(decoder) <= DECODER_BYTES_MAX && sum <= CODE_BYTES_MAX, "{sum} bytes: {sizes:?}");
         let shared = tree.get("i18n.js").unwrap().coded(Coding::Identity);
         assert!(shared.starts_with(b"import { $"), "the modules of the first picture are one");
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_no_file_that_is_not_there() {
+        assert!(matches!(blocking(|| panic!("as it may")).await, Err(Error::Stopping)));
     }
 }

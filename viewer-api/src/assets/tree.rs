@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::OnceLock;
 
+use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use super::POLICY;
 use super::bundle::bundle;
 
 /// Hexadecimal digits of the hash in a path: 80 bits.
@@ -91,8 +93,8 @@ pub(super) struct Tree {
     files: BTreeMap<String, File>,
     /// The page itself.
     pub(super) page: File,
-    /// Of the script that stands in the page, as a policy names it (CSP Level 3 §2.3.1).
-    pub(super) boot_hash: String,
+    /// Content-Security-Policy, which names the script that stands in the page by its hash (CSP Level 3 §2.3.1).
+    pub(super) policy: HeaderValue,
 }
 
 impl Tree {
@@ -120,7 +122,10 @@ impl Tree {
         let page =
             page.replace(">boot.js<", &format!(">{boot}<")).replace("\"/viewer/", &format!("\"/viewer/@{hash}/"));
         let files = files.into_iter().map(|(path, bytes)| (path, File::new(bytes))).collect();
-        Tree { hash, files, page: File::new(Bytes::from(page)), boot_hash }
+        // A hash in base64 is always good for a header; were it not, nothing is to be loaded.
+        let policy = HeaderValue::from_str(&POLICY.replace("BOOT", &boot_hash));
+        let policy = policy.unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Tree { hash, files, page: File::new(Bytes::from(page)), policy }
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&File> {
@@ -191,7 +196,9 @@ mod tests {
         assert_ne!(one.hash, other.hash);
         let page = String::from_utf8(one.page.coded(Coding::Identity).to_vec()).unwrap();
         assert_eq!(page, format!("<script>early();</script><script src=\"/viewer/@{}/main.js\"></script>", one.hash));
-        assert_eq!(one.boot_hash.len(), "'sha256-'".len() + 44);
+        let policy = one.policy.to_str().unwrap();
+        let (_, boot_hash) = policy.split_once("script-src 'self' ").unwrap();
+        assert_eq!(boot_hash.split(' ').next().unwrap().len(), "'sha256-'".len() + 44, "{policy}");
     }
 
     #[test]
