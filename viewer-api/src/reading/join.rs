@@ -138,15 +138,27 @@ fn terms(filter: &Filter, studies: Option<&[String]>) -> Vec<(Column, Test)> {
     terms
 }
 
-/// An item for a study, by the first instance of the series; `None` where that is gone.
+/// An item for a study, by the first instance of the series; `None` where that is gone or cannot be read, which keeps no
+/// other study from being read.
 async fn new_item(reader: &Reader, filter: &Filter, row: &SeriesRow) -> Result<Option<NewItem>> {
     let (study, series) = (&row.study.study_instance_uid, &row.attributes.series_instance_uid);
-    let Some(held) = reader.first_instance(study, Some(series)).await? else { return Ok(None) };
-    let device = match filter.double {
-        Double::DeviceAbnormal => {
-            let documents = reader.dicom_json(std::slice::from_ref(&held)).await?;
-            documents.first().map_or(Device::Silent, |document| device::said(document))
+    let held = match reader.first_instance(study, Some(series)).await {
+        Ok(Some(held)) => held,
+        Ok(None) => return Ok(None),
+        Err(error @ archive::Error::Index(_)) => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(%error, study, "a study cannot be read, so it joins no worklist");
+            return Ok(None);
         }
+    };
+    let device = match filter.double {
+        Double::DeviceAbnormal => match reader.dicom_json(std::slice::from_ref(&held)).await {
+            Ok(documents) => documents.first().map_or(Device::Silent, |document| device::said(document)),
+            Err(error) => {
+                tracing::error!(%error, study, "what the device says of a study cannot be read: two readers look at it");
+                Device::Silent
+            }
+        },
         _ => Device::Silent,
     };
     let description = held.record.description;

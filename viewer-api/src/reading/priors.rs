@@ -10,8 +10,16 @@ const PRIORS_MAX: usize = 3;
 /// Studies of a person that are looked at for them.
 const STUDIES_MAX: u32 = 20;
 
-/// What was made with the same modality of the same person, by (issuer, Patient ID), on that day or before.
-pub(super) async fn of(reader: &Reader, study: &str, modality: &str, date: &str) -> Result<Vec<Value>> {
+/// What was made with the same modality of the same person, by (issuer, Patient ID), on that day or before. Nothing where
+/// that cannot be read: the study itself is to be read all the same.
+pub(super) async fn of(reader: &Reader, study: &str, modality: &str, date: &str) -> Vec<Value> {
+    find(reader, study, modality, date).await.unwrap_or_else(|error| {
+        tracing::error!(%error, study, "the priors of a study cannot be looked for");
+        Vec::new()
+    })
+}
+
+async fn find(reader: &Reader, study: &str, modality: &str, date: &str) -> Result<Vec<Value>> {
     let single = |text: &str| Test::Match(Match::Single(text.to_owned()));
     let terms = vec![(Column::StudyInstanceUid, single(study))];
     let found = reader.search_studies(Query { terms, limit: 1, ..Query::default() }).await?;
@@ -33,7 +41,14 @@ pub(super) async fn of(reader: &Reader, study: &str, modality: &str, date: &str)
         if priors.len() == PRIORS_MAX || seen.contains(&uid) {
             continue;
         }
-        let Some(held) = reader.first_instance(&uid, Some(&series)).await? else { continue };
+        let held = match reader.first_instance(&uid, Some(&series)).await {
+            Ok(Some(held)) => held,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::error!(%error, study = uid, "a prior cannot be read");
+                continue;
+            }
+        };
         let instance = held.record.description.instance.sop_instance_uid;
         priors.push(json!({ "study": uid, "series": series, "instance": instance, "date": row.study.study_date }));
         seen.push(uid);

@@ -161,12 +161,13 @@ impl Reading {
         })
     }
 
-    /// Everything that is settled, as it would be sent now; nothing is written down.
+    /// Everything that is settled, as it would be sent now; nothing is written down. What is not in the archive any more, or
+    /// cannot be read, is left out: a row of nobody says nothing, and one that was sent stays as it was.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown worklist; or what the archive says.
     pub async fn settled(&self, reader: &Reader, worklist: &str, now: Timestamp) -> Result<Results> {
-        let (mut rows, instances, sent) = self.look(|book| {
+        let (decided, instances, sent) = self.look(|book| {
             let worklist = book.worklist(worklist).ok_or_else(no_worklist)?;
             let items = worklist.items.iter().filter_map(|place| book.items.get(*place));
             let settled = items.filter(|item| book.is_settled(item, now));
@@ -179,17 +180,27 @@ impl Reading {
             }
             Ok((rows, instances, worklist.sent.clone()))
         })?;
-        let patients = patients(reader, &rows).await?;
-        for (row, (series, instance)) in rows.iter_mut().zip(instances) {
-            if let Some(patient) = patients.get(&row.study) {
-                row.child.clone_from(&patient.patient_id);
-                row.issuer.clone_from(&patient.issuer_of_patient_id);
-            }
+        let patients = patients(reader, &decided).await?;
+        let mut rows = Vec::with_capacity(decided.len());
+        for (mut row, (series, instance)) in decided.into_iter().zip(instances) {
+            let Some(patient) = patients.get(&row.study) else {
+                tracing::warn!(study = row.study, "a study is not in the index, so its result is not sent");
+                continue;
+            };
+            row.child.clone_from(&patient.patient_id);
+            row.issuer.clone_from(&patient.issuer_of_patient_id);
             row.school = match sent.get(&row.item) {
                 // Of the instance as it was taken in: it does not change.
                 Some(sent) => sent.school.clone(),
-                None => school(reader, &row.study, &series, &instance).await?,
+                None => match school(reader, &row.study, &series, &instance).await {
+                    Ok(school) => school,
+                    Err(error) => {
+                        tracing::error!(%error, study = row.study, "a study cannot be read, so its result is not sent");
+                        continue;
+                    }
+                },
             };
+            rows.push(row);
         }
         let last = rows.iter().filter_map(|row| row.decided_at.parse::<Timestamp>().ok()).max();
         Ok(Results { number: None, at: last.unwrap_or(Timestamp::UNIX_EPOCH), rows, more: false })

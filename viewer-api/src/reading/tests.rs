@@ -287,6 +287,29 @@ proptest! {
     }
 }
 
+/// A row of nobody would be sent, and what was sent of somebody be sent again as a change.
+#[tokio::test]
+async fn what_the_archive_does_not_have_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_writer, archive) = archive::open(dir.path(), archive::Settings::default()).await.unwrap();
+    let (reading, worklist) = with_items(&dir.path().join("reading.jsonl"), 1, Double::None);
+    let verdict = Verdict {
+        id: uuid::Uuid::from_u128(1).hyphenated().to_string(),
+        item: items(1)[0].item.clone(),
+        stage: Stage::First,
+        verdict: Word::Normal,
+        urgent: false,
+        findings: Vec::new(),
+        text: String::new(),
+        management: String::new(),
+        took_ms: 1,
+    };
+    let read = Event::Read { verdict, counted: Stage::First, edition: "e".into(), by: reader(0) };
+    reading.act(|_| Ok((vec![read], ())), at(1)).unwrap();
+    let sent = reading.export(&archive, &worklist, &reader(0), at(1 + UNDO_S)).await.unwrap();
+    assert_eq!((sent.number, sent.rows), (None, Vec::new()));
+}
+
 /// Proves that the last of 15,000 items are claimed and read as the first are, and found again in the log. How long the
 /// tables take is printed beside the whole with its two syncs (docs/reading.md has the figures); time itself is not judged
 /// here, on a machine that does other work too.

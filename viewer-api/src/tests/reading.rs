@@ -258,6 +258,53 @@ async fn priors_are_of_the_same_child_the_newest_first() {
     assert_eq!(dates(of("1.2.392.103")), ["20270402", "20260402", "20250402"]);
 }
 
+/// What is kept of a study's only instance cannot be read any more.
+fn damage(house: &House, study: u32) {
+    let name = format!("\"1.2.392.{study}.1.1\"");
+    for segment in std::fs::read_dir(house.state.reader().layout().intake()).unwrap() {
+        let path = segment.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        if let Some(place) = bytes.windows(name.len()).position(|some| some == name.as_bytes()) {
+            bytes[place] = b'!';
+            std::fs::write(&path, bytes).unwrap();
+            return;
+        }
+    }
+    panic!("no segment holds {name}");
+}
+
+#[tokio::test]
+async fn a_study_that_cannot_be_read_keeps_no_other_from_being_read_and_sent() {
+    let readers = Readers::new(0, "device-abnormal").await;
+    for (study, says) in [(1, Some("Normal ECG")), (2, Some("Normal ECG")), (3, Some("Normal ECG"))] {
+        ecg(&readers.house, study, "20270501", says).await;
+    }
+    damage(&readers.house, 2);
+    assert_eq!(readers.progress(0).await["total"], 2);
+    let items = readers.claim(0, json!({ "count": 3 })).await["items"].clone();
+    for item in items.as_array().unwrap() {
+        readers.give(0, item, "normal").await;
+    }
+    ecg(&readers.house, 4, "20270501", None).await;
+    assert_eq!(readers.progress(0).await["total"], 3, "what comes later is found");
+    readers.house.clock.forward(UNDO_S);
+    damage(&readers.house, 3);
+    let hub = hub(&readers.house);
+    assert_eq!(readers.export(&hub).await, json!({ "number": 1, "rows": 1, "more": false }));
+}
+
+#[tokio::test]
+async fn a_prior_that_cannot_be_read_is_left_out() {
+    let readers = Readers::new(0, "none").await;
+    for (study, date) in [(100, "20270402"), (101, "20260402"), (102, "20250402")] {
+        ecg(&readers.house, study, date, None).await;
+    }
+    damage(&readers.house, 101);
+    let items = readers.claim(0, json!({ "count": 1 })).await["items"].clone();
+    let priors: Vec<&Value> = items[0]["priors"].as_array().unwrap().iter().map(|it| &it["date"]).collect();
+    assert_eq!(priors, ["20250402"]);
+}
+
 #[tokio::test]
 async fn making_a_worklist_is_an_administrators_and_wrong_ones_are_refused() {
     let readers = Readers::new(0, "none").await;
