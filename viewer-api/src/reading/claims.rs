@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::book::{Book, Item, Worklist};
 use super::events::{Person, Stage};
 
-/// Items one person may hold of one worklist.
+/// Items one person may hold of one worklist at each stage.
 pub const HELD_MAX: usize = 40;
 
 /// What a reader asks for.
