@@ -75,6 +75,16 @@ fn progress(book: &Book, worklist: &Worklist, by: &Person, now: Timestamp) -> Va
     })
 }
 
+/// Refuses, and records it, whoever is no administrator.
+async fn needs_administer(state: &ViewerState, principal: &Principal, act: &str) -> Result<()> {
+    let needs = Permission::Administer;
+    if principal.permissions.has(needs) {
+        return Ok(());
+    }
+    state.audit().denied(Some(principal), act, None, Some(needs)).await?;
+    Err(Error::Forbidden { subject: principal.name.clone(), needs })
+}
+
 #[derive(Deserialize)]
 struct NewWorklist {
     name: String,
@@ -94,11 +104,7 @@ pub(crate) async fn create_worklist(
     Extension(principal): Extension<Principal>,
     bytes: body::Bytes,
 ) -> Result<Response> {
-    if !principal.permissions.has(Permission::Administer) {
-        let needs = Permission::Administer;
-        state.audit().denied(Some(&principal), "CreateWorklist", None, Some(needs)).await?;
-        return Err(Error::Forbidden { subject: principal.name.clone(), needs });
-    }
+    needs_administer(&state, &principal, "CreateWorklist").await?;
     let new: NewWorklist = read_body(&bytes)?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let filter = Filter {
@@ -128,6 +134,7 @@ struct Asked {
     /// Items that the page has: they are renewed and not answered again.
     #[serde(default)]
     held: Vec<String>,
+    /// A group decides: its members may have been readers, so that one who sits in it cannot say so alone.
     #[serde(default)]
     group: bool,
 }
@@ -143,6 +150,9 @@ pub(crate) async fn claim(
     if asked.count > HELD_MAX || asked.held.len() > HELD_MAX {
         let what = format!("more than {HELD_MAX} items are claimed");
         return Err(Error::invalid(what, "claim fewer: those that are read next are enough"));
+    }
+    if asked.group {
+        needs_administer(&state, &principal, "ClaimAsGroup").await?;
     }
     let (reading, now, by) = (state.reading()?, state.now(), person(&principal));
     reading.join_new(state.reader(), now).await?;

@@ -71,10 +71,18 @@ impl Readers {
 }
 
 pub(crate) fn reader(house: &House, name: &str) -> String {
+    token(house, name, Role::Reader)
+}
+
+fn administrator(house: &House, name: &str) -> String {
+    token(house, name, Role::Admin)
+}
+
+fn token(house: &House, name: &str, role: Role) -> String {
     let new = NewToken {
         name: name.into(),
         centre: "a".into(),
-        role: Role::Reader,
+        role,
         original: false,
         reads: true,
         results: false,
@@ -143,12 +151,17 @@ async fn two_readers_read_blind_and_a_third_decides_where_they_differ() {
 
 #[tokio::test]
 async fn a_group_may_decide_with_the_readers_in_it() {
-    let readers = Readers::new(1, "all").await;
+    let mut readers = Readers::new(1, "all").await;
     let first = readers.claim_one(0, "first").await;
     readers.give(0, &first, "refer").await;
     let second = readers.claim_one(1, "second").await;
     let given = readers.give(1, &second, "normal").await;
     let asked = json!({ "count": 1, "stage": "adjudication", "group": true });
+    let path = format!("/reading/worklists/{}/claim", readers.worklist);
+    let refused = readers.house.post(&path, &readers.tokens[0], &asked.to_string()).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "nobody makes themselves a group");
+    assert_eq!(readers.house.log.of("denied").len(), 1);
+    readers.tokens[0] = administrator(&readers.house, "sato");
     let judged = readers.claim(0, asked).await["items"][0].clone();
     assert_eq!(judged["verdicts"].as_array().unwrap().len(), 2);
     let undo = format!("/reading/verdicts/{given}/undo");
