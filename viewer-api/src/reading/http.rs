@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::book::{Book, Item, Worklist};
 use super::claims::{self, Chosen, HELD_MAX, Wanted};
@@ -42,13 +43,20 @@ async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 's
     tokio::task::spawn_blocking(act).await.map_err(|_| Error::Stopping)?
 }
 
+/// Brings the worklists up to what is held. It reads and syncs the log between asking the archive; one does it at a time,
+/// so that it holds no more than one thread.
+async fn join_new(state: &ViewerState, now: Timestamp) -> Result<()> {
+    let (reading, state) = (state.reading()?, state.clone());
+    blocking(move || Handle::current().block_on(reading.join_new(state.reader(), now))).await
+}
+
 /// `GET /reading/worklists`.
 pub(crate) async fn worklists(
     State(state): State<ViewerState>,
     Extension(principal): Extension<Principal>,
 ) -> Result<Response> {
     let (reading, now, by) = (state.reading()?, state.now(), person(&principal));
-    reading.join_new(state.reader(), now).await?;
+    join_new(&state, now).await?;
     let worklists = blocking(move || {
         reading.look(|book| Ok(book.worklists.iter().map(|it| progress(book, it, &by, now)).collect::<Vec<_>>()))
     });
@@ -118,12 +126,14 @@ pub(crate) async fn create_worklist(
     let (creating, maker) = (std::sync::Arc::clone(&reading), by.clone());
     let id = blocking(move || creating.create(&new.name, &filter, &maker, now)).await?;
     state.audit().read(&principal, "worklist-created", json!({ "worklist": id })).await?;
-    reading.join_new(state.reader(), now).await?;
-    let told = reading.look(|book| {
-        let worklist = book.worklist(&id).ok_or_else(no_worklist)?;
-        Ok(progress(book, worklist, &by, now))
-    })?;
-    Ok(fresh(StatusCode::CREATED, told))
+    join_new(&state, now).await?;
+    let told = blocking(move || {
+        reading.look(|book| {
+            let worklist = book.worklist(&id).ok_or_else(no_worklist)?;
+            Ok(progress(book, worklist, &by, now))
+        })
+    });
+    Ok(fresh(StatusCode::CREATED, told.await?))
 }
 
 #[derive(Deserialize)]
@@ -155,7 +165,7 @@ pub(crate) async fn claim(
         needs_administer(&state, &principal, "ClaimAsGroup").await?;
     }
     let (reading, now, by) = (state.reading()?, state.now(), person(&principal));
-    reading.join_new(state.reader(), now).await?;
+    join_new(&state, now).await?;
     let of = worklist.clone();
     let (claimed, remaining) = blocking(move || {
         let wanted = Wanted { count: asked.count, stage: asked.stage, has: asked.held, group: asked.group };
@@ -381,7 +391,10 @@ async fn results(state: &ViewerState, principal: &Principal, worklist: &str, whi
     })?;
     let reading = state.reading()?;
     let results = match which.export {
-        Some(number) => reading.exported(worklist, number)?,
+        Some(number) => {
+            let of = worklist.to_owned();
+            blocking(move || reading.exported(&of, number)).await?
+        }
         None => reading.settled(state.reader(), worklist, state.now()).await?,
     };
     let about = json!({ "worklist": worklist, "number": results.number, "rows": results.rows.len() });
@@ -424,7 +437,8 @@ pub(crate) async fn verdict_sr(
     Extension(principal): Extension<Principal>,
     Path(verdict): Path<String>,
 ) -> Result<Response> {
-    let owed = state.reading()?.settled_by(&verdict, state.now())?;
+    let (reading, now, of) = (state.reading()?, state.now(), verdict.clone());
+    let owed = blocking(move || reading.settled_by(&of, now)).await?;
     let report = reports::report(state.reader(), &owed).await?;
     let about = json!({ "verdict": verdict, "study": report.study_instance_uid });
     state.audit().read(&principal, "report", about).await?;
