@@ -34,7 +34,12 @@ pub(super) fn admit(body: &Body, digest: &[u8; 32], limits: &Limits) -> Result<E
     let too_long =
         waveform::Error::TooMany { offset: FILE_BYTES_MAX, what: "the file is longer", at_most: FILE_BYTES_MAX as u64 };
     let bytes = bytes.ok_or(too_long)?;
-    let made = waveform::part10(waveform::read(&bytes)?, &bytes, digest)?;
+    let recording = waveform::read(&bytes)?;
+    for warning in &recording.warnings {
+        let (file, byte) = (archive::hex(digest), warning.offset);
+        tracing::warn!(file, byte, what = warning.what, "something in an MFER file is odd");
+    }
+    let made = waveform::part10(recording, &bytes, digest)?;
     let converted = Body::from(made.bytes);
     let mut examined = admit_dicom(&converted, limits)?;
     examined.description.instance.embedded = Some(Embedded {
@@ -54,4 +59,60 @@ pub(super) fn admit(body: &Body, digest: &[u8; 32], limits: &Limits) -> Result<E
 
 fn unreadable(error: std::io::Error) -> Verdict {
     transcode::data_set::Error::from(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Remembers what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<String>>);
+
+    impl Visit for Log {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            self.0.lock().unwrap().push_str(&format!("{field}={value:?} "));
+        }
+    }
+
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            event.record(&mut self.clone());
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// The operator learns which file it is, and where in it.
+    #[test]
+    fn what_is_odd_in_a_file_is_logged() {
+        // Little-endian, a channel of lead I at 500 Hz, an element that nobody knows, a sample.
+        let head = [1, 1, 1, 4, 1, 1, 5, 1, 1, 9, 1, 1, 0x0B, 3, 1, 0xFD, 2];
+        let body = Body::from([&head[..], &[0x6F, 0, 0x1E, 2, 7, 0]].concat());
+        let log = Log::default();
+        let admitted = tracing::subscriber::with_default(log.clone(), || admit(&body, &[7; 32], &Limits::default()));
+        assert!(admitted.is_ok());
+        let logged = log.0.lock().unwrap();
+        assert!(logged.contains("0707") && logged.contains("byte=17") && logged.contains("unknown tag"), "{logged}");
+    }
 }
