@@ -28,7 +28,11 @@ const NEUTRAL: &[&str] = &[
     "自動診断",
     "医師未確認",
     "未確認",
+    "recording begins",
+    "記録開始",
 ];
+/// Behind the text of an event of an MFER file stands its number, in parentheses.
+const EVENT: &str = "(mfer event ";
 
 /// What the device says in the metadata of an instance.
 pub(super) fn said(dicom_json: &[u8]) -> Device {
@@ -42,7 +46,7 @@ pub(super) fn said(dicom_json: &[u8]) -> Device {
 fn of(texts: &[&str]) -> Device {
     let (mut normal, mut other) = (false, false);
     for text in texts {
-        let mut text = text.to_lowercase();
+        let mut text = without_event_number(text.to_lowercase());
         normal |= take_out(&mut text, NOTHING_ABNORMAL);
         if text.contains("異常") || ABNORMAL.iter().any(|word| text.contains(word)) {
             return Device::Abnormal;
@@ -53,6 +57,15 @@ fn of(texts: &[&str]) -> Device {
         other |= text.contains(|c: char| c.is_alphanumeric() || matches!(c, '?' | '？'));
     }
     if normal && !other { Device::Normal } else { Device::Silent }
+}
+
+fn without_event_number(mut text: String) -> String {
+    if let Some((before, number)) = text.rsplit_once(EVENT)
+        && number.strip_suffix(')').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        text.truncate(before.len());
+    }
+    text
 }
 
 /// Whether any of these was there. What was around it stays apart.
@@ -97,6 +110,9 @@ mod tests {
         check(&["Normal ECG?"], Device::Silent);
         check(&["正常範囲", "8-3-1"], Device::Silent);
         check(&["正常範囲内", "Normal sinus rhythm", "Normal ECG (unconfirmed)"], Device::Normal);
+        check(&["正常範囲内", "Recording begins (MFER event 16385)"], Device::Normal);
+        check(&["正常範囲内", "VPC (MFER event 7)"], Device::Silent);
+        check(&["正常範囲内", "MFER event 7"], Device::Silent);
         check(&["洞調律。正常心電図(自動解析、医師未確認)"], Device::Normal);
     }
 
