@@ -2,12 +2,16 @@
 //!
 //! Nothing watches: whoever asks for a worklist makes it look at what was taken in since it looked last.
 
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+
 use archive::{Column, Match, Order, Query, Range, Reader, SeriesRow, Test};
 use jiff::Timestamp;
 
 use super::Reading;
 use super::device;
 use super::events::{Device, Double, Event, Filter, NewItem};
+use crate::clock::seconds_between;
 use crate::error::Result;
 
 /// Series read at once from the index, and items that join with one line of the log.
@@ -16,6 +20,8 @@ const PAGE: u32 = 500;
 const INSTANCES_AT_ONCE: u32 = 5000;
 /// After so many take-in numbers in which nothing joined, that they were looked at is written down.
 const LOOKED_EVERY: u64 = 10_000;
+/// A study that cannot be read is tried again after so many seconds.
+const AGAIN_S: u64 = 300;
 
 impl Reading {
     /// Brings every worklist up to what is held now. Who comes while somebody else does it is content with what there is.
@@ -42,6 +48,7 @@ impl Reading {
             let filters: Vec<_> = filled.map(|worklist| (worklist.id.clone(), worklist.filter.clone())).collect();
             Ok((book.through, filters))
         })?;
+        self.try_again(reader, &filters, now).await?;
         let last = reader.last_sequence().await?;
         if filters.is_empty() || last <= through {
             // The first worklist is filled from here on: what comes after this follows.
@@ -50,12 +57,7 @@ impl Reading {
         let (began, mut joined) = (through, false);
         while through < last {
             let (studies, next) = reader.studies_received_after(through, INSTANCES_AT_ONCE).await?;
-            for (worklist, filter) in &filters {
-                for some in studies.chunks(PAGE as usize) {
-                    let (_, items) = self.candidates(reader, worklist, filter, Some(some), 0).await?;
-                    joined |= self.join(worklist, items, false, now)?;
-                }
-            }
+            joined |= self.join_some(reader, &filters, &studies, now).await?;
             if next <= through {
                 break;
             }
@@ -69,11 +71,44 @@ impl Reading {
         Ok(())
     }
 
+    /// Looks again at studies that could not be read a while ago. They are kept until the program ends.
+    async fn try_again(&self, reader: &Reader, filters: &[(String, Filter)], now: Timestamp) -> Result<()> {
+        let mut studies = Vec::new();
+        self.unread().retain(|study, at| {
+            let wait = seconds_between(*at, now) < AGAIN_S;
+            studies.extend((!wait).then(|| study.clone()));
+            wait
+        });
+        self.join_some(reader, filters, &studies, now).await.map(drop)
+    }
+
+    /// Puts those of these studies into the worklists that belong to them; whether any did.
+    async fn join_some(
+        &self,
+        reader: &Reader,
+        filters: &[(String, Filter)],
+        studies: &[String],
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut joined = false;
+        for (worklist, filter) in filters {
+            for some in studies.chunks(PAGE as usize) {
+                let (_, items) = self.candidates(reader, worklist, filter, Some(some), 0, now).await?;
+                joined |= self.join(worklist, items, false, now)?;
+            }
+        }
+        Ok(joined)
+    }
+
+    fn unread(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts everything in that is held and belongs to it.
     async fn fill(&self, reader: &Reader, worklist: &str, filter: &Filter, now: Timestamp) -> Result<()> {
         let mut offset = 0;
         loop {
-            let (read, found) = self.candidates(reader, worklist, filter, None, offset).await?;
+            let (read, found) = self.candidates(reader, worklist, filter, None, offset, now).await?;
             let last = read < PAGE as usize;
             self.join(worklist, found, last, now)?;
             if last {
@@ -84,6 +119,7 @@ impl Reading {
     }
 
     /// A page of series that belong to a worklist, one of each study that is not in it: how many were read, and the items.
+    /// A study that cannot be read keeps no other from joining.
     async fn candidates(
         &self,
         reader: &Reader,
@@ -91,6 +127,7 @@ impl Reading {
         filter: &Filter,
         studies: Option<&[String]>,
         offset: u32,
+        now: Timestamp,
     ) -> Result<(usize, Vec<NewItem>)> {
         // Of named studies all series at once: they are few, and no page ends among them.
         let limit = if studies.is_some() { 0 } else { PAGE };
@@ -103,7 +140,14 @@ impl Reading {
             if items.iter().any(|item| item.study == *study) || self.look(|book| Ok(book.holds(worklist, study)))? {
                 continue;
             }
-            items.extend(new_item(reader, filter, &row).await?);
+            match new_item(reader, filter, &row).await {
+                Ok(item) => items.extend(item),
+                Err(error @ archive::Error::Index(_)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(%error, study, "a study cannot be read and joins no worklist; it is tried again");
+                    self.unread().insert(study.clone(), now);
+                }
+            }
         }
         Ok((read, items))
     }
@@ -138,19 +182,10 @@ fn terms(filter: &Filter, studies: Option<&[String]>) -> Vec<(Column, Test)> {
     terms
 }
 
-/// An item for a study, by the first instance of the series; `None` where that is gone or cannot be read, which keeps no
-/// other study from being read.
-async fn new_item(reader: &Reader, filter: &Filter, row: &SeriesRow) -> Result<Option<NewItem>> {
+/// An item for a study, by the first instance of the series; `None` where that is gone.
+async fn new_item(reader: &Reader, filter: &Filter, row: &SeriesRow) -> archive::Result<Option<NewItem>> {
     let (study, series) = (&row.study.study_instance_uid, &row.attributes.series_instance_uid);
-    let held = match reader.first_instance(study, Some(series)).await {
-        Ok(Some(held)) => held,
-        Ok(None) => return Ok(None),
-        Err(error @ archive::Error::Index(_)) => return Err(error.into()),
-        Err(error) => {
-            tracing::error!(%error, study, "a study cannot be read, so it joins no worklist");
-            return Ok(None);
-        }
-    };
+    let Some(held) = reader.first_instance(study, Some(series)).await? else { return Ok(None) };
     let device = match filter.double {
         Double::DeviceAbnormal => match reader.dicom_json(std::slice::from_ref(&held)).await {
             Ok(documents) => documents.first().map_or(Device::Silent, |document| device::said(document)),

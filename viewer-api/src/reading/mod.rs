@@ -54,6 +54,8 @@ pub struct Reading {
     tables: Mutex<Tables>,
     /// Held while studies are looked for that belong to a worklist.
     joining: tokio::sync::Mutex<()>,
+    /// Studies that could not be read when they were to join, and when.
+    unread: Mutex<HashMap<String, Timestamp>>,
     /// Items whose reports could not be stored, and when.
     failed: Mutex<HashMap<String, Timestamp>>,
 }
@@ -74,7 +76,15 @@ impl Reading {
         let log = EventLog::open(path).map_err(reading_error)?;
         let tables = Tables { book: Book::default(), events: Some(log.read_from(1)) };
         let codes = Codes::of(codes::EDITION)?;
-        Ok(Reading { log, codes, tables: Mutex::new(tables), joining: Default::default(), failed: Mutex::default() })
+        let tables = Mutex::new(tables);
+        Ok(Reading {
+            log,
+            codes,
+            tables,
+            joining: Default::default(),
+            unread: Mutex::default(),
+            failed: Mutex::default(),
+        })
     }
 
     /// The table verdicts are given by.

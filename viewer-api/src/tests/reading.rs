@@ -273,12 +273,21 @@ async fn priors_are_of_the_same_child_the_newest_first() {
 
 /// What is kept of a study's only instance cannot be read any more.
 fn damage(house: &House, study: u32) {
-    let name = format!("\"1.2.392.{study}.1.1\"");
+    overwrite(house, study, '"', b'!');
+}
+
+/// And can again.
+fn mend(house: &House, study: u32) {
+    overwrite(house, study, '!', b'"');
+}
+
+fn overwrite(house: &House, study: u32, before: char, by: u8) {
+    let name = format!("{before}1.2.392.{study}.1.1\"");
     for segment in std::fs::read_dir(house.state.reader().layout().intake()).unwrap() {
         let path = segment.unwrap().path();
         let mut bytes = std::fs::read(&path).unwrap();
         if let Some(place) = bytes.windows(name.len()).position(|some| some == name.as_bytes()) {
-            bytes[place] = b'!';
+            bytes[place] = by;
             std::fs::write(&path, bytes).unwrap();
             return;
         }
@@ -304,6 +313,18 @@ async fn a_study_that_cannot_be_read_keeps_no_other_from_being_read_and_sent() {
     damage(&readers.house, 3);
     let hub = hub(&readers.house);
     assert_eq!(readers.export(&hub).await, json!({ "number": 1, "rows": 1, "more": false }));
+}
+
+#[tokio::test]
+async fn a_study_that_could_not_be_read_joins_once_it_can() {
+    let readers = Readers::new(0, "all").await;
+    ecg(&readers.house, 1, "20270501", None).await;
+    damage(&readers.house, 1);
+    assert_eq!(readers.progress(0).await["total"], 0);
+    mend(&readers.house, 1);
+    assert_eq!(readers.progress(0).await["total"], 0, "not at once: it costs everybody time");
+    readers.house.clock.forward(300);
+    assert_eq!(readers.progress(0).await["total"], 1);
 }
 
 #[tokio::test]
