@@ -1,6 +1,8 @@
 //! `tsunagu reading`: makes worklists, shows how far they are, writes results out. A running server sees it at once.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use archive::{EventLog, Reader};
@@ -80,17 +82,23 @@ fn list(cli: &Cli, worklists: &[Progress]) -> Result<ExitCode> {
 }
 
 async fn results(cli: &Cli, reader: &Reader, reading: &Reading, args: &ReadingResults) -> Result<ExitCode> {
+    // Before anything is called sent.
+    let to = Target::open(&args.to)?;
     let sent = match args.export {
         Some(number) => reading.exported(&args.worklist, number)?,
         None => reading.export(reader, &args.worklist, &person(), jiff::Timestamp::now()).await?,
     };
     let about = json!({ "worklist": args.worklist, "number": sent.number, "rows": sent.rows.len() });
-    audit(reader, if args.export.is_some() { "results" } else { "exported" }, about)?;
+    let audited = audit(reader, if args.export.is_some() { "results" } else { "exported" }, about);
     let Some(number) = sent.number else {
+        audited?;
         say!("There is nothing new to send.");
         return Ok(output::finish(cli.json, json!({ "export": null, "rows": 0 })));
     };
-    write(&args.to, &text(&sent, args))?;
+    let written = || to.write(&text(&sent, args)).map_err(|error| format!("{}: {error}", args.to.display()).into());
+    // It counts as sent.
+    let again = |error| format!("{error}; it is export {number}: run it again with --export {number}");
+    audited.and_then(|()| written()).map_err(again)?;
     say!("Export {number}: {} rows, to {}", sent.rows.len(), args.to.display());
     if sent.more {
         say!("There are more: run it again for the next export.");
@@ -105,6 +113,64 @@ fn text(sent: &Results, args: &ReadingResults) -> String {
     }
 }
 
-fn write(to: &Path, text: &str) -> Result<()> {
-    Ok(std::fs::write(to, text).map_err(|error| format!("{}: {error}", to.display()))?)
+/// The file that results go to, open for writing. It is as it was until they are written.
+#[derive(Debug)]
+struct Target {
+    file: File,
+    /// Made here: taken away again where nothing is written.
+    made: Option<PathBuf>,
+}
+
+impl Target {
+    fn open(path: &Path) -> Result<Target> {
+        let made = (!path.exists()).then(|| path.to_owned());
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        Ok(Target { file: file.map_err(|error| format!("{}: {error}", path.display()))?, made })
+    }
+
+    /// Durable on return.
+    fn write(mut self, text: &str) -> std::io::Result<()> {
+        // A pipe has no length and is not synced.
+        let is_file = self.file.metadata()?.is_file();
+        if is_file {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(text.as_bytes())?;
+        if is_file {
+            self.file.sync_all()?;
+        }
+        self.made = None;
+        Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made {
+            // An empty file harms nobody.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot be written to is known before results are called sent, and nothing is lost by finding that out.
+    #[test]
+    fn a_file_is_open_before_results_are_sent_and_as_it_was_until_they_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, had) = (dir.path().join("new.csv"), dir.path().join("had.csv"));
+        assert!(Target::open(&dir.path().join("no/where.csv")).is_err());
+        drop(Target::open(&path).unwrap());
+        assert!(!path.exists(), "nothing was sent");
+        Target::open(&path).unwrap().write("rows").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "rows");
+        std::fs::write(&had, "of yesterday, and longer").unwrap();
+        drop(Target::open(&had).unwrap());
+        assert_eq!(std::fs::read_to_string(&had).unwrap(), "of yesterday, and longer");
+        Target::open(&had).unwrap().write("rows").unwrap();
+        assert_eq!(std::fs::read_to_string(&had).unwrap(), "rows");
+    }
 }
