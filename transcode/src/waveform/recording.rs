@@ -224,6 +224,8 @@ pub struct Event {
     pub start: Option<u32>,
     /// How long.
     pub duration: Option<u32>,
+    /// The channel it is said of, counted from 0; none is all of them.
+    pub channel: Option<u32>,
     /// Its text.
     pub text: String,
 }
@@ -235,6 +237,8 @@ pub struct Value {
     pub code: u16,
     /// When, in root sampling intervals; 0 for the whole record.
     pub at: u32,
+    /// The channel it is said of, counted from 0; none is all of them.
+    pub channel: Option<u32>,
     /// The value as written.
     pub value: String,
     /// Its unit as written.

@@ -58,11 +58,9 @@ pub fn part10(recording: Recording, received: &[u8], digest: &[u8; 32]) -> Resul
     let groups = multiplex::groups(std::mem::take(&mut recording.groups), root)?;
     let class = sop_class(&groups)?;
     let mut set = identity::set(&recording, class, digest);
-    if let Some(first) = groups.first() {
-        let annotations = annotations::items(&recording, first);
-        if !annotations.is_empty() {
-            set.items(Tag(0x0040, 0xB020), annotations);
-        }
+    let annotations = annotations::items(&recording, &groups);
+    if !annotations.is_empty() {
+        set.items(Tag(0x0040, 0xB020), annotations);
     }
     let sixteen = class != GENERAL_32_BIT_ECG;
     let items = groups.into_iter().map(|group| group.item(sixteen, root)).collect::<Result<Vec<Set>, Error>>()?;

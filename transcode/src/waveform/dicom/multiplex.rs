@@ -26,6 +26,8 @@ pub(super) struct Multiplex {
 
 /// A channel of integers.
 pub(super) struct Lane {
+    /// Its number in the waveform, from 0.
+    pub number: usize,
     pub channel: Channel,
     integers: Vec<i32>,
     /// Samples are integers · 2^-places.
@@ -53,9 +55,10 @@ pub(super) fn groups(groups: Vec<Group>, root: Interval) -> Result<Vec<Multiplex
             let what = "its sampling interval is a length, and only samples in time have a Sampling Frequency";
             return Err(Error::NotDicom { offset: group.offset, what });
         }
-        for channel in group.channels.into_iter().filter(|channel| !channel.samples.is_empty()) {
+        let channels = group.channels.into_iter().enumerate();
+        for (number, channel) in channels.filter(|(_, channel)| !channel.samples.is_empty()) {
             let (rate, length) = (channel.interval.rate(), channel.samples.len());
-            let lane = Lane::of(channel, &group.filters, group.offset)?;
+            let lane = Lane::of(number, channel, &group.filters, group.offset)?;
             let like = |one: &&mut Multiplex| one.rate.to_bits() == rate.to_bits() && one.length == length;
             match out.get_mut(first..).unwrap_or_default().iter_mut().find(like) {
                 Some(multiplex) => multiplex.channels.push(lane),
@@ -131,7 +134,7 @@ fn append(before: &mut Channel, after: Channel) {
 }
 
 impl Lane {
-    fn of(mut channel: Channel, of_all: &[String], offset: usize) -> Result<Lane, Error> {
+    fn of(number: usize, mut channel: Channel, of_all: &[String], offset: usize) -> Result<Lane, Error> {
         let (integers, binary_places) = match std::mem::take(&mut channel.samples) {
             Samples::Integers(samples) => (samples, 0),
             Samples::Reals(samples) => {
@@ -140,7 +143,7 @@ impl Lane {
             }
         };
         let filters = Filters::of(of_all.iter().chain(channel.filters.iter()));
-        Ok(Lane { channel, integers, binary_places, filters })
+        Ok(Lane { number, channel, integers, binary_places, filters })
     }
 
     /// The samples that are there.

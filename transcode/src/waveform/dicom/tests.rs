@@ -125,7 +125,7 @@ fn waveforms_that_continue_are_joined() {
 #[test]
 fn annotations_say_when_they_are() {
     let root = Interval { unit: 0, exponent: 3, mantissa: 1 };
-    let value = |at| Value { code: 1, at, value: "60".into(), unit: "bpm".into() };
+    let value = |at| Value { code: 1, at, channel: None, value: "60".into(), unit: "bpm".into() };
     let event = Event { start: Some(2), duration: Some(1), ..Event::default() };
     let (values, events) = (vec![value(0), value(4), value(5)], vec![event]);
     let groups = vec![leads(&[1], &[1, 2, 3, 4])];
@@ -142,6 +142,24 @@ fn annotations_say_when_they_are() {
     assert_eq!((range(&items[1]), positions(&items[1])), ("POINT".into(), Some(vec![3])));
     assert_eq!((range(&items[2]), offsets(&items[2])), ("POINT".into(), "0.005".into()));
     assert_eq!((range(&items[3]), offsets(&items[3])), ("SEGMENT".into(), "0.002\\0.003".into()));
+}
+
+/// A channel of another rate is in a group of its own, whose samples the position counts.
+#[test]
+fn what_is_said_of_one_channel_is_an_annotation_of_that_one() {
+    let mut two = leads(&[1, 2], &[1, 2, 3, 4]);
+    two.channels[1].interval.mantissa = 4;
+    let value = |channel| Value { code: 1, at: 4, channel, value: "60".into(), unit: "bpm".into() };
+    let root = Interval { unit: 0, exponent: 3, mantissa: 1 };
+    let values = vec![value(None), value(Some(0)), value(Some(1)), value(Some(2))];
+    let recording = Recording { groups: vec![two], root, values, ..Recording::default() };
+    let object = object(&part10(recording, b"", &DIGEST).unwrap());
+    let items = object.element(ObjectTag(0x0040, 0xB020)).unwrap().items().unwrap();
+    let channels =
+        |item: &InMemDicomObject| item.element(ObjectTag(0x0040, 0xA0B0)).unwrap().to_multi_int::<u16>().unwrap();
+    let position = |item: &InMemDicomObject| item.element(ObjectTag(0x0040, 0xA132)).unwrap().to_int::<u32>().unwrap();
+    let found: Vec<_> = items.iter().map(|item| (channels(item), position(item))).collect();
+    assert_eq!(found, [(vec![1, 0], 3), (vec![1, 1], 3), (vec![2, 1], 2), (vec![1, 0], 3)]);
 }
 
 #[test]

@@ -137,8 +137,8 @@ impl Reader {
             tag::ATT => self.channel(element)?,
             tag::CMP => element.refuse_compression()?,
             tag::WAV => self.wave(element)?,
-            tag::EVT => self.event(element)?,
-            tag::VAL => self.value(element)?,
+            tag::EVT => self.event(element, None)?,
+            tag::VAL => self.value(element, None)?,
             tag::NTE | tag::MSS => {
                 self.count_text(element)?;
                 let note = element.said(&mut self.recording.warnings);
@@ -192,8 +192,10 @@ impl Reader {
                 tag::CMP => inner.refuse_compression()?,
                 tag::BLE => return Err(inner.malformed("changes the byte order inside of a channel")),
                 tag::TXC => return Err(inner.malformed("changes the character set inside of a channel")),
+                tag::EVT => self.event(&inner, Some(element.channel))?,
+                tag::VAL => self.value(&inner, Some(element.channel))?,
                 // Of the whole group wherever it stands.
-                tag::EVT | tag::VAL | tag::WFM => self.take(&inner)?,
+                tag::WFM => self.take(&inner)?,
                 tag::FLT => {
                     self.count_text(&inner)?;
                     if let Some(definition) = self.of_channel.get_mut(index) {
@@ -216,7 +218,7 @@ impl Reader {
     }
 
     /// Code, start, duration, text: each may be left out with all behind it.
-    fn event(&mut self, element: &Cursor<'_>) -> Result<(), Error> {
+    fn event(&mut self, element: &Cursor<'_>, channel: Option<u32>) -> Result<(), Error> {
         self.count_text(element)?;
         let value = element.value;
         let text = element.text(value.get(10..).unwrap_or_default());
@@ -224,17 +226,18 @@ impl Reader {
         // Start 0 with duration 0 is the whole record, as no start is.
         let whole = start.unwrap_or(0) == 0 && duration == Some(0);
         let (start, duration) = if whole { (None, None) } else { (start, duration) };
-        self.recording.events.push(Event { code: element.code(), start, duration, text });
+        self.recording.events.push(Event { code: element.code(), start, duration, channel, text });
         Ok(())
     }
 
     /// Code, time point, `value^unit`.
-    fn value(&mut self, element: &Cursor<'_>) -> Result<(), Error> {
+    fn value(&mut self, element: &Cursor<'_>, channel: Option<u32>) -> Result<(), Error> {
         self.count_text(element)?;
         let text = element.text(element.value.get(6..).unwrap_or_default());
         let (value, unit) = text.split_once('^').unwrap_or((&text, ""));
         let (value, unit) = (value.trim().to_owned(), unit.trim().to_owned());
-        self.recording.values.push(Value { code: element.code(), at: element.long_at(2).unwrap_or(0), value, unit });
+        let at = element.long_at(2).unwrap_or(0);
+        self.recording.values.push(Value { code: element.code(), at, channel, value, unit });
         Ok(())
     }
 

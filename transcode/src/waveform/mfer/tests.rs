@@ -253,6 +253,15 @@ fn a_filter_of_a_channel_is_not_that_of_others() {
 }
 
 #[test]
+fn what_is_said_inside_of_a_channel_is_of_that_one() {
+    let inside = file(&[&put(0x41, &[1, 0]), &put(0x42, b"\x02\0\0\0\0\x0060^bpm")]);
+    let channel = file(&[&[0x3F, 0, inside.len() as u8], &inside]);
+    let recording = read(&file(&[&head(1), &channel, &put(0x41, &[1, 0]), &wave(&[1])])).unwrap();
+    let channels: Vec<_> = recording.events.iter().map(|event| event.channel).collect();
+    assert_eq!((channels, recording.values[0].channel), (vec![Some(0), None], Some(0)));
+}
+
+#[test]
 fn floating_point_samples_are_exact() {
     let values = [1.5f32, -0.25, f32::NAN];
     let samples: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
