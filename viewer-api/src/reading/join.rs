@@ -190,7 +190,7 @@ async fn new_item(reader: &Reader, filter: &Filter, row: &SeriesRow) -> archive:
         Double::DeviceAbnormal => match reader.dicom_json(std::slice::from_ref(&held)).await {
             Ok(documents) => documents.first().map_or(Device::Silent, |document| device::said(document)),
             Err(error) => {
-                tracing::error!(%error, study, "what the device says of a study cannot be read: two readers look at it");
+                tracing::error!(%error, study, "what a device says of a study cannot be read: two readers look at it");
                 Device::Silent
             }
         },

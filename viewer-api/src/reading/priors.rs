@@ -10,8 +10,8 @@ const PRIORS_MAX: usize = 3;
 /// Studies of a person that are looked at for them.
 const STUDIES_MAX: u32 = 20;
 
-/// What was made with the same modality of the same person, by (issuer, Patient ID), on that day or before. Nothing where
-/// that cannot be read: the study itself is to be read all the same.
+/// What was made with the same modality of the same person, by (issuer, Patient ID), on that day or before. Nothing
+/// where that cannot be read: the study itself is to be read all the same.
 pub(super) async fn of(reader: &Reader, study: &str, modality: &str, date: &str) -> Vec<Value> {
     find(reader, study, modality, date).await.unwrap_or_else(|error| {
         tracing::error!(%error, study, "the priors of a study cannot be looked for");

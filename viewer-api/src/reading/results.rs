@@ -161,8 +161,8 @@ impl Reading {
         })
     }
 
-    /// Everything that is settled, as it would be sent now; nothing is written down. What is not in the archive any more, or
-    /// cannot be read, is left out: a row of nobody says nothing, and one that was sent stays as it was.
+    /// Everything that is settled, as it would be sent now; nothing is written down. What is not in the archive any
+    /// more, or cannot be read, is left out: a row of nobody says nothing, and one that was sent stays as it was.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown worklist; or what the archive says.

@@ -29,8 +29,8 @@ use super::{Error, Group};
 pub use look::looks_like_mfer;
 
 /// Bytes of a file that is read: a resting ECG has 0.1 to 0.5 MB, an hour of a monitor's six channels 10. Reading takes up to
-/// about ten times as many in memory; what is kept for each waveform and channel beside their samples is bounded in number
-/// and in length.
+/// about ten times as many in memory; what is kept for each waveform and channel beside their samples is bounded in
+/// number and in length.
 pub const FILE_BYTES_MAX: usize = 32 << 20;
 /// Waveforms in one file.
 const GROUPS_MAX: usize = 4096;

@@ -7,8 +7,8 @@ use super::definition::{DataType, Definition};
 use super::warn;
 use crate::waveform::{Channel, Error, Interval, Samples, Warning};
 
-/// Bytes of samples that all waveforms of a file may be short of what was declared, or as many as the file has: no more is
-/// allocated for what is not there.
+/// Bytes of samples that all waveforms of a file may be short of what was declared, or as many as the file has: no more
+/// is allocated for what is not there.
 const MISSING_BYTES_MAX: u64 = 1 << 20;
 
 /// Bytes that were declared and are not there, of all waveforms of a file.
