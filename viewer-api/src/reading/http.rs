@@ -43,8 +43,8 @@ async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 's
     tokio::task::spawn_blocking(act).await.map_err(|_| Error::Stopping)?
 }
 
-/// Brings the worklists up to what is held. It reads and syncs the log between asking the archive; one does it at a time,
-/// so that it holds no more than one thread.
+/// Brings the worklists up to what is held. It reads and syncs the log between asking the archive; one does it at a
+/// time, so that it holds no more than one thread.
 async fn join_new(state: &ViewerState, now: Timestamp) -> Result<()> {
     let (reading, state) = (state.reading()?, state.clone());
     blocking(move || Handle::current().block_on(reading.join_new(state.reader(), now))).await
@@ -366,8 +366,10 @@ pub(crate) async fn export(
     Extension(principal): Extension<Principal>,
     Path(worklist): Path<String>,
 ) -> Result<Response> {
-    let (reading, now) = (state.reading()?, state.now());
-    let sent = reading.export(state.reader(), &worklist, &person(&principal), now).await?;
+    let (reading, now, by) = (state.reading()?, state.now(), person(&principal));
+    // As `join_new`; exports are asked for one after the other.
+    let (of, asked) = (worklist.clone(), state.clone());
+    let sent = blocking(move || Handle::current().block_on(reading.export(asked.reader(), &of, &by, now))).await?;
     let about = json!({ "worklist": worklist, "number": sent.number, "rows": sent.rows.len() });
     state.audit().read(&principal, "exported", about).await?;
     let status = if sent.number.is_some() { StatusCode::CREATED } else { StatusCode::OK };
