@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
+use transcode::codec::Coders;
 
 use super::fixture::House;
 use crate::reading::{LEASE_S, Reading, ReportDoor, UNDO_S};
@@ -313,6 +314,27 @@ async fn a_study_that_cannot_be_read_keeps_no_other_from_being_read_and_sent() {
     damage(&readers.house, 3);
     let hub = hub(&readers.house);
     assert_eq!(readers.export(&hub).await, json!({ "number": 1, "rows": 1, "more": false }));
+}
+
+/// The metadata of the only series of a pack cannot be read any more.
+fn damage_documents(house: &House, pack: u64) {
+    let name = b"series-1.json.zst";
+    let path = house.state.reader().layout().objects().join(format!("packs/{:03}/pack-{pack:012}.zip", pack % 1000));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let place = bytes.windows(name.len()).position(|some| some == name).unwrap();
+    bytes[place + name.len()] ^= 0xFF;
+    std::fs::write(&path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn where_what_the_device_says_cannot_be_read_two_readers_look() {
+    let readers = Readers::new(0, "device-abnormal").await;
+    ecg(&readers.house, 1, "20270501", Some("Normal ECG")).await;
+    readers.house.pack(1, &Coders::HTJ2K).await;
+    damage_documents(&readers.house, 1);
+    let item = readers.claim_one(0, "first").await;
+    readers.give(0, &item, "normal").await;
+    assert_eq!(readers.progress(0).await["awaiting_second"], 1);
 }
 
 #[tokio::test]
