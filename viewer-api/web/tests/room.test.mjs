@@ -103,6 +103,16 @@ test("mammograms hang right before left, craniocaudal above oblique, whatever th
   assert.deepEqual([both.rows, both.columns, names(both.places)], [2, 4, ["RCC", "LCC", "RMLO", "LMLO", "RCC", null, "RMLO", null]]);
 });
 
+test("each place says whose it is: where the prior has nothing to hang, nothing is marked as one", () => {
+  const whose = ({ places }) => places.map((place) => place && place.prior);
+  const study = [seriesOf({ Modality: "MG" }, VIEWS.map((one) => breast(one)))];
+  assert.deepEqual(whose(hang(study, [seriesOf({ Modality: "MG" }, [breast(VIEWS[0])])])), [false, false, false, false]);
+  assert.deepEqual(whose(hang(study, [seriesOf({ Modality: "MG" }, [VIEWS[3], VIEWS[0]].map((one) => breast(one)))])), [false, false, false, false, true, null, true, null]);
+  const chest = [seriesOf({ Modality: "CR" }, [{}])];
+  assert.deepEqual(whose(hang(chest, [seriesOf({ Modality: "DX" }, [{}])])), [false, true]);
+  assert.deepEqual(whose(hang(chest, study)), [false, null]);
+});
+
 test("a raw mammogram gives way to the one for presentation", () => {
   const raw = seriesOf({ Modality: "MG" }, [breast(VIEWS[3], { SOPClassUID: "1.2.840.10008.5.1.4.1.1.1.2.1" }), breast(VIEWS[3]), breast(VIEWS[2])]);
   const { slots, others } = breastSlots([raw]);

@@ -77,7 +77,7 @@ function forPresentation(slot) {
 }
 
 /**
- * What a study hangs as when it is opened: `{kind, rows, columns, places: [{frames, index} | null]}`.
+ * What a study hangs as when it is opened: `{kind, rows, columns, places: [{frames, index, prior} | null]}`; `prior` says whose the frames are.
  * Mammograms hang 2 × 2, or with `prior` (the series of a prior study) in two rows of four, the prior below. Two projections of a chest hang side
  * by side; so does a study beside its prior. A volume opens in its middle, everything else at its first image.
  */
@@ -89,7 +89,7 @@ export function hang(series, prior = null) {
   const first = shown[0];
   if (prior) {
     const before = matching(first, prior);
-    return { kind: "prior", rows: 1, columns: 2, places: [place(first.frames), before ? place(before.frames) : null] };
+    return { kind: "prior", rows: 1, columns: 2, places: [place(first.frames), before ? place(before.frames, true) : null] };
   }
   const projections = PROJECTIONS.includes(first.Modality) ? shown.filter((one) => PROJECTIONS.includes(one.Modality)).flatMap((one) => one.frames) : [];
   if (projections.length === 2) return { kind: "projections", rows: 1, columns: 2, places: projections.map((frame) => place([frame])) };
@@ -97,13 +97,13 @@ export function hang(series, prior = null) {
 }
 
 function hangBreasts({ slots }, before) {
-  const places = slots.map((slot) => (slot.length ? place(slot) : null));
-  if (!before) return { kind: "mammography", rows: 2, columns: 2, places };
-  return { kind: "mammography", rows: 2, columns: 4, places: [...places, ...before.slots.map((slot) => (slot.length ? place(slot) : null))] };
+  const hung = (filled, prior) => filled.map((slot) => (slot.length ? place(slot, prior) : null));
+  if (!before) return { kind: "mammography", rows: 2, columns: 2, places: hung(slots, false) };
+  return { kind: "mammography", rows: 2, columns: 4, places: [...hung(slots, false), ...hung(before.slots, true)] };
 }
 
-function place(frames) {
-  return { frames, index: startIndex(frames) };
+function place(frames, prior = false) {
+  return { frames, index: startIndex(frames), prior };
 }
 
 /** Where a stack opens: a volume in its middle, a cine and a list of stills at the beginning. */

@@ -104,9 +104,9 @@ export class Room extends EventTarget {
     hung.places.forEach((placed, at) => {
       const cell = this.cells[at];
       if (!placed) return void cell.clear();
-      const prior = Boolean(priorManifest) && (hung.kind === "mammography" ? at >= hung.places.length / 2 : at >= 1);
-      this.put(cell, placed, prior ? priorManifest : this.manifest);
+      this.put(cell, placed, placed.prior ? priorManifest : this.manifest);
     });
+    if (priorManifest && !hung.places.some((placed) => placed?.prior)) this.say(t("roomPriorUnhung"));
     this.activate(this.cells.find((cell) => cell.view) ?? this.cells[0]);
     this.joined();
     this.alignSoon();
