@@ -34,6 +34,7 @@ export async function showPrior(room, prior) {
 
 /** Takes the prior away; the study hangs as it did. */
 export function leavePrior(room) {
+  room.leaveMpr();
   Object.assign(room, { priorShown: null, priorSets: null, priorManifest: null, linked: false });
   room.strip?.showPrior(null, []);
   room.hangUp(hang(room.sets));

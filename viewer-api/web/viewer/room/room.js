@@ -377,7 +377,7 @@ export class Room extends EventTarget {
     this.setGrid(1, 1);
     this.layout = "1x1";
     if (this.tool === "cross") this.chooseTool("window");
-    if (restore) this.put(this.cells[0], before);
+    if (restore) this.put(this.cells[0], before, mpr.manifest);
     this.active = null;
     this.activate(this.cells[0]);
   }

@@ -64,7 +64,8 @@ async function load(room, { order, geometry }, { reduction }, signal) {
   return { volume, ...form };
 }
 
-class Mpr {
+/** What is shown in place of a room's views. It belongs to the study of the view it was made of, which may be a prior. */
+export class Mpr {
   constructor(room, source, { volume, geometry, bits, signed }) {
     const { view } = source;
     Object.assign(this, { room, volume, cells: [], point: centreOf(geometry) });
@@ -72,6 +73,7 @@ class Mpr {
     this.voi = view.voi ?? (view.frame.value("WindowCenter") === undefined ? view.shownVoi : null);
     this.inverted = view.inverted;
     this.manifest = source.manifest;
+    this.prior = source.prior;
     this.store = new CutStore(volume, { bits, signed });
     this.like = view.frame;
     this.set = source.set;
@@ -100,7 +102,7 @@ class Mpr {
     cell.orientation = orientation;
     cell.title = t(TITLES[orientation]);
     this.cells.push(cell);
-    cell.show({ frames, index: nearestPlane(planesOf(frames), this.point), manifest: this.manifest, set: this.set, store: this.store });
+    cell.show({ frames, index: nearestPlane(planesOf(frames), this.point), manifest: this.manifest, prior: this.prior, set: this.set, store: this.store });
     if (this.voi) cell.view.setVoi(this.voi);
     if (this.inverted) cell.view.setInverted(true);
   }
