@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { breastMask, commonScale } from "../viewer/room/breast.js";
 import { frameRate, keptRate, loopOf } from "../viewer/room/cine.js";
-import { edgeLetters } from "../viewer/room/corners.js";
+import { addWords, setLanguage } from "../viewer/i18n.js";
+import { parseManifest } from "../viewer/image/manifest.js";
+import { edgeLetters, studyMark } from "../viewer/room/corners.js";
 import { clipLine, localiserLine, planeOf, toImage, toPatient } from "../viewer/room/geometry.js";
 import { bestPrior, breastSide, breastSlots, breastTurn, hang, matching, startIndex } from "../viewer/room/hanging.js";
 import { followedIndex } from "../viewer/room/linked.js";
 import { windowChoices } from "../viewer/room/presets.js";
 import { setsOf } from "../viewer/room/sets.js";
+import { WORDS } from "../viewer/room/words.js";
 
 const AXIAL = [1, 0, 0, 0, 1, 0];
 const SAGITTAL = [0, 1, 0, 0, 0, -1];
@@ -152,6 +155,18 @@ test("the newest prior of the same kind is the one to compare with; CR and DX ar
   const priors = [{ ModalitiesInStudy: ["US"] }, { ModalitiesInStudy: ["CR"] }, { ModalitiesInStudy: "DX" }];
   assert.equal(bestPrior("DX", priors), priors[1]);
   assert.equal(bestPrior("CT", priors), null);
+});
+
+test("a study after the one that is read is no prior: it is told apart, and not hung by itself", () => {
+  const other = (StudyDate, StudyTime) => ({ StudyDate, StudyTime, ModalitiesInStudy: ["CT"] });
+  const rows = [other("20260103"), other("20260102", "1200"), other("20260102", "101500.25"), other("20260102", "1015"), other("20260102", "090000"), other("20250101"), other(undefined)];
+  const { priors } = parseManifest({ version: 1, study: { StudyInstanceUID: "1", StudyDate: "20260102", StudyTime: "101500" }, series: [], priors: rows });
+  assert.deepEqual(priors.map(({ later }) => later), [true, true, false, false, false, false, false]);
+  assert.equal(bestPrior("CT", priors), priors[2]);
+  assert.equal(bestPrior("CT", priors.slice(0, 2)), null);
+  setLanguage("en");
+  addWords(WORDS);
+  assert.deepEqual([priors[0], priors[5], {}].map((study) => studyMark(study, { StudyDate: "20260102" })), ["Later 2026-01-03", "Prior 2025-01-01", "Prior (no date)"]);
 });
 
 test("windows: the file's own, its further ones by their names, usual ones for CT in Hounsfield units", () => {

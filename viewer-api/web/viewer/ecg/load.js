@@ -3,6 +3,7 @@
 import { bulkData, fromBase64, pathOf } from "../api.js";
 import { element } from "../dicom.js";
 import { t } from "../i18n.js";
+import { isLater } from "../image/manifest.js";
 import { problem } from "../problem.js";
 import { computedLeads } from "./leads.js";
 import { WaveformError, annotations, decodeGroup, groupHeads, paddingOf } from "./waveform.js";
@@ -60,9 +61,7 @@ export function durationOf(channels) {
 /** The person's earlier ECGs, newest first, as `{study, date, time}`: of the manifest's priors those that hold one and are not later. */
 export async function earlierEcgs(study, signal) {
   const manifest = await dicomJson(`${pathOf(study)}/manifest`, signal);
-  const when = ({ StudyDate = "", StudyTime = "" }) => `${StudyDate}${StudyTime}`;
-  const now = when(manifest.study);
-  return (manifest.priors ?? []).filter((one) => [one.ModalitiesInStudy ?? []].flat().includes("ECG") && when(one) <= now && one.StudyInstanceUID !== study)
+  return (manifest.priors ?? []).filter((one) => [one.ModalitiesInStudy ?? []].flat().includes("ECG") && !isLater(one, manifest.study) && one.StudyInstanceUID !== study)
     .slice(0, PRIORS_ASKED_MAX).map((one) => ({ study: one.StudyInstanceUID, date: one.StudyDate ?? "", time: one.StudyTime ?? "" }));
 }
 

@@ -16,11 +16,21 @@ export async function loadManifest(study, signal) {
   return parseManifest(await studyManifest(study, signal));
 }
 
-/** `{patient, study, offers, series, priors, renditions}` of a manifest's JSON; `renditions` are of all series, each with its `series`. */
+/**
+ * `{patient, study, offers, series, priors, renditions}` of a manifest's JSON; `renditions` are of all series, each with its `series`. `priors` are all other
+ * studies of the person, those after this one `later`.
+ */
 export function parseManifest(json) {
   if (json.version !== VERSION) throw new Error(`manifest version ${json.version}`);
   const series = json.series.map((one) => new Series(json.study.StudyInstanceUID, one));
-  return { patient: json.patient ?? {}, study: json.study, offers: json.offers ?? {}, series, priors: json.priors ?? [], renditions: series.flatMap((one) => one.renditions) };
+  return { patient: json.patient ?? {}, study: json.study, offers: json.offers ?? {}, series, priors: (json.priors ?? []).map((one) => ({ ...one, later: isLater(one, json.study) })), renditions: series.flatMap((one) => one.renditions) };
+}
+
+/** Whether one study was made after another; `false` where a date is missing, or nothing but the precision of the times differs. */
+export function isLater({ StudyDate: date = "", StudyTime: time = "" }, { StudyDate: otherDate = "", StudyTime: otherTime = "" }) {
+  if (!date || !otherDate || date !== otherDate) return Boolean(date && otherDate) && date > otherDate;
+  const digits = Math.min(time.length, otherTime.length);
+  return time.slice(0, digits) > otherTime.slice(0, digits);
 }
 
 /** One series: its attributes by keyword, `instances` by InstanceNumber, and `frames` in the order in which a reader scrolls them. */

@@ -3,6 +3,7 @@
 import { ageAt, formatDate, formatTime, personName } from "../dicom.js";
 import { fill, h } from "../dom.js";
 import { language, t } from "../i18n.js";
+import { isLater } from "../image/manifest.js";
 import { qualityText } from "../image/quality.js";
 import { sex } from "../patient.js";
 import { numbersOf } from "./geometry.js";
@@ -45,8 +46,13 @@ function patientLines({ patient, study }) {
     [formatDate(patient.PatientBirthDate), age === null ? "" : t("years", { n: age }), sex(patient.PatientSex ?? "")].filter(Boolean).join("  ")];
 }
 
-function priorLine({ prior, manifest }) {
-  return prior && h("div", { class: "prior-mark" }, t("roomPriorMark", { date: formatDate(manifest.study.StudyDate) || t("noDate") }));
+function priorLine({ prior, manifest, room }) {
+  return prior && h("div", { class: "prior-mark" }, studyMark(manifest.study, room.manifest.study));
+}
+
+/** What marks another study of the person beside the one that is read: that it is before it or after it, and its date. */
+export function studyMark(study, read) {
+  return t(isLater(study, read) ? "roomLaterMark" : "roomPriorMark", { date: formatDate(study.StudyDate) || t("noDate") });
 }
 
 function studyLines({ view: { frame }, manifest: { study } }, compact) {

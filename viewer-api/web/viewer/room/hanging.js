@@ -127,8 +127,8 @@ export function hasPictures({ ModalitiesInStudy }) {
   return [ModalitiesInStudy ?? []].flat().some((one) => !NOT_HUNG.includes(one));
 }
 
-/** The prior to hang first: the newest one with the same modality, or `null`. `priors` are rows of the manifest, newest first. */
+/** The prior to hang first: the newest one with the same modality that is not later, or `null`. `priors` are rows of the manifest, newest first. */
 export function bestPrior(modality, priors) {
   const alike = PROJECTIONS.includes(modality) ? PROJECTIONS : [modality];
-  return priors.find((prior) => [prior.ModalitiesInStudy ?? []].flat().some((one) => alike.includes(one))) ?? null;
+  return priors.find((prior) => !prior.later && [prior.ModalitiesInStudy ?? []].flat().some((one) => alike.includes(one))) ?? null;
 }

@@ -3,6 +3,7 @@
 import { t } from "../i18n.js";
 import { loadManifest } from "../image/manifest.js";
 import { problem } from "../problem.js";
+import { studyMark } from "./corners.js";
 import { bestPrior, hang } from "./hanging.js";
 import { setsOf } from "./sets.js";
 
@@ -19,7 +20,7 @@ export async function showPrior(room, prior) {
     room.leaveMpr();
     const manifest = await loadManifest(prior.StudyInstanceUID, room.stop.signal);
     Object.assign(room, { priorManifest: manifest, priorSets: manifest.series.flatMap(setsOf), priorShown: prior.StudyInstanceUID });
-    room.strip?.showPrior(manifest, room.priorSets);
+    room.strip?.showPrior(studyMark(manifest.study, room.manifest.study), room.priorSets);
     // What is being read is what the prior is compared with.
     const read = room.active?.set;
     const sets = read && room.sets.includes(read) && room.hung?.kind !== "mammography" ? [read, ...room.sets.filter((set) => set !== read)] : room.sets;

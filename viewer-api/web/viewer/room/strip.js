@@ -1,7 +1,6 @@
 // The strip of a study's series, and of a prior's below: what can be put into a view.
 
 import { pathOf } from "../api.js";
-import { formatDate } from "../dicom.js";
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { carry } from "./carry.js";
@@ -30,10 +29,10 @@ export class Strip {
     fill(this.own, sets.map((set) => this.card(set)));
   }
 
-  /** Lists the sets of a prior below a heading with its date, or nothing. */
-  showPrior(manifest, sets) {
+  /** Lists the sets of a prior below a heading, or nothing. */
+  showPrior(heading, sets) {
     for (const [set, card] of this.cards) if (this.priors.contains(card)) this.cards.delete(set);
-    fill(this.priors, manifest && h("h2", { class: "strip-head" }, t("roomPriorMark", { date: formatDate(manifest.study.StudyDate) || t("noDate") })), sets.map((set) => this.card(set)));
+    fill(this.priors, heading && h("h2", { class: "strip-head" }, heading), sets.map((set) => this.card(set)));
     if (this.timer === null) this.loadThumbnails();
   }
 

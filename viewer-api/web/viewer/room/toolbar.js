@@ -38,8 +38,8 @@ export class Toolbar {
   // The priors that may be hung beside this study, by date; the first entry takes them away again.
   priorBox() {
     const { room } = this;
-    const list = room.manifest.priors.filter(hasPictures).map(({ StudyInstanceUID, StudyDate, ModalitiesInStudy, StudyDescription }) =>
-      [StudyInstanceUID, [formatDate(StudyDate) || t("noDate"), [ModalitiesInStudy ?? []].flat().join(" "), StudyDescription].filter(Boolean).join("  ")]);
+    const list = room.manifest.priors.filter(hasPictures).map(({ StudyInstanceUID, StudyDate, ModalitiesInStudy, StudyDescription, later }) =>
+      [StudyInstanceUID, [later ? t("roomLaterMark", { date: formatDate(StudyDate) }) : formatDate(StudyDate) || t("noDate"), [ModalitiesInStudy ?? []].flat().join(" "), StudyDescription].filter(Boolean).join("  ")]);
     const box = select(t("roomPrior"), [["", t("roomPriorNone", { n: list.length })], ...list], "", (uid) => (uid ? showPrior(room, room.manifest.priors.find(({ StudyInstanceUID }) => StudyInstanceUID === uid)) : leavePrior(room)));
     box.classList.add("priors");
     box.hidden = !list.length;
