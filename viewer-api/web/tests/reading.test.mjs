@@ -6,6 +6,7 @@ import { AHEAD, Feed } from "../viewer/reading/feed.js";
 import { Pace } from "../viewer/reading/pace.js";
 import { VerdictQueue, uuid } from "../viewer/reading/queue.js";
 import { MemoryStore } from "../viewer/reading/store.js";
+import { promised } from "./page.mjs";
 
 const failure = (status, message = "") => Object.assign(new Error(message), { status });
 const verdict = (n, more = {}) => ({ id: uuid(), item: `item-${n}`, stage: "first", verdict: "normal", findings: [], text: "", took_ms: 1, ...more });
@@ -198,6 +199,40 @@ test("undo: out of the queue if it was never sent, else taken back on the server
   assert.deepEqual(server.undone, [arrived.id, unsure.id]);
   assert.equal(server.saved.some(({ id }) => id === never.id), false);
   assert.equal(queue.waiting, 0);
+});
+
+test("what is taken back is not sent while the disk still writes that it is gone; where the disk fails it is there again", async () => {
+  const server = new Server();
+  const store = disk();
+  const { queue, tick } = page(server, store);
+  await queue.open();
+  server.cut = "before";
+  await queue.add(verdict(0));
+  await settle();
+  const undone = verdict(1);
+  await queue.add(undone);
+  const removed = promised();
+  const remove = store.remove.bind(store);
+  store.remove = () => removed.promise;
+  const undoing = queue.undo(undone.id);
+  server.cut = null;
+  store.remove = remove;
+  await tick();
+  assert.deepEqual(server.saved.map(({ item }) => item), ["item-0"]);
+  removed.resolve();
+  await undoing;
+  assert.equal(queue.waiting, 0);
+  server.cut = "before";
+  await queue.add(verdict(2));
+  await settle();
+  const kept = verdict(3);
+  await queue.add(kept);
+  store.remove = async () => { throw new Error("disk"); };
+  await assert.rejects(queue.undo(kept.id), /disk/);
+  store.remove = remove;
+  server.cut = null;
+  await tick();
+  assert.deepEqual(server.saved.map(({ item }) => item), ["item-0", "item-2", "item-3"]);
 });
 
 test("where nothing can be kept, a verdict counts as saved only when the server has it", async () => {

@@ -61,9 +61,12 @@ export class VerdictQueue extends EventTarget {
   /** Takes a verdict back: out of the queue where it has not been sent, else after it, on the server. */
   async undo(id) {
     const record = this.records.find((one) => one.kind === "verdict" && one.id === id);
-    if (record && !this.inFlight.has(record.seq) && !record.sent) await this.drop([record]);
-    else await this.keep({ kind: "undo", id });
-    this.pump();
+    try {
+      if (record && !this.inFlight.has(record.seq) && !record.sent) await this.drop([record]);
+      else await this.keep({ kind: "undo", id });
+    } finally {
+      this.pump();
+    }
   }
 
   /** Forgets an act that was refused, when the reader has seen why. */
@@ -86,11 +89,18 @@ export class VerdictQueue extends EventTarget {
     return record;
   }
 
+  // It leaves this memory before it leaves the disk: while that is written, a batch may be made of what is here.
   async drop(records) {
     if (!records.length) return;
-    await this.store.remove(records.map(({ seq }) => seq));
     this.records = this.records.filter((record) => !records.includes(record));
     this.changed();
+    try {
+      await this.store.remove(records.map(({ seq }) => seq));
+    } catch (error) {
+      this.records = [...this.records, ...records].sort((one, other) => one.seq - other.seq);
+      this.changed();
+      throw error;
+    }
   }
 
   confirmed(record) {
