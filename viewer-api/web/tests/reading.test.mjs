@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { findCodes } from "../viewer/reading/codes.js";
 import { AHEAD, Feed } from "../viewer/reading/feed.js";
 import { Pace } from "../viewer/reading/pace.js";
-import { VerdictQueue, uuid } from "../viewer/reading/queue.js";
+import { VerdictQueue, readerOf, uuid } from "../viewer/reading/queue.js";
 import { MemoryStore } from "../viewer/reading/store.js";
 import { promised } from "./page.mjs";
 
@@ -46,9 +46,9 @@ function disk() {
   return Object.assign(new MemoryStore(), { durable: true });
 }
 
-function page(server, store) {
+function page(server, store, reader = "a") {
   const timers = [];
-  const queue = new VerdictQueue({ store, send: (list) => server.send(list), undo: (id) => server.undo(id), later: (action) => { timers.push(action); return timers.length; } });
+  const queue = new VerdictQueue({ store, reader, send: (list) => server.send(list), undo: (id) => server.undo(id), later: (action) => { timers.push(action); return timers.length; } });
   return { queue, tick: async () => { for (const action of timers.splice(0)) action(); await settle(); } };
 }
 
@@ -201,6 +201,54 @@ test("undo: out of the queue if it was never sent, else taken back on the server
   assert.equal(queue.waiting, 0);
 });
 
+test("what one reader left is not sent, counted, shown or cleared under another; it goes out when its reader is back", async () => {
+  const server = new Server();
+  const store = disk();
+  const [a, b] = ["a", "b"].map((name) => readerOf({ name, centre: "north" }));
+  server.refuse = ({ item }) => (item === "item-1" ? { reason: "not-claimed" } : null);
+  const first = page(server, store, a);
+  await first.queue.open();
+  await first.queue.add(verdict(1));
+  await settle();
+  server.cut = "before";
+  await first.queue.add(verdict(2));
+  await settle();
+  server.cut = null;
+  const second = page(server, store, b);
+  await second.queue.open();
+  await second.queue.add(verdict(3));
+  await settle();
+  assert.deepEqual(server.saved.map(({ item }) => item), ["item-3"]);
+  assert.deepEqual([second.queue.waiting, second.queue.refused.length, second.queue.items, second.queue.others], [0, 0, [], 2]);
+  assert.deepEqual((await store.all()).map(({ refused }) => refused?.reason), ["not-claimed", undefined]);
+  const again = page(server, store, a);
+  await again.queue.open();
+  await settle();
+  assert.deepEqual([server.saved.map(({ item }) => item), again.queue.others], [["item-3", "item-2"], 0]);
+  assert.notEqual(a, b);
+  assert.notEqual(a, readerOf({ name: "a", centre: "south" }));
+});
+
+test("a page that goes on after the session ended does not send as whoever signed in then", async () => {
+  const server = new Server();
+  let signedIn = "b";
+  const timers = [];
+  const queue = new VerdictQueue({ store: disk(), reader: "a", who: async () => signedIn, send: (list) => server.send(list), undo: (id) => server.undo(id), later: (action) => timers.push(action) });
+  await queue.open();
+  const send = server.send.bind(server);
+  server.send = async () => { throw failure(401); };
+  await queue.add(verdict(1));
+  await settle();
+  server.send = send;
+  for (const action of timers.splice(0)) action();
+  await settle();
+  assert.deepEqual([server.saved.length, queue.state, queue.waiting], [0, "sign-in", 1]);
+  signedIn = "a";
+  queue.wake();
+  await settle();
+  assert.deepEqual([server.saved.length, queue.state], [1, "idle"]);
+});
+
 test("what is taken back is not sent while the disk still writes that it is gone; where the disk fails it is there again", async () => {
   const server = new Server();
   const store = disk();
@@ -257,7 +305,7 @@ test("what the queue keeps are opaque ids, codes and the reader's words", async 
   await queue.open();
   await queue.add(verdict(1, { text: "要再検" }));
   const [record] = await store.all();
-  assert.deepEqual(Object.keys(record).sort(), ["id", "kind", "seq", "verdict"]);
+  assert.deepEqual(Object.keys(record).sort(), ["id", "kind", "reader", "seq", "verdict"]);
   assert.deepEqual(Object.keys(record.verdict).sort(), ["findings", "id", "item", "stage", "text", "took_ms", "verdict"]);
 });
 

@@ -1,6 +1,7 @@
 // ECG mode: one key a verdict, two hundred and more an hour. The verdict is on this computer's disk before the next trace is painted; the
 // next trace is drawn before the key is pressed.
 
+import { session } from "../api.js";
 import { fill, h } from "../dom.js";
 import { Calipers, readingText } from "../ecg/calipers.js";
 import { FIRST } from "../ecg/hang.js";
@@ -14,8 +15,8 @@ import { showHelp } from "./help.js";
 import { modeTools } from "./modetools.js";
 import { Pace } from "./pace.js";
 import { Pane } from "./pane.js";
-import { VerdictQueue, uuid } from "./queue.js";
-import { askToSignIn, claim, findingCodes, release, sendVerdicts, undoVerdict } from "./service.js";
+import { VerdictQueue, readerOf, uuid } from "./queue.js";
+import { askToSignIn, claim, findingCodes, release, sendVerdicts, undoVerdict, whoIsSignedIn } from "./service.js";
 import { StatusBar } from "./status.js";
 import { openStore } from "./store.js";
 import { KEYS, verdictWord } from "./verdict.js";
@@ -23,6 +24,7 @@ import { KEYS, verdictWord } from "./verdict.js";
 /** A key within this time of a new trace was meant for the one before it. */
 const UNSEEN_MS = 150;
 const HISTORY_MAX = 10;
+const RETRY_MS = 3000;
 const PAPER_MARGIN = 28;
 
 /** Reads `worklist` in `main`; `stage` is "" (first or second readings) or "adjudication". */
@@ -55,14 +57,15 @@ export class EcgMode {
 
   async begin() {
     const { signal } = this.page;
-    this.queue = new VerdictQueue({ store: await openStore(), send: sendVerdicts, undo: undoVerdict });
+    const [store, reader] = await Promise.all([openStore(), this.findReader()]);
     if (signal.aborted) return;
+    this.queue = new VerdictQueue({ store, reader, who: () => whoIsSignedIn().then(readerOf), send: sendVerdicts, undo: undoVerdict });
     this.queue.addEventListener("change", () => this.status.show(), { signal });
     addEventListener("online", () => this.queue.wake(), { signal });
     addEventListener("beforeunload", (event) => { if (!this.queue.store.durable && this.queue.waiting) event.preventDefault(); }, { signal });
     addEventListener("resize", () => { this.measured = null; this.redraw(); }, { signal });
     this.place.addEventListener("scroll", () => { this.scrolled = true; }, { signal, passive: true });
-    document.addEventListener("visibilitychange", () => this.pace.hide(document.hidden), { signal });
+    document.addEventListener("visibilitychange", () => { this.pace.hide(document.hidden); this.askWhoReads(); }, { signal });
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
     await this.queue.open();
     const stage = this.stage || undefined;
@@ -70,6 +73,29 @@ export class EcgMode {
     this.feed.addEventListener("change", () => this.fed(), { signal });
     this.feed.refill();
     findingCodes(signal).then(({ codes }) => { this.form.codes = codes; }).catch(() => this.say(t("readingNoCodes")));
+  }
+
+  // Whose verdicts these are is known before the first of them is sent; where the link is cut, it is asked again.
+  async findReader() {
+    const { signal } = this.page;
+    while (!signal.aborted) {
+      try {
+        return readerOf(await session(signal));
+      } catch (error) {
+        if (signal.aborted || error.status === 401) break;
+        fill(this.place, h("p", { class: "quiet" }, `${problem(error)} ${t("readingRetries")}`));
+        await new Promise((go) => setTimeout(go, RETRY_MS));
+      }
+    }
+    this.page.abort();
+    return null;
+  }
+
+  // All pages of a browser share one session: another reader may have signed in beside this one.
+  async askWhoReads() {
+    if (document.hidden) return;
+    const now = await whoIsSignedIn(this.page.signal).then(readerOf, () => null);
+    if (now !== null && this.queue && now !== this.queue.reader) location.reload();
   }
 
   // Something was claimed or fetched: the trace that is waited for is shown, the one after it drawn.

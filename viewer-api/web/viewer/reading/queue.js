@@ -2,6 +2,9 @@
 //
 // Exactly once: each has an id made here, and the server saves an id once. So whatever is not known to have arrived is sent again:
 // after a cut, after a reload. A record leaves only when the server has said "saved"; a refused one stays and is shown.
+//
+// Several readers use one computer. The server takes a verdict as that of whoever is signed in, so each record says whose it is, and only
+// those of this page's reader are sent, counted or shown; the others wait until their reader signs in.
 
 const BATCH_MAX = 20;
 const RETRY_MS = [1000, 2000, 4000, 8000, 15_000];
@@ -17,20 +20,28 @@ export function uuid(random = globalThis.crypto) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
+/** What stands for a reader in the queue, of the session `{name, centre}`: the name of the account, nothing of a patient. */
+export function readerOf({ name, centre }) {
+  return JSON.stringify([centre ?? "", name ?? ""]);
+}
+
 /**
- * The queue over a `store` of `store.js`. `send(verdicts)` answers `{saved, refused}`, `undo(id)` takes one back; both throw an error
- * with `status` (0 = no connection). Sends "change" whenever `waiting`, `refused` or `state` may have changed.
+ * The queue of `reader` over a `store` of `store.js`. `send(verdicts)` answers `{saved, refused}`, `undo(id)` takes one back; both throw an error
+ * with `status` (0 = no connection); `who()` answers which reader is signed in now. Sends "change" whenever `waiting`, `refused` or `state` may have changed.
  * `state` is "idle", "sending", "cut" or "sign-in".
  */
 export class VerdictQueue extends EventTarget {
-  constructor({ store, send, undo, later = (action, ms) => setTimeout(action, ms) }) {
+  constructor({ store, reader, who = async () => reader, send, undo, later = (action, ms) => setTimeout(action, ms) }) {
     super();
-    Object.assign(this, { store, send, takeBack: undo, later, records: [], inFlight: new Set(), state: "idle", failures: 0, batch: BATCH_MAX, timer: null });
+    Object.assign(this, { store, reader, who, unsure: false, send, takeBack: undo, later, records: [], others: 0, inFlight: new Set(), state: "idle", failures: 0, batch: BATCH_MAX, timer: null });
   }
 
-  /** Reads what was left by an earlier page, and goes on sending it. Refused ones are tried again: another reader may have signed in then. */
+  /** Reads what this reader left in an earlier page, and goes on sending it. Refused ones are tried again. `others` is how many are of other readers. */
   async open() {
-    this.records = await this.store.all();
+    const all = await this.store.all();
+    // A record of an earlier page says of no reader: it is not to be lost, and what was never claimed by this one the server refuses.
+    this.records = all.filter(({ reader = this.reader }) => reader === this.reader);
+    this.others = all.length - this.records.length;
     for (const record of this.records) delete record.refused;
     this.changed();
     this.pump();
@@ -82,7 +93,8 @@ export class VerdictQueue extends EventTarget {
     this.pump();
   }
 
-  async keep(record) {
+  async keep(act) {
+    const record = { ...act, reader: this.reader };
     record.seq = await this.store.append(record);
     this.records.push(record);
     this.changed();
@@ -125,6 +137,7 @@ export class VerdictQueue extends EventTarget {
     if (this.pumping || this.timer) return;
     this.pumping = true;
     try {
+      if (this.unsure) await this.checkReader();
       for (let next = this.nextBatch(); next.length; next = this.nextBatch()) {
         this.state = "sending";
         this.changed();
@@ -139,6 +152,12 @@ export class VerdictQueue extends EventTarget {
       this.pumping = false;
       this.changed();
     }
+  }
+
+  // After a failure somebody else may be signed in: what goes on then would count as that reader's.
+  async checkReader() {
+    if (this.records.length && (await this.who()) !== this.reader) throw Object.assign(new Error("another reader is signed in"), { status: 401 });
+    this.unsure = false;
   }
 
   // The oldest act, and if it is a verdict those right after it.
@@ -196,6 +215,7 @@ export class VerdictQueue extends EventTarget {
   }
 
   pause(error) {
+    this.unsure = true;
     this.state = error.status === 401 ? "sign-in" : "cut";
     const wait_ms = RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)];
     this.timer = this.later(() => {

@@ -5,13 +5,15 @@ import { ApiError, findStudy } from "../api.js";
 const ROOT = "/reading";
 const TIMEOUT_MS = 15_000;
 
-async function ask(path, body, signal) {
+const ask = (path, body, signal) => askAt(`${ROOT}${path}`, body, signal);
+
+async function askAt(address, body, signal) {
   const given = body === undefined ? { method: "GET" } : { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) };
   // A link that says nothing is as broken as one that refuses.
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   try {
-    response = await fetch(`${ROOT}${path}`, { credentials: "same-origin", ...given, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    response = await fetch(address, { credentials: "same-origin", ...given, signal: signal ? AbortSignal.any([signal, limit]) : limit });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, String(error.message ?? error));
@@ -24,6 +26,9 @@ async function ask(path, body, signal) {
 }
 
 const part = encodeURIComponent;
+
+/** Who is signed in, `{name, centre}`. Unlike `session` of api.js it never leads away from what is being read. */
+export const whoIsSignedIn = (signal) => askAt("/session", undefined, signal);
 
 /** The worklists there are, with their counts. */
 export const worklists = async (signal) => (await ask("/worklists", undefined, signal)).worklists ?? [];

@@ -19,7 +19,8 @@ export class StatusBar {
     this.left = h("span", { class: "number" });
     this.pace = h("span", { class: "number" });
     this.refused = h("div", { class: "reading-refused", role: "alert", hidden: true });
-    this.element = h("header", { class: "reading-status" }, this.stage, this.left, this.pace, h("span", { class: "grow" }), this.sent, this.refused);
+    this.others = h("span", { class: "reading-others" });
+    this.element = h("header", { class: "reading-status" }, this.stage, this.left, this.pace, h("span", { class: "grow" }), this.others, this.sent, this.refused);
     this.timer = setInterval(() => this.showPace(), TICK_MS);
   }
 
@@ -42,6 +43,7 @@ export class StatusBar {
     if (!queue) return;
     write(this.stage, { first: t("readingStageFirst"), second: t("readingStageSecond"), adjudication: t("readingStageAdjudication") }[feed?.current?.item.stage] ?? "");
     write(this.left, feed?.remaining === null || !feed ? "" : t("readingLeft", { n: feed.remaining + feed.entries.length, ready: Math.max(0, feed.entries.filter(({ state }) => state === "ready").length - 1) }));
+    write(this.others, queue.others ? t("readingOthers", { n: queue.others }) : "");
     this.showSent(queue);
     this.showRefused(queue);
     this.showPace();

@@ -1,5 +1,5 @@
 // Where verdicts wait until the server has them: IndexedDB, written through to the disk. What is kept are opaque ids, codes, and
-// the reader's own words, each only until the server has confirmed it; no name, no ID, no study.
+// the reader's own words, each under the reader's account and only until the server has confirmed it; no patient's name, no ID, no study.
 
 const NAME = "tsunagu-reading";
 const STORE = "waiting";
