@@ -175,6 +175,23 @@ test("401 waits for a sign-in, and nothing is lost by it", async () => {
   assert.deepEqual([queue.state, server.saved.length], ["idle", 1]);
 });
 
+test("what the server answers is not called a broken link, and is tried again all the same", async () => {
+  const server = new Server();
+  const send = server.send.bind(server);
+  const { queue, tick } = page(server, disk());
+  await queue.open();
+  for (const [status, state] of [[403, "refusing"], [404, "refusing"], [500, "refusing"], [507, "refusing"], [0, "cut"], [429, "cut"], [502, "cut"], [503, "cut"], [504, "cut"], [401, "sign-in"]]) {
+    server.send = async () => { throw failure(status); };
+    await queue.add(verdict(status));
+    await tick();
+    await settle();
+    assert.deepEqual([queue.state, queue.error.status], [state, status], `${status}`);
+  }
+  server.send = send;
+  await tick();
+  assert.deepEqual([queue.waiting, server.saved.length, queue.state], [0, 10, "idle"]);
+});
+
 test("undo: out of the queue if it was never sent, else taken back on the server after it arrived", async () => {
   const server = new Server();
   const { queue, tick } = page(server, disk());
@@ -361,6 +378,34 @@ test("a broken link is tried again, what cannot be read is told, and nothing is 
   assert.deepEqual(feed.entries.map(({ state }) => state), ["ready", "failed", "ready"]);
   const full = new Feed({ claim: () => assert.fail("claimed"), load, busy: () => new Array(31).fill("x"), later: () => 0 });
   await full.refill();
+});
+
+test("a session that ended while the next are fetched fails none of them", async () => {
+  let signedIn = false;
+  const timers = [];
+  const { claim, load } = supply(2, { fail: () => (signedIn ? null : failure(401)) });
+  const feed = new Feed({ claim, load, busy: () => [], later: (action) => timers.push(action) });
+  await feed.refill();
+  await settle();
+  assert.deepEqual(feed.entries.map(({ state }) => state), ["waiting", "waiting"]);
+  signedIn = true;
+  while (timers.length) timers.shift()();
+  await settle();
+  assert.deepEqual(feed.entries.map(({ state }) => state), ["ready", "ready"]);
+});
+
+test("what was held back by verdicts that wait is claimed when they are confirmed, once", async () => {
+  let waiting = 31;
+  const { asked, claim, load } = supply(40);
+  const feed = new Feed({ claim, load, busy: () => new Array(waiting).fill("x"), later: () => 0 });
+  await feed.refill();
+  feed.resume();
+  assert.equal(asked.length, 0);
+  waiting = 30;
+  feed.resume();
+  feed.resume();
+  await settle();
+  assert.deepEqual([asked.length, feed.entries.length], [1, AHEAD + 1]);
 });
 
 test("findings are found by code, by the beginning of a word in either language, in kana of both kinds", () => {

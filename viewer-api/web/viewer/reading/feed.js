@@ -1,5 +1,7 @@
 // The ECGs that come next: claimed and fetched before they are wanted. No DOM.
 
+import { isPassing } from "./queue.js";
+
 /** How many are fetched beyond the one that is read. */
 export const AHEAD = 5;
 const BYTES_MAX = 96 * 1024 * 1024;
@@ -15,7 +17,7 @@ const RETRY_MS = 3000;
 export class Feed extends EventTarget {
   constructor({ claim, load, busy, later = (action, ms) => setTimeout(action, ms) }) {
     super();
-    Object.assign(this, { claim, load, busy, later, entries: [], remaining: null, exhausted: false, error: null, stop: new AbortController() });
+    Object.assign(this, { claim, load, busy, later, entries: [], remaining: null, exhausted: false, heldBack: false, error: null, stop: new AbortController() });
   }
 
   dispose() {
@@ -43,13 +45,19 @@ export class Feed extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** Verdicts were confirmed: what waited for that is claimed. */
+  resume() {
+    if (this.heldBack && this.busy().length <= WAITING_MAX) this.refill();
+  }
+
   /** Claims and fetches what is missing. Called whenever something has changed; one claim runs at a time. */
   async refill() {
     this.fetchNext();
     if (this.claiming || this.stop.signal.aborted) return;
     const missing = AHEAD + 1 - this.entries.length;
     const busy = this.busy();
-    if (missing <= 0 || busy.length > WAITING_MAX || (this.exhausted && this.entries.length)) return;
+    this.heldBack = busy.length > WAITING_MAX;
+    if (missing <= 0 || this.heldBack || (this.exhausted && this.entries.length)) return;
     this.claiming = true;
     try {
       const held = [...new Set([...this.entries.map(({ item }) => item.item), ...busy])];
@@ -100,9 +108,8 @@ export class Feed extends EventTarget {
     } catch (error) {
       if (this.stop.signal.aborted) return;
       // A broken link is tried again; what the server has not got is told.
-      const passing = [0, 429, 502, 503, 504].includes(error.status) || error instanceof TypeError;
-      Object.assign(entry, { state: passing ? "waiting" : "failed", error });
-      if (passing) return void this.later(() => this.fetchNext(), RETRY_MS);
+      Object.assign(entry, { state: isPassing(error) ? "waiting" : "failed", error });
+      if (isPassing(error)) return void this.later(() => this.fetchNext(), RETRY_MS);
     } finally {
       this.changed();
     }

@@ -15,7 +15,7 @@ import { showHelp } from "./help.js";
 import { modeTools } from "./modetools.js";
 import { Pace } from "./pace.js";
 import { Pane } from "./pane.js";
-import { VerdictQueue, readerOf, uuid } from "./queue.js";
+import { VerdictQueue, isPassing, readerOf, uuid } from "./queue.js";
 import { askToSignIn, claim, findingCodes, release, sendVerdicts, undoVerdict, whoIsSignedIn } from "./service.js";
 import { StatusBar } from "./status.js";
 import { openStore } from "./store.js";
@@ -60,7 +60,7 @@ export class EcgMode {
     const [store, reader] = await Promise.all([openStore(), this.findReader()]);
     if (signal.aborted) return;
     this.queue = new VerdictQueue({ store, reader, who: () => whoIsSignedIn().then(readerOf), send: sendVerdicts, undo: undoVerdict });
-    this.queue.addEventListener("change", () => this.status.show(), { signal });
+    this.queue.addEventListener("change", () => { this.status.show(); this.feed?.resume(); }, { signal });
     addEventListener("online", () => this.queue.wake(), { signal });
     addEventListener("beforeunload", (event) => { if (!this.queue.store.durable && this.queue.waiting) event.preventDefault(); }, { signal });
     addEventListener("resize", () => { this.measured = null; this.redraw(); }, { signal });
@@ -125,6 +125,7 @@ export class EcgMode {
     this.shown = false;
     if (!entry) return this.showEmpty();
     if (entry.state === "failed") return this.showFailed(entry);
+    if (entry.state !== "ready" && entry.error?.status === 401) return void askToSignIn();
     if (entry.state !== "ready") return void fill(this.place, h("p", { class: "quiet" }, t(entry.error ? "readingWaitsForLink" : "loading")));
     if (!entry.ecg.sources.length) return this.showFailed({ ...entry, error: null });
     this.pane = this.paneOf(entry);
@@ -277,7 +278,7 @@ export class EcgMode {
 
 async function loadItem({ study, series, instance, priors = [] }, signal) {
   const earlier = priors[0] ? loadEcg([priors[0].study, priors[0].series, priors[0].instance], signal).then((prior) => ({ prior }), (error) => {
-    if (error.status === undefined || error.status === 0) throw error;
+    if (error.status === undefined || isPassing(error)) throw error;
     return { prior: null, priorError: error };
   }) : { prior: null };
   const [ecg, before] = await Promise.all([loadEcg([study, series, instance], signal), earlier]);

@@ -20,6 +20,11 @@ export function uuid(random = globalThis.crypto) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
+/** Whether a failure goes by: no connection, a session that ended, a server that is busy. All else the server means. */
+export function isPassing({ status, name }) {
+  return [0, 401, 429, 502, 503, 504].includes(status) || name === "TypeError";
+}
+
 /** What stands for a reader in the queue, of the session `{name, centre}`: the name of the account, nothing of a patient. */
 export function readerOf({ name, centre }) {
   return JSON.stringify([centre ?? "", name ?? ""]);
@@ -28,12 +33,12 @@ export function readerOf({ name, centre }) {
 /**
  * The queue of `reader` over a `store` of `store.js`. `send(verdicts)` answers `{saved, refused}`, `undo(id)` takes one back; both throw an error
  * with `status` (0 = no connection); `who()` answers which reader is signed in now. Sends "change" whenever `waiting`, `refused` or `state` may have changed.
- * `state` is "idle", "sending", "cut" or "sign-in".
+ * `state` is "idle", "sending", "cut", "sign-in" or "refusing": the server is there and answers with `error`. All of them are tried again.
  */
 export class VerdictQueue extends EventTarget {
   constructor({ store, reader, who = async () => reader, send, undo, later = (action, ms) => setTimeout(action, ms) }) {
     super();
-    Object.assign(this, { store, reader, who, unsure: false, send, takeBack: undo, later, records: [], others: 0, inFlight: new Set(), state: "idle", failures: 0, batch: BATCH_MAX, timer: null });
+    Object.assign(this, { store, reader, who, unsure: false, error: null, send, takeBack: undo, later, records: [], others: 0, inFlight: new Set(), state: "idle", failures: 0, batch: BATCH_MAX, timer: null });
   }
 
   /** Reads what this reader left in an earlier page, and goes on sending it. Refused ones are tried again. `others` is how many are of other readers. */
@@ -216,7 +221,8 @@ export class VerdictQueue extends EventTarget {
 
   pause(error) {
     this.unsure = true;
-    this.state = error.status === 401 ? "sign-in" : "cut";
+    this.error = error;
+    this.state = error.status === 401 ? "sign-in" : isPassing(error) ? "cut" : "refusing";
     const wait_ms = RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)];
     this.timer = this.later(() => {
       this.timer = null;

@@ -3,7 +3,7 @@
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { askToSignIn } from "./service.js";
-import { refusalSentence } from "./verdict.js";
+import { refusalSentence, refusingSentence } from "./verdict.js";
 
 const TICK_MS = 1000;
 
@@ -49,12 +49,12 @@ export class StatusBar {
     this.showPace();
   }
 
-  showSent({ state, waiting, store }) {
-    const said = state === "cut" ? t(store.durable ? "readingCut" : "readingCutUnkept", { n: waiting }) : state === "sign-in" ? t("readingSignIn", { n: waiting }) : waiting ? t("readingWaiting", { n: waiting }) : t("readingAllSent");
+  showSent({ state, waiting, store, error }) {
+    const said = state === "cut" ? t(store.durable ? "readingCut" : "readingCutUnkept", { n: waiting }) : state === "sign-in" ? t("readingSignIn", { n: waiting }) : state === "refusing" ? t("readingRefusing", { n: waiting, reason: refusingSentence(error) }) : waiting ? t("readingWaiting", { n: waiting }) : t("readingAllSent");
     this.sent.dataset.waiting = String(waiting);
     this.sent.dataset.state = state;
     if (this.sent.firstChild?.textContent === said) return;
-    fill(this.sent, h("span", {}, said), state === "sign-in" && h("button", { type: "button", on: { click: () => askToSignIn() } }, t("signInSend")), state === "cut" && h("button", { type: "button", on: { click: () => this.mode.queue.wake() } }, t("retry")));
+    fill(this.sent, h("span", {}, said), state === "sign-in" && h("button", { type: "button", on: { click: () => askToSignIn() } }, t("signInSend")), (state === "cut" || state === "refusing") && h("button", { type: "button", on: { click: () => this.mode.queue.wake() } }, t("retry")));
   }
 
   showRefused(queue) {

@@ -1,6 +1,7 @@
 // The three verdicts: their keys, their words, and why one was refused.
 
 import { t } from "../i18n.js";
+import { problem } from "../problem.js";
 
 /** Key → the word the Reading API has for it. */
 export const KEYS = { 1: "normal", 2: "follow-up", 3: "refer" };
@@ -8,6 +9,12 @@ export const KEYS = { 1: "normal", 2: "follow-up", 3: "refer" };
 /** A verdict in the reader's language. */
 export function verdictWord(verdict) {
   return { normal: t("readingNormal"), "follow-up": t("readingFollowUp"), refer: t("readingRefer") }[verdict] ?? verdict;
+}
+
+/** Why the server takes nothing at all now, though it can be reached. */
+export function refusingSentence(error) {
+  const known = { 403: "readingRefusing403", 404: "readingAbsent", 507: "readingRefusing507" }[error.status];
+  return known ? t(known) : problem(error);
 }
 
 /** Why the server would not take an act, as a sentence; its own where we have none. */
