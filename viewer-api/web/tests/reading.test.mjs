@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findCodes } from "../viewer/reading/codes.js";
 import { AHEAD, Feed } from "../viewer/reading/feed.js";
+import { guard } from "../viewer/reading/guard.js";
+import { EcgMode } from "../viewer/reading/mode.js";
 import { Pace } from "../viewer/reading/pace.js";
 import { VerdictQueue, readerOf, uuid } from "../viewer/reading/queue.js";
 import { MemoryStore } from "../viewer/reading/store.js";
-import { promised } from "./page.mjs";
+import { openPage, promised } from "./page.mjs";
 
 const failure = (status, message = "") => Object.assign(new Error(message), { status });
 const verdict = (n, more = {}) => ({ id: uuid(), item: `item-${n}`, stage: "first", verdict: "normal", findings: [], text: "", took_ms: 1, ...more });
@@ -324,6 +326,34 @@ test("what the queue keeps are opaque ids, codes and the reader's words", async 
   const [record] = await store.all();
   assert.deepEqual(Object.keys(record).sort(), ["id", "kind", "reader", "seq", "verdict"]);
   assert.deepEqual(Object.keys(record.verdict).sort(), ["findings", "id", "item", "stage", "text", "took_ms", "verdict"]);
+});
+
+test("leaving ECG mode does not unguard verdicts that only memory holds; once they are sent the page may close", async () => {
+  openPage();
+  const closes = () => { const event = new Event("beforeunload", { cancelable: true }); dispatchEvent(event); return !event.defaultPrevented; };
+  const server = new Server();
+  server.cut = "before";
+  const { queue, tick } = page(server, new MemoryStore());
+  await queue.open();
+  const mode = new AbortController();
+  guard(queue, mode.signal);
+  assert.equal(closes(), true);
+  queue.add(verdict(1));
+  await settle();
+  mode.abort();
+  assert.equal(closes(), false);
+  server.cut = null;
+  await tick();
+  assert.equal(closes(), true);
+});
+
+test("a page that is left while the queue opens claims nothing", async () => {
+  openPage();
+  const mode = { page: new AbortController(), place: document.body, status: { show() {} }, findReader: async () => "a" };
+  let queue = null;
+  Object.defineProperty(mode, "queue", { get: () => queue, set(made) { queue = made; mode.page.abort(); } });
+  await EcgMode.prototype.begin.call(mode);
+  assert.deepEqual([queue instanceof VerdictQueue, mode.feed], [true, undefined]);
 });
 
 const item = (n) => ({ item: `item-${n}`, stage: "first", priors: [] });

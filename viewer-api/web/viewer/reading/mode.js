@@ -11,6 +11,7 @@ import { t } from "../i18n.js";
 import { problem } from "../problem.js";
 import { Feed } from "./feed.js";
 import { VerdictForm, composing } from "./form.js";
+import { guard } from "./guard.js";
 import { showHelp } from "./help.js";
 import { modeTools } from "./modetools.js";
 import { Pace } from "./pace.js";
@@ -62,12 +63,14 @@ export class EcgMode {
     this.queue = new VerdictQueue({ store, reader, who: () => whoIsSignedIn().then(readerOf), send: sendVerdicts, undo: undoVerdict });
     this.queue.addEventListener("change", () => { this.status.show(); this.feed?.resume(); }, { signal });
     addEventListener("online", () => this.queue.wake(), { signal });
-    addEventListener("beforeunload", (event) => { if (!this.queue.store.durable && this.queue.waiting) event.preventDefault(); }, { signal });
+    guard(this.queue, signal);
     addEventListener("resize", () => { this.measured = null; this.redraw(); }, { signal });
     this.place.addEventListener("scroll", () => { this.scrolled = true; }, { signal, passive: true });
     document.addEventListener("visibilitychange", () => { this.pace.hide(document.hidden); this.askWhoReads(); }, { signal });
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
     await this.queue.open();
+    // What is claimed for a page that is gone would be kept from others until its claim ends.
+    if (signal.aborted) return;
     const stage = this.stage || undefined;
     this.feed = new Feed({ claim: (count, held, until) => claim(this.worklist, { count, stage, held }, until), load: loadItem, busy: () => this.queue.items });
     this.feed.addEventListener("change", () => this.fed(), { signal });
