@@ -6,7 +6,9 @@ import { after, fitScale, imageToSamplesMap, imageToScreenMap, inverted, levelFo
 import { parseManifest } from "../viewer/image/manifest.js";
 import { endOf, firstLevel, neighbours, plan, RANK } from "../viewer/image/queue.js";
 import { qualityOf, sourcesOf } from "../viewer/image/sources.js";
-import { brightness, draggedWindow, foundWindow, greyOf, isInverse, shadingOf, statedWindows } from "../viewer/image/voi.js";
+import { pixels } from "../viewer/image/software.js";
+import { brightness, draggedWindow, foundWindow, greyOf, isInverse, shadingOf, statedWindows, windowOf } from "../viewer/image/voi.js";
+import { sceneUnder } from "../viewer/tools/magnifier.js";
 
 // One series of as many instances as there are rows, described by columns.
 function seriesOf(rows, more = {}, series = {}) {
@@ -135,6 +137,31 @@ test("a drag moves width with x and centre with y, and width never reaches zero"
   assert.deepEqual(draggedWindow(wide, 100, -20), { center: 20, width: 500, function: "LINEAR" });
   assert.equal(draggedWindow(wide, -9999, 0).width, 1);
   assert.ok(draggedWindow({ center: 0.001, width: 0.01 }, 10, 0).width > 0.01);
+});
+
+test("a drag over a LUT goes on from the window that spans what it maps", () => {
+  const lut = { first: -100, bits: 8, entries: new Uint16Array(400) };
+  const spanning = windowOf(lut);
+  assert.deepEqual([-100, 299].map((value) => brightness(spanning, value)), [0, 1]);
+  assert.deepEqual(draggedWindow(lut, 100, 20), { center: 120, width: 500, function: "LINEAR" });
+});
+
+test("the magnifier shades as the view does: VOI LUT, padding, inversion, colours", () => {
+  const under = (row, tables, picture) => {
+    const frame = frameOf(row);
+    const shading = shadingOf(frame, { voi: null, tables, picture });
+    const view = { picture, scene: () => ({ picture, shading }), screenToImage: ([x, y]) => [x / 100, y / 100] };
+    const scene = sceneUnder(view, [150, 50], 2);
+    const all = pixels(scene);
+    const at = (x) => 4 * ((scene.height / 2) * scene.width + scene.width / 2 + x);
+    // The glass shows two CSS pixels as four: 20 of its pixels are 0.1 samples.
+    return [-119, 0, 119].map((x) => [...all.slice(at(x), at(x) + 3)].join());
+  };
+  const picture = (samples, more) => ({ ...grey8, level: 0, columns: 3, rows: 1, width: 3, height: 1, samples, ...more });
+  const lut = { first: 0, bits: 8, entries: Uint16Array.of(10, 20, 30) };
+  assert.deepEqual(under({ PhotometricInterpretation: "MONOCHROME2" }, { voi: lut }, picture(Uint8Array.of(0, 1, 2))), ["10,10,10", "20,20,20", "30,30,30"]);
+  assert.deepEqual(under({ PhotometricInterpretation: "MONOCHROME2", PresentationLUTShape: "INVERSE", PixelPaddingValue: 0 }, { voi: lut }, picture(Uint8Array.of(0, 1, 2))), ["0,0,0", "235,235,235", "225,225,225"]);
+  assert.deepEqual(under({ PhotometricInterpretation: "RGB", SamplesPerPixel: 3 }, null, picture(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), { components: 3 })), ["1,2,3", "4,5,6", "7,8,9"]);
 });
 
 test("neighbours come nearest first, more ahead than behind, then the rest, inside the stack", () => {

@@ -133,8 +133,16 @@ export function greyOf(shading, sample) {
   return invert ? 255 - grey : grey;
 }
 
-/** The window after a drag of `dx`, `dy` pixels: x width, y centre, in steps of the width where the drag began. */
-export function draggedWindow(start, dx, dy) {
+/** A window as it is, a LUT as the window that spans what it maps: where dragging goes on from. */
+export function windowOf(voi) {
+  if (!voi.entries) return voi;
+  const { first, entries: { length } } = voi;
+  return { center: first + length / 2, width: length, function: "LINEAR" };
+}
+
+/** The window after a drag of `dx`, `dy` pixels over a window or LUT: x width, y centre, in steps of the width where the drag began. */
+export function draggedWindow(voi, dx, dy) {
+  const start = windowOf(voi);
   const step = Math.max(start.width, Math.abs(start.center) / 1000, 1e-6) / 400;
   const least = Math.min(1, start.width);
   return { center: tidy(start.center + dy * step), width: tidy(Math.max(least, start.width + dx * step)), function: start.function ?? "LINEAR" };

@@ -1,6 +1,6 @@
 // A round glass that follows the pointer while the button is held: twice what the view shows, and never less than pixel for pixel.
 
-import { brightness } from "../image/voi.js";
+import { pixels } from "../image/software.js";
 
 const DIAMETER = 240;
 const TIMES = 2;
@@ -27,30 +27,23 @@ export function magnifierTool() {
 
 function paint(context, view, [x, y]) {
   const factor = Math.max(TIMES, 1 / view.scale);
-  const image = new ImageData(DIAMETER, DIAMETER);
-  const shade = shadeOf(view);
+  const scene = sceneUnder(view, [x, y], factor);
+  round(context, view, scene && new ImageData(pixels(scene), DIAMETER, DIAMETER), factor, x, y);
+}
+
+/** What lies under the glass, sample by sample, shaded as the view shades it; `null` while not all pixels are here. */
+export function sceneUnder(view, [x, y], factor) {
+  const scene = view.scene();
+  if (!scene || view.picture?.level !== 0) return null;
   // The map from screen to image is affine: three points say all of it.
   const origin = view.screenToImage([x, y]);
-  const across = minus(view.screenToImage([x + 1, y]), origin);
-  const down = minus(view.screenToImage([x, y + 1]), origin);
-  for (let row = 0, at = 0; row < DIAMETER; row++) {
-    for (let column = 0; column < DIAMETER; column++, at += 4) {
-      const [dx, dy] = [(column - DIAMETER / 2) / factor, (row - DIAMETER / 2) / factor];
-      const value = view.modalityValue(origin[0] + across[0] * dx + down[0] * dy, origin[1] + across[1] * dx + down[1] * dy);
-      if (value === null || value === undefined) continue;
-      const [red, green, blue] = shade(value);
-      image.data[at] = red;
-      image.data[at + 1] = green;
-      image.data[at + 2] = blue;
-      image.data[at + 3] = 255;
-    }
-  }
-  round(context, view, image, factor, x, y);
+  const [a, b] = minus(view.screenToImage([x + 1, y]), origin).map((part) => part / factor);
+  const [c, d] = minus(view.screenToImage([x, y + 1]), origin).map((part) => part / factor);
+  const half = DIAMETER / 2;
+  return { ...scene, picture: view.picture, map: [a, b, c, d, origin[0] - half * (a + c), origin[1] - half * (b + d)], width: DIAMETER, height: DIAMETER, smooth: false };
 }
 
 function round(context, view, image, factor, x, y) {
-  const small = new OffscreenCanvas(DIAMETER, DIAMETER);
-  small.getContext("2d").putImageData(image, 0, 0);
   context.save();
   context.beginPath();
   context.arc(x, y, DIAMETER / 2, 0, 2 * Math.PI);
@@ -61,25 +54,17 @@ function round(context, view, image, factor, x, y) {
   context.fillStyle = "#000";
   context.fillRect(x - DIAMETER / 2, y - DIAMETER / 2, DIAMETER, DIAMETER);
   context.drawImage(view.canvas, (x - side / 2) * ratio, (y - side / 2) * ratio, side * ratio, side * ratio, x - DIAMETER / 2, y - DIAMETER / 2, DIAMETER, DIAMETER);
-  context.drawImage(small, x - DIAMETER / 2, y - DIAMETER / 2);
+  if (image) {
+    const small = new OffscreenCanvas(DIAMETER, DIAMETER);
+    small.getContext("2d").putImageData(image, 0, 0);
+    context.drawImage(small, x - DIAMETER / 2, y - DIAMETER / 2);
+  }
   context.restore();
   context.strokeStyle = "#ffe26a";
   context.lineWidth = 2;
   context.beginPath();
   context.arc(x, y, DIAMETER / 2, 0, 2 * Math.PI);
   context.stroke();
-}
-
-// Grey by the window that is shown, colours as they are.
-function shadeOf(view) {
-  const inverse = (view.frame.value("PhotometricInterpretation") === "MONOCHROME1") !== Boolean(view.inverted);
-  const voi = view.shownVoi;
-  return (value) => {
-    if (Array.isArray(value)) return view.inverted ? value.map((part) => 255 - part) : value;
-    const grey = 255 * (voi ? brightness(voi, value) : 0.5);
-    const shown = inverse ? 255 - grey : grey;
-    return [shown, shown, shown];
-  };
 }
 
 function minus(a, b) {
