@@ -178,7 +178,7 @@ test("marks: undo, deleting, what is saved, what belongs to a document", () => {
   assert.deepEqual([book.get(mark.id).points[1], book.dirty], [[3, 3], true]);
   book.undo();
   assert.deepEqual(book.get(mark.id).points[1], [1, 1], "one drag is one step");
-  book.saved();
+  book.saved("1", book.drafts);
   assert.equal(book.dirty, false);
   assert.ok(book.remove(mark.id) && book.dirty && book.of("1.2/1").length === 0);
   book.undo();

@@ -40,15 +40,18 @@ class Desk extends EventTarget {
   #sketched = null;
   #pointed = null;
   #waiting = new Set();
+  #saidNotSavable = false;
 
   constructor(room) {
     super();
-    Object.assign(this, { room, book: new MarkBook(), keys: new KeyImages(), documents: [], panel: null, saving: false });
+    Object.assign(this, { room, book: new MarkBook(), keys: new KeyImages(), documents: [], panel: null, saving: false, kept: { marks: [], keys: [] } });
+    /** Studies that have been shown, by UID: the one that is read, and each prior that hung, whether it still does or not. */
+    this.manifests = new Map();
     this.stop = new AbortController();
     const { signal } = this.stop;
     for (const type of ["layout", "frame", "active"]) room.addEventListener(type, () => this.attach(), { signal });
     for (const one of [this.book, this.keys]) one.addEventListener("change", () => this.changed(), { signal });
-    addEventListener("beforeunload", (event) => { if (this.dirty) event.preventDefault(); }, { signal });
+    addEventListener("beforeunload", (event) => { if (this.unsaved) event.preventDefault(); }, { signal });
     this.takeUp(room.manifest.study.StudyInstanceUID);
     this.attach();
     this.load(room.manifest);
@@ -62,9 +65,9 @@ class Desk extends EventTarget {
 
   // A study that is left and opened again has its drafts still.
   leave(study) {
-    if (!this.dirty) return;
+    if (!this.unsaved) return;
     left.delete(study);
-    left.set(study, { marks: this.book.drafts, keys: this.keys.all.map(({ key }) => key) });
+    left.set(study, { marks: [...this.book.savable, ...this.kept.marks], keys: [...this.keys.all.map(({ key }) => key), ...this.kept.keys] });
     if (left.size > LEFT_MAX) left.delete(left.keys().next().value);
   }
 
@@ -72,12 +75,23 @@ class Desk extends EventTarget {
     const kept = left.get(study);
     if (!kept) return;
     left.delete(study);
-    for (const mark of kept.marks) {
-      const frame = this.frameOf(mark.key);
-      if (frame) this.book.adopt(mark, frame);
-    }
-    for (const frame of kept.keys.map((key) => this.frameOf(key))) if (frame) this.keys.toggle(frame);
+    this.kept = kept;
+    this.adoptKept();
     this.room.say(t("toolsTakenUp"));
+  }
+
+  // What was drawn on a prior has its frame again once that prior hangs; until then it is kept.
+  adoptKept() {
+    const { marks, keys } = this.kept;
+    const isHere = (key) => this.frameOf(key) !== null;
+    this.kept = { marks: marks.filter(({ key }) => !isHere(key)), keys: keys.filter((key) => !isHere(key)) };
+    for (const mark of marks.filter(({ key }) => isHere(key))) this.book.adopt(mark, this.frameOf(mark.key));
+    for (const key of keys.filter(isHere)) this.keys.toggle(this.frameOf(key));
+  }
+
+  /** Whether anything would be lost with the page. */
+  get unsaved() {
+    return this.dirty || this.kept.marks.length > 0 || this.kept.keys.length > 0;
   }
 
   /** Whether anything was drawn or chosen that no document holds. */
@@ -89,7 +103,10 @@ class Desk extends EventTarget {
   attach() {
     for (const { view, manifest, prior } of this.room.cells) {
       if (!view) continue;
-      if (prior) this.load(manifest);
+      if (prior && !this.manifests.has(manifest.study.StudyInstanceUID)) {
+        this.load(manifest);
+        this.adoptKept();
+      }
       if (this.#layers.has(view)) continue;
       const layer = { paint: (context) => this.paint(context, view) };
       this.#layers.set(view, layer);
@@ -99,6 +116,7 @@ class Desk extends EventTarget {
 
   async load(manifest) {
     const study = manifest.study.StudyInstanceUID;
+    this.manifests.set(study, manifest);
     if (this.#waiting.has(study)) return;
     this.#waiting.add(study);
     try {
@@ -153,7 +171,10 @@ class Desk extends EventTarget {
     const text = kind === "text" ? await askText(t("toolsAskText")) : "";
     if (kind === "text" && !text) return;
     if (!this.book.add(kind, frame, points, text)) this.room.say(t("toolsTooMany"));
-    if (this.book.all.length === 1) this.room.say(t("toolsFirstMark"));
+    if (frame.derived && !this.#saidNotSavable) {
+      this.#saidNotSavable = true;
+      this.room.say(t("toolsNotSavable"));
+    } else if (this.book.all.length === 1) this.room.say(t("toolsFirstMark"));
   }
 
   sketch(view, mark) {

@@ -6,7 +6,8 @@ export const KEYS_MAX = 200;
 /** Frames by key, in the order of their choice. Event "change". */
 export class KeyImages extends EventTarget {
   #frames = new Map();
-  #saved = "";
+  /** The keys that documents hold, by study. */
+  #saved = new Map();
 
   get all() {
     return [...this.#frames.values()];
@@ -16,8 +17,19 @@ export class KeyImages extends EventTarget {
     return this.#frames.has(key);
   }
 
+  /** Those of one study. */
+  of(study) {
+    return this.all.filter(({ series }) => series.StudyInstanceUID === study);
+  }
+
+  /** Whether any of them is in no document. A selection that became empty cannot be said: its document stays. */
   get dirty() {
-    return this.#frames.size > 0 && this.#state() !== this.#saved;
+    return this.all.some(({ series }) => this.isDirty(series.StudyInstanceUID));
+  }
+
+  isDirty(study) {
+    const keys = keysOf(this.of(study));
+    return keys !== "" && keys !== this.#saved.get(study);
   }
 
   /** Marks the frame, or takes the mark away; answers whether it is one now. */
@@ -27,13 +39,10 @@ export class KeyImages extends EventTarget {
     return this.#frames.has(frame.key);
   }
 
-  saved() {
-    this.#saved = this.#state();
+  /** A document holds `frames` of `study`, as they were when it was sent. */
+  saved(study, frames) {
+    this.#saved.set(study, keysOf(frames));
     this.dispatchEvent(new CustomEvent("change"));
-  }
-
-  #state() {
-    return [...this.#frames.keys()].join(" ");
   }
 
   /** A small star at the top of the view, beside the letter of direction. */
@@ -53,4 +62,8 @@ export class KeyImages extends EventTarget {
     context.fill();
     context.restore();
   }
+}
+
+function keysOf(frames) {
+  return frames.map(({ key }) => key).join(" ");
 }

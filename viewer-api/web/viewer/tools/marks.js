@@ -23,8 +23,8 @@ export class MarkBook extends EventTarget {
   #undo = [];
   #counts = {};
   selected = null;
-  /** The drafts as they were last saved. */
-  #savedState = "[]";
+  /** What documents hold of the drafts, by id: of which study, and as what. */
+  #stored = new Map();
 
   get all() {
     return [...this.#marks.values()];
@@ -34,9 +34,21 @@ export class MarkBook extends EventTarget {
     return this.all.filter((mark) => !mark.saved);
   }
 
-  /** Whether there is something that no document holds. */
+  /** What can be saved: a cut through a volume is in no archive, so nothing can refer to it. */
+  get savable() {
+    return this.drafts.filter((mark) => !mark.frame?.derived);
+  }
+
+  /** Whether there is something that no document holds, or that one still holds though it was deleted. */
   get dirty() {
-    return this.#state() !== this.#savedState;
+    return [...this.savable.map(({ reference }) => reference), ...this.#stored.values()].some(({ study }) => this.isDirty(study));
+  }
+
+  /** The same of one study. */
+  isDirty(study) {
+    const drafts = this.savable.filter(({ reference }) => reference.study === study);
+    const stored = [...this.#stored].filter(([, one]) => one.study === study);
+    return drafts.length !== stored.length || drafts.some((mark) => this.#stored.get(mark.id)?.state !== stateOf(mark));
   }
 
   of(key) {
@@ -121,9 +133,10 @@ export class MarkBook extends EventTarget {
     return true;
   }
 
-  /** What is drafted now is held by documents: it stays, and may be changed and saved anew. */
-  saved() {
-    this.#savedState = this.#state();
+  /** `marks`, as they were when they were sent, are all that documents now hold of `study`. They stay, and may be changed and saved anew. */
+  saved(study, marks) {
+    for (const [id, one] of this.#stored) if (one.study === study) this.#stored.delete(id);
+    for (const mark of marks) this.#stored.set(mark.id, { study, state: stateOf(mark) });
     this.changed();
   }
 
@@ -131,12 +144,12 @@ export class MarkBook extends EventTarget {
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  #state() {
-    return JSON.stringify(this.drafts.map(({ id, points, text }) => [id, points, text]));
-  }
-
   #remember() {
     this.#undo.push(this.drafts);
     if (this.#undo.length > UNDO_MAX) this.#undo.shift();
   }
+}
+
+function stateOf({ points, text }) {
+  return JSON.stringify([points, text]);
 }

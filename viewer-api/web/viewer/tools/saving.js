@@ -14,36 +14,33 @@ import { newUid } from "./uid.js";
 
 /** Stores everything that is drafted; resolves to the number of documents. `person` is who observed, by name, or `""`. */
 export async function saveAll(desk, { person }) {
-  const drafts = desk.book.drafts.filter((mark) => !mark.frame.derived);
+  const drafts = desk.book.savable;
   await desk.settled(drafts);
   const now = new Date();
   let count = 0;
-  for (const manifest of manifestsOf(desk.room)) {
-    const study = manifest.study.StudyInstanceUID;
-    const objects = objectsOf(desk, manifest, { marks: drafts.filter((mark) => mark.reference.study === study), keys: desk.keys.dirty ? desk.keys.all.filter((frame) => frame.series.StudyInstanceUID === study) : [], person, now });
+  for (const [study, manifest] of desk.manifests) {
+    const marks = desk.book.isDirty(study) ? drafts.filter((mark) => mark.reference.study === study) : null;
+    const keys = desk.keys.isDirty(study) ? desk.keys.of(study) : null;
+    const objects = objectsOf(desk, manifest, { marks: marks ?? [], keys: keys ?? [], person, now });
     if (!objects.length) continue;
     await store(study, objects, desk.stop.signal);
+    // What was drawn, moved or chosen since it was sent is still to be saved.
+    if (marks) desk.book.saved(study, marks);
+    if (keys) desk.keys.saved(study, keys);
     remember(desk, objects, study);
     count += objects.length;
   }
-  desk.book.saved();
-  desk.keys.saved();
   return count;
-}
-
-// All studies that are open: the one read and the priors beside it.
-function manifestsOf(room) {
-  return [...new Set([room.manifest, ...room.cells.map((cell) => cell.manifest)])].filter(Boolean);
 }
 
 function objectsOf(desk, manifest, { marks, keys, person, now }) {
   const common = () => ({ series: newUid(), instance: newUid(), person, language: language(), now });
   const measured = marks.filter((mark) => MEASURING.includes(mark.kind)).map((mark) => describedMark(desk, mark)).filter((mark) => mark.values.length);
   const objects = [];
-  if (desk.book.dirty && measured.length) {
+  if (measured.length) {
     objects.push(measurementReport(manifest, measured, { ...common(), description: t("toolsTitleReport"), predecessors: predecessorsOf(desk, manifest.study.StudyInstanceUID) }));
   }
-  if (desk.book.dirty && marks.length) objects.push(...states(desk, manifest, marks, common));
+  if (marks.length) objects.push(...states(desk, manifest, marks, common));
   if (keys.length) objects.push(keyObjectSelection(manifest, keys.map(referenceOfFrame), { ...common(), remark: "", description: t("toolsTitleKeys") }));
   return objects;
 }

@@ -1,0 +1,118 @@
+// Proves that what a desk calls saved is what the archive has: of marks that were sent and only of those, on every study that was shown, also while more is drawn.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { addWords, setLanguage, t } from "../viewer/i18n.js";
+import { parseManifest } from "../viewer/image/manifest.js";
+import { deskOf } from "../viewer/tools/desk.js";
+import { saveAll } from "../viewer/tools/saving.js";
+import { WORDS } from "../viewer/tools/words.js";
+import { openPage, promised, settle } from "./page.mjs";
+
+openPage();
+addWords(WORDS);
+setLanguage("en");
+
+function studyOf(uid, series = []) {
+  const instances = { SOPInstanceUID: { each: [`${uid}.1.1`, `${uid}.1.2`] }, InstanceNumber: { each: [1, 2] }, SOPClassUID: { all: "1.2.840.10008.5.1.4.1.1.2" }, Rows: { all: 64 }, Columns: { all: 64 }, PixelSpacing: { all: [1, 1] }, PhotometricInterpretation: { all: "MONOCHROME2" } };
+  return parseManifest({ version: 1, study: { StudyInstanceUID: uid }, series: [{ SeriesInstanceUID: `${uid}.1`, Modality: "CT", count: 2, instances }, ...series] });
+}
+
+const cellOf = (manifest, prior = false) => ({ manifest, prior, view: { frame: manifest.series[0].frames[0], frames: manifest.series[0].frames, addLayer() {}, repaint() {} } });
+
+function roomOf(manifest) {
+  const said = [];
+  return Object.assign(new EventTarget(), { manifest, said, cells: [cellOf(manifest)], sets: manifest.series, priorSets: null, active: null, store: { get: () => null, whole: async () => null }, say: (sentence) => said.push(sentence) });
+}
+
+function hang(room, prior) {
+  room.cells = [cellOf(room.manifest), cellOf(prior, true)];
+  room.priorSets = prior.series;
+  room.dispatchEvent(new Event("layout"));
+}
+
+function leavePrior(room) {
+  room.cells = [cellOf(room.manifest)];
+  room.priorSets = null;
+  room.dispatchEvent(new Event("layout"));
+}
+
+// An archive that stores what is sent to it, when `ready` lets it.
+function archive({ ready = null, status = () => 200, metadata = () => [] } = {}) {
+  const stored = [];
+  globalThis.fetch = async (path, { method, body } = {}) => {
+    if (method !== "POST") return status(path) === 200 ? Response.json(metadata(path)) : new Response("", { status: status(path) });
+    await ready;
+    for (const object of JSON.parse(body.split("\r\n")[3])) stored.push({ path, object });
+    return Response.json({});
+  };
+  return stored;
+}
+
+const of = (stored, sopClass) => stored.filter(({ object }) => object["00080016"].Value[0] === sopClass).map(({ object }) => object);
+const SR = "1.2.840.10008.5.1.4.1.1.88.33";
+const groupsIn = (report) => report["0040A730"].Value.at(-1)["0040A730"]?.Value?.length ?? 0;
+const line = (to) => [[1, 1], [to, 1]];
+
+test("what is drawn while the archive stores is not saved yet, and neither is what was moved meanwhile", async () => {
+  const gate = promised();
+  const stored = archive({ ready: gate.promise });
+  const room = roomOf(studyOf("1.1"));
+  const desk = deskOf(room);
+  const [frame] = room.manifest.series[0].frames;
+  const first = desk.book.add("length", frame, line(11));
+  desk.keys.toggle(frame);
+  const saving = saveAll(desk, { person: "" });
+  await settle();
+  desk.book.add("length", frame, line(21));
+  desk.keys.toggle(room.manifest.series[0].frames[1]);
+  gate.resolve();
+  await saving;
+  assert.deepEqual([groupsIn(of(stored, SR)[0]), desk.book.dirty, desk.keys.dirty], [1, true, true]);
+  await saveAll(desk, { person: "" });
+  assert.deepEqual([groupsIn(of(stored, SR)[1]), desk.dirty], [2, false]);
+  desk.book.move(first.id, line(31));
+  assert.equal(desk.dirty, true);
+});
+
+test("marks on a prior that does not hang any more are saved with its study; a study with nothing new is left alone", async () => {
+  const stored = archive();
+  const room = roomOf(studyOf("2.1"));
+  const desk = deskOf(room);
+  const prior = studyOf("2.2");
+  hang(room, prior);
+  desk.book.add("length", prior.series[0].frames[0], line(11));
+  leavePrior(room);
+  assert.equal(desk.dirty, true);
+  assert.ok(await saveAll(desk, { person: "" }) > 0);
+  assert.deepEqual([...new Set(stored.map(({ path }) => path))], ["/dicom-web/studies/2.2"]);
+  assert.equal(desk.dirty, false);
+});
+
+test("what is drawn on an MPR cut cannot be saved: that is said once, and nothing pretends to wait for it", async () => {
+  archive();
+  const room = roomOf(studyOf("3.1"));
+  const desk = deskOf(room);
+  const cut = Object.assign(Object.create(room.manifest.series[0].frames[0]), { derived: true, key: "cut" });
+  await desk.draw("length", cut, line(11));
+  await desk.draw("length", cut, line(21));
+  assert.deepEqual(room.said, [t("toolsNotSavable")]);
+  assert.deepEqual([desk.book.drafts.length, desk.dirty], [2, false]);
+  assert.equal(await saveAll(desk, { person: "" }), 0);
+});
+
+test("drafts on a prior are there again when it hangs again, in a room opened anew", () => {
+  archive();
+  const [study, prior] = [studyOf("4.1"), studyOf("4.2")];
+  const before = deskOf(roomOf(study));
+  hang(before.room, prior);
+  before.book.add("length", prior.series[0].frames[0], line(11));
+  before.book.add("length", study.series[0].frames[0], line(21));
+  before.keys.toggle(prior.series[0].frames[1]);
+  before.dispose();
+  const again = deskOf(roomOf(study));
+  assert.deepEqual([again.book.drafts.length, again.keys.all.length, again.unsaved], [1, 0, true]);
+  again.dispose();
+  const last = deskOf(roomOf(study));
+  hang(last.room, prior);
+  assert.deepEqual([last.book.drafts.length, last.keys.all.length], [2, 1]);
+});
