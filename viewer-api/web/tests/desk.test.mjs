@@ -98,6 +98,9 @@ test("what is drawn on an MPR cut cannot be saved: that is said once, and nothin
   assert.deepEqual(room.said, [t("toolsNotSavable")]);
   assert.deepEqual([desk.book.drafts.length, desk.dirty], [2, false]);
   assert.equal(await saveAll(desk, { person: "" }), 0);
+  // After MPR was left there is nowhere to take the samples of a cut from: nothing is asked for.
+  room.store.whole = () => assert.fail("asked for a cut");
+  assert.deepEqual(desk.valuesOf(desk.book.add("ellipse", cut, [[1, 5], [9, 5], [5, 1], [5, 9]])).values.map(({ key }) => key), ["area"]);
 });
 
 test("drafts on a prior are there again when it hangs again, in a room opened anew", () => {

@@ -111,6 +111,12 @@ test("cuts cover the volume, with square pixels, in the directions readers expec
   assert.deepEqual(axial[0].value("ImageType"), ["DERIVED", "SECONDARY", "MPR"]);
 });
 
+test("a cut of one series has another key than the same cut of another", () => {
+  const { volume, like } = filled(slices(10, straight));
+  const keys = ["1.2", "1.3"].map((SeriesInstanceUID) => stackOf(volume, "axial", { ...like, series: { ...like.series, SeriesInstanceUID } }).map(({ key }) => key));
+  assert.equal(new Set(keys.flat()).size, 20);
+});
+
 test("outside the volume stands its least sample", () => {
   const { volume } = filled(slices(10, straight));
   const plane = { origin: [-500, 0, 0], row: [1, 0, 0], column: [0, 1, 0], normal: [0, 0, 1], spacing: { row: 1, column: 1 }, rows: 2, columns: 2 };

@@ -245,8 +245,8 @@ class Desk extends EventTarget {
 
   // Cuts through a volume have a store of their own.
   storeOf(frame) {
-    const { view } = this.room.cells.find((cell) => cell.view?.frames.includes(frame)) ?? {};
-    return view?.store ?? this.room.store;
+    const { view } = this.room.cells.find((cell) => cell.view?.frames.some(({ key }) => key === frame.key)) ?? {};
+    return view?.store ?? (frame.derived ? null : this.room.store);
   }
 
   regionsOf(frame) {
@@ -261,9 +261,10 @@ class Desk extends EventTarget {
     if (mark.kind !== "ellipse" && mark.kind !== "probe") return null;
     const known = this.#statistics.get(mark.id);
     if (known?.points === mark.points && known.key === mark.key) return known.found;
-    const picture = this.storeOf(mark.frame).get(mark.frame);
+    const store = this.storeOf(mark.frame);
+    const picture = store?.get(mark.frame);
     if (!picture || picture.level !== 0) {
-      this.once(`pixels ${mark.key}`, () => this.storeOf(mark.frame).whole(mark.frame, this.stop.signal));
+      if (store) this.once(`pixels ${mark.key}`, () => store.whole(mark.frame, this.stop.signal));
       return null;
     }
     const found = measurable(mark.frame, picture) ? this.statistics(mark, picture) : null;

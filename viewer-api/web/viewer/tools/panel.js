@@ -73,14 +73,15 @@ class Panel {
     const reason = mark.said ? null : desk.valuesOf(mark).reason;
     const lines = desk.lines(mark);
     const go = h("button", { type: "button", class: "tools-go", dataset: { focus: `go ${mark.id}` }, on: { click: () => this.goTo(mark.key, mark.id) } },
-      h("span", { class: "tools-kind" }, t(KINDS[mark.kind])), h("span", { class: "number" }, lines.length ? lines.map((line) => h("span", {}, line)) : "–"), h("span", { class: "faint number" }, this.place(mark.key)));
+      h("span", { class: "tools-kind" }, t(KINDS[mark.kind])), h("span", { class: "number" }, lines.length ? lines.map((line) => h("span", {}, line)) : "–"), h("span", { class: "faint number" }, this.place(mark.key, mark.frame)));
     return h("li", { class: mark.id === desk.book.selected ? "selected" : mark.saved ? "saved" : null, title: reason ? t(reason) : null }, go,
       mark.saved ? null : h("span", { class: "group" },
         h("button", { type: "button", dataset: { focus: `text ${mark.id}` }, "aria-label": t("toolsRemark"), title: t("toolsRemark"), on: { click: () => this.remark(mark) } }, "✎"),
         h("button", { type: "button", dataset: { focus: `remove ${mark.id}` }, "aria-label": t("toolsRemove"), title: t("toolsRemove"), on: { click: () => desk.book.remove(mark.id) } }, "×")));
   }
 
-  place(key) {
+  place(key, drawnOn = null) {
+    if (drawnOn?.derived) return t("toolsOnCut");
     const frame = this.desk.frameOf(key);
     return frame ? t("toolsPlace", { series: frame.series.SeriesNumber ?? "–", image: Number(frame.instance.NumberOfFrames) > 1 ? frame.number : frame.instance.InstanceNumber ?? "–" }) : t("toolsElsewhere");
   }
@@ -91,7 +92,7 @@ class Panel {
   }
 
   goTo(key, id = null) {
-    if (!this.desk.goTo(key)) return fill(this.message, t("toolsElsewhere"));
+    if (!this.desk.goTo(key)) return fill(this.message, t(this.desk.book.get(id)?.frame?.derived ? "toolsOnCut" : "toolsElsewhere"));
     if (id) this.desk.book.select(id);
   }
 

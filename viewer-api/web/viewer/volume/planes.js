@@ -75,7 +75,9 @@ class CutFrame extends Frame {
       ImagePositionPatient: start, ImageOrientationPatient: [...row, ...column], PixelSpacing: [pixel, pixel], Rows: size.rows, Columns: size.columns,
       SliceThickness: step, InstanceNumber: index + 1, ImageType: ["DERIVED", "SECONDARY", "MPR"],
     }), 1);
-    this.key = `${orientation}:${index}`;
+    // Marks are found again by this: those of one series, or clip, have no business on the cuts of another.
+    const source = Number(like.instance.NumberOfFrames) > 1 ? like.instance.SOPInstanceUID : series.SeriesInstanceUID;
+    this.key = `${source} ${orientation}:${index}`;
     this.derived = true;
     this.plane = planeOf(this);
   }
