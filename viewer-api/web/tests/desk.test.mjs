@@ -103,6 +103,25 @@ test("what is drawn on an MPR cut cannot be saved: that is said once, and nothin
   assert.deepEqual(desk.valuesOf(desk.book.add("ellipse", cut, [[1, 5], [9, 5], [5, 1], [5, 9]])).values.map(({ key }) => key), ["area"]);
 });
 
+test("an image whose grey levels are tables is saved with its tables; where they cannot be read, nothing is saved", async () => {
+  const lut = (type) => ({ Value: [{ "00283002": { Value: [3, 0, 8] }, "00283004": { Value: [type] }, "00283006": { Value: [1, 2, 3] } }] });
+  const metadata = (path) => [path.endsWith("5.1.1.1/metadata") ? { "00283000": lut("OD"), "00283010": lut("") } : { "00283010": lut("") }];
+  const study = studyOf("5.1");
+  study.series[0].Modality = "DX";
+  const room = roomOf(study);
+  room.active = { view: { ...room.cells[0].view, voi: null, shownVoi: { center: 1, width: 2 } } };
+  const desk = deskOf(room);
+  for (const frame of study.series[0].frames) desk.book.add("length", frame, line(11));
+  archive({ status: (path) => (path.includes("metadata") ? 503 : 200) });
+  await assert.rejects(saveAll(desk, { person: "" }), { status: 503 });
+  assert.equal(desk.dirty, true);
+  const stored = archive({ metadata });
+  await saveAll(desk, { person: "" });
+  // Images of different modality transformations are in states of their own (PS3.3 A.33.1).
+  const states = of(stored, "1.2.840.10008.5.1.4.1.1.11.1");
+  assert.deepEqual(states.map((state) => [Boolean(state["00283000"]), state["00283110"].Value[0]["00283010"].Value[0]["00283002"].Value]), [[true, [3, 0, 8]], [false, [3, 0, 8]]]);
+});
+
 test("drafts on a prior are there again when it hangs again, in a room opened anew", () => {
   archive();
   const [study, prior] = [studyOf("4.1"), studyOf("4.2")];

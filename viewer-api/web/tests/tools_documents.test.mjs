@@ -136,6 +136,16 @@ test("MONOCHROME1 as it is meant is INVERSE, and inverted it is IDENTITY", () =>
   assert.deepEqual([shape({ monochrome1: true }), shape({ monochrome1: true, inverted: true }), shape({ inverted: true })], ["INVERSE", "IDENTITY", "INVERSE"]);
 });
 
+test("GSPS: a VOI LUT and a Modality LUT are said again as they are, and no rescale beside the latter", () => {
+  const lut = { first: -3, bits: 12, entries: Uint16Array.of(0, 100, 4095), explanation: "NORMAL", type: "OD" };
+  const state = presentationState(SOURCE, [{ ...IMAGE, window: null, lut, marks: [] }], { ...DISPLAY, modalityLut: { ...lut, first: 0, entries: new Uint16Array(65_536) } }, OPTIONS);
+  const voi = one(one(state, "00283110"), "00283010");
+  assert.deepEqual([voi["00283002"], one(voi, "00283003"), [...Buffer.from(voi["00283006"].InlineBinary, "base64")]], [{ vr: "SS", Value: [3, -3, 12] }, "NORMAL", [0, 0, 100, 0, 255, 15]]);
+  const modality = one(state, "00283000");
+  assert.deepEqual([modality["00283002"], one(modality, "00283004"), state["00281053"], one(state, "00283110")["00281050"]], [{ vr: "US", Value: [0, 0, 12] }, "OD", undefined, undefined]);
+  assert.deepEqual(Object.keys(voi), Object.keys(voi).sort());
+});
+
 test("the state of colour images has a profile and no grey levels", () => {
   const state = presentationState(SOURCE, [{ ...IMAGE, spacing: null, aspect: [1, 1], window: null, marks: [] }], { ...DISPLAY, colour: true }, OPTIONS);
   assert.equal(one(state, "00080016"), "1.2.840.10008.5.1.4.1.1.11.2");

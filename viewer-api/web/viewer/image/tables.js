@@ -16,7 +16,7 @@ export function knownTables(frame) {
 
 /**
  * `{palette, modality, voi, voiAll, overlays, regions}` of the instance of `frame`, `null` or `[]` for what it has not. A LUT is `{first,
- * entries, bits, explanation}`, a palette `{first, bits, red, green, blue}`, an overlay `{columns, rows, left, top, bits, label}`.
+ * entries, bits, explanation, type}`, a palette `{first, bits, red, green, blue}`, an overlay `{columns, rows, left, top, bits, label}`.
  */
 export function tablesOf(frame, signal) {
   // A cut through a volume is no instance: there is nothing to ask for.
@@ -66,7 +66,7 @@ function lutOf(sequence, path, bytes) {
     const [count, first, bits] = (item["00283002"]?.Value ?? []).map(Number);
     const data = item["00283006"];
     const words = data?.Value ? Uint16Array.from(data.Value) : littleEndian(await bytes(data, `${path}/${at}/00283006`), count || 65_536);
-    return { first: signedFirst(first), bits, entries: words.slice(0, count || 65_536), explanation: String(one(item, "00283003") ?? "") };
+    return { first: signedFirst(first), bits, entries: words.slice(0, count || 65_536), explanation: String(one(item, "00283003") ?? ""), type: String(one(item, "00283004") ?? "") };
   }));
 }
 

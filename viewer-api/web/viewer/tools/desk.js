@@ -3,7 +3,7 @@
 import { t } from "../i18n.js";
 import { spacingOf } from "../image/geometry.js";
 import { knownTables, tablesOf } from "../image/tables.js";
-import { modalityOf } from "../image/voi.js";
+import { VOLUMES, isInverse, modalityOf } from "../image/voi.js";
 import { problem } from "../problem.js";
 import { KeyImages } from "./key_images.js";
 import { MarkBook } from "./marks.js";
@@ -156,7 +156,7 @@ class Desk extends EventTarget {
     if (window && !view.frame.isColour) view.setVoi(window.voi);
     for (let turns = 0; view.rotation !== state.rotation && turns < 3; turns++) view.rotate(90);
     if (Boolean(view.flipped) !== state.flipped) view.flip();
-    if (!view.frame.isColour) view.setInverted(state.inverse !== (view.frame.value("PhotometricInterpretation") === "MONOCHROME1"));
+    if (!view.frame.isColour) view.setInverted(state.inverse !== isInverse(view.frame));
   }
 
   changed() {
@@ -289,7 +289,8 @@ class Desk extends EventTarget {
   /** All values of these marks, once the pixels are here. */
   async settled(marks) {
     for (const mark of marks) if (mark.kind === "ellipse" || mark.kind === "probe") await this.storeOf(mark.frame).whole(mark.frame, this.stop.signal).catch(() => null);
-    for (const mark of marks) if (this.regionsOf(mark.frame) === undefined) await tablesOf(mark.frame, this.stop.signal).catch(() => null);
+    // A state says LUTs again, and without those of its images it would be wrong: where they cannot be read, nothing is saved. Slices of volumes have none.
+    for (const { frame } of marks) if (this.regionsOf(frame) === undefined || !(frame.isColour || VOLUMES.includes(frame.series.Modality))) await tablesOf(frame, this.stop.signal);
   }
 
   // Going there.

@@ -14,6 +14,7 @@ const ATTRIBUTES = {
   PatientSex: ["00100040", "CS"], DeviceSerialNumber: ["00181000", "LO"], SoftwareVersions: ["00181020", "LO"],
   StudyInstanceUID: ["0020000D", "UI"], SeriesInstanceUID: ["0020000E", "UI"], StudyID: ["00200010", "SH"], Laterality: ["00200060", "CS"], SeriesNumber: ["00200011", "IS"],
   InstanceNumber: ["00200013", "IS"], WindowCenter: ["00281050", "DS"], WindowWidth: ["00281051", "DS"], RescaleIntercept: ["00281052", "DS"],
+  ModalityLUTSequence: ["00283000", "SQ"], LUTExplanation: ["00283003", "LO"], ModalityLUTType: ["00283004", "LO"], VOILUTSequence: ["00283010", "SQ"],
   RescaleSlope: ["00281053", "DS"], RescaleType: ["00281054", "LO"], VOILUTFunction: ["00281056", "CS"], ICCProfile: ["00282000", "OB"],
   SoftcopyVOILUTSequence: ["00283110", "SQ"], MeasurementUnitsCodeSequence: ["004008EA", "SQ"], RelationshipType: ["0040A010", "CS"],
   ValueType: ["0040A040", "CS"], ConceptNameCodeSequence: ["0040A043", "SQ"], ContinuityOfContent: ["0040A050", "CS"],

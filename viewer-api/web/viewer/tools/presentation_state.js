@@ -18,8 +18,8 @@ const TEXT_CHARACTERS_MAX = 1024;
 
 /**
  * The state as DICOM JSON. `images` are all of one series and one modality transformation: `{reference: {series, instance, sopClass, frame},
- * columns, rows, spacing: {row, column}|null, aspect: [row, column], marks: [{kind, points, label}], window: {center, width, function}|null}`.
- * `display` is `{rotation, flipped, inverted, monochrome1, rescale: {slope, intercept, type}, colour}`.
+ * columns, rows, spacing: {row, column}|null, aspect: [row, column], marks: [{kind, points, label}], window: {center, width, function}|null, lut|null}`.
+ * `display` is `{rotation, flipped, inverted, monochrome1, rescale: {slope, intercept, type}, modalityLut|null, colour}`; LUTs are those of tables.js of image/.
  */
 export function presentationState(source, images, display, { series, instance, person, description, now }) {
   const moment = momentOf(now);
@@ -38,17 +38,28 @@ export function presentationState(source, images, display, { series, instance, p
 }
 
 // Modality LUT, VOI LUT and Presentation LUT: of grey images only. What the state leaves out counts as identity, so the rescale is said again.
-function grey(images, { rescale, inverted, monochrome1 }) {
+function grey(images, { rescale, modalityLut, inverted, monochrome1 }) {
   const transformed = rescale.slope !== 1 || rescale.intercept !== 0 || rescale.type;
   return {
-    ...(transformed ? { RescaleIntercept: rescale.intercept, RescaleSlope: rescale.slope, RescaleType: rescale.type || "US" } : {}),
-    SoftcopyVOILUTSequence: some(images.filter((image) => image.window).map((image) => dataset({
-      ReferencedImageSequence: [referenceOf(image.reference)], WindowCenter: image.window.center, WindowWidth: image.window.width,
-      VOILUTFunction: image.window.function && image.window.function !== "LINEAR" ? image.window.function : undefined,
-    }))),
+    ...(modalityLut ? { ModalityLUTSequence: [lutItem(modalityLut, { ModalityLUTType: modalityLut.type || "US" })] } : transformed ? { RescaleIntercept: rescale.intercept, RescaleSlope: rescale.slope, RescaleType: rescale.type || "US" } : {}),
+    SoftcopyVOILUTSequence: some(images.filter((image) => image.window || image.lut).map((image) => dataset({ ReferencedImageSequence: [referenceOf(image.reference)], ...voiOf(image) }))),
     // The shape maps to P-Values, whatever the photometric interpretation (PS3.3 C.11.6.1.2): MONOCHROME1 as it is meant is INVERSE.
     PresentationLUTShape: Boolean(inverted) !== Boolean(monochrome1) ? "INVERSE" : "IDENTITY",
   };
+}
+
+function voiOf({ window, lut }) {
+  if (lut) return { VOILUTSequence: [lutItem(lut)] };
+  return { WindowCenter: window.center, WindowWidth: window.width, VOILUTFunction: window.function && window.function !== "LINEAR" ? window.function : undefined };
+}
+
+// PS3.3 C.11.1.1, C.11.2.1.1: count (0 is 65,536), first value mapped, bits; then the entries, two bytes each. A first value below zero makes all three SS.
+function lutItem({ first, entries, bits, explanation }, more = {}) {
+  const vr = first < 0 ? "SS" : "US";
+  const descriptor = [entries.length % 65_536, first, bits].map((value) => (vr === "SS" && value > 32_767 ? value - 65_536 : value));
+  const data = new DataView(new ArrayBuffer(2 * entries.length));
+  entries.forEach((entry, at) => data.setUint16(2 * at, entry, true));
+  return { "00283002": { vr, Value: descriptor }, ...dataset({ LUTExplanation: explanation || undefined, ...more }), "00283006": { vr: "OW", InlineBinary: base64(new Uint8Array(data.buffer)) } };
 }
 
 // All of the image. Corners are pixels counted from 1, of the image before it is turned (PS3.3 C.10.4).
@@ -112,5 +123,7 @@ function some(list) {
 }
 
 function base64(bytes) {
-  return btoa(String.fromCharCode(...bytes));
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
 }

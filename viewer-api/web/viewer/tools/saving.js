@@ -2,7 +2,8 @@
 
 import { language, t } from "../i18n.js";
 import { spacingOf } from "../image/geometry.js";
-import { rescaleOf } from "../image/voi.js";
+import { knownTables } from "../image/tables.js";
+import { isInverse, rescaleOf, statedWindows } from "../image/voi.js";
 import { keyObjectSelection } from "./key_objects.js";
 import { MEASURING } from "./measure.js";
 import { referenceOfFrame } from "./marks.js";
@@ -61,7 +62,8 @@ function states(desk, manifest, marks, common) {
   const groups = new Map();
   for (const mark of marks) {
     const { frame } = mark;
-    const key = JSON.stringify([frame.series.SeriesInstanceUID, frame.isColour, displayOf(desk, frame).rescale]);
+    const { rescale, modalityLut } = displayOf(desk, frame);
+    const key = JSON.stringify([frame.series.SeriesInstanceUID, frame.isColour, rescale, modalityLut && frame.instance.SOPInstanceUID]);
     groups.set(key, [...(groups.get(key) ?? []), mark]);
   }
   return [...groups.values()].map((list) => {
@@ -76,20 +78,24 @@ function states(desk, manifest, marks, common) {
 }
 
 function imageOf(desk, frame) {
-  const view = viewOf(desk, frame);
-  const voi = view && !frame.isColour ? view.shownVoi : null;
+  const voi = voiOf(viewOf(desk, frame), frame);
   const aspect = frame.numbers("PixelAspectRatio");
   return {
     reference: referenceOfFrame(frame), columns: frame.columns, rows: frame.rows, spacing: spacingOf(frame), aspect: aspect.length === 2 ? aspect : [1, 1],
-    marks: [], window: voi?.width > 0 ? { center: voi.center, width: voi.width, function: voi.function } : null,
+    marks: [], window: voi?.width > 0 ? { center: voi.center, width: voi.width, function: voi.function } : null, lut: voi?.entries ? voi : null,
   };
+}
+
+// What the reader chose, else what the file says of this very frame, else what was found for the one that is shown.
+function voiOf(view, frame) {
+  return frame.isColour ? null : view?.voi ?? statedWindows(frame)[0] ?? knownTables(frame)?.voi ?? view?.shownVoi ?? null;
 }
 
 function displayOf(desk, frame) {
   const view = viewOf(desk, frame);
   return {
     rotation: view?.rotation ?? 0, flipped: Boolean(view?.flipped), inverted: Boolean(view?.inverted), colour: frame.isColour,
-    monochrome1: frame.value("PhotometricInterpretation") === "MONOCHROME1", rescale: { ...rescaleOf(frame), type: String(frame.value("RescaleType") ?? (frame.series.Modality === "CT" ? "HU" : "")) },
+    monochrome1: isInverse(frame), modalityLut: frame.isColour ? null : knownTables(frame)?.modality ?? null, rescale: { ...rescaleOf(frame), type: String(frame.value("RescaleType") ?? (frame.series.Modality === "CT" ? "HU" : "")) },
   };
 }
 
