@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { addWords, setLanguage, t } from "../viewer/i18n.js";
 import { parseManifest } from "../viewer/image/manifest.js";
 import { deskOf } from "../viewer/tools/desk.js";
+import { documentOf } from "../viewer/tools/saved.js";
 import { saveAll } from "../viewer/tools/saving.js";
 import { WORDS } from "../viewer/tools/words.js";
 import { openPage, promised, settle } from "./page.mjs";
@@ -120,6 +121,25 @@ test("an image whose grey levels are tables is saved with its tables; where they
   // Images of different modality transformations are in states of their own (PS3.3 A.33.1).
   const states = of(stored, "1.2.840.10008.5.1.4.1.1.11.1");
   assert.deepEqual(states.map((state) => [Boolean(state["00283000"]), state["00283110"].Value[0]["00283010"].Value[0]["00283002"].Value]), [[true, [3, 0, 8]], [false, [3, 0, 8]]]);
+});
+
+test("a report is edited only where nothing of it would be lost: it is ours, all of it is drawn, on images that are here", async () => {
+  const stored = archive();
+  const room = roomOf(studyOf("6.1"));
+  const desk = deskOf(room);
+  const [frame, other] = room.manifest.series[0].frames;
+  desk.book.add("length", frame, line(11));
+  desk.book.add("angle", other, [[1, 1], [5, 5], [9, 1]]);
+  await saveAll(desk, { person: "" });
+  const [report] = of(stored, SR);
+  const again = (change) => { const object = structuredClone(report); change?.(object); return documentOf(object); };
+  assert.equal(desk.canContinue(again()), true);
+  assert.equal(desk.canContinue(again((object) => { object["00080070"].Value = ["Other"]; })), false);
+  const groups = (object) => object["0040A730"].Value.at(-1)["0040A730"].Value;
+  assert.equal(desk.canContinue(again((object) => groups(object).push({ ...groups(object)[0], "0040A730": { Value: [] } }))), false, "a group that is not drawn");
+  room.sets = [{ frames: [frame] }];
+  assert.equal(desk.canContinue(again()), false, "an image that is not here");
+  assert.equal(desk.canContinue(desk.documents.find(({ kind }) => kind === "report")), false, "what was saved a moment ago is drafted still");
 });
 
 test("drafts on a prior are there again when it hangs again, in a room opened anew", () => {

@@ -206,12 +206,14 @@ class Desk extends EventTarget {
     return maker === MAKER && reported ? LAYERS[0] : null;
   }
 
+  /** Whether a report can be edited: what is saved then stands for all of it, so it has to be ours, and all of it drawn as ours is. */
+  canContinue({ kind, maker, marks, complete, own, continued }) {
+    return kind === "report" && maker === MAKER && !own && !continued && complete && marks.every((mark) => MEASURING.includes(mark.kind) && this.frameOf(mark.key));
+  }
+
   /** Takes the measurements of a report as drafts, to be changed; what is saved next stands for it. */
   continueFrom(document) {
-    for (const mark of document.marks) {
-      const frame = this.frameOf(mark.key);
-      if (frame && MEASURING.includes(mark.kind)) this.book.adopt(mark, frame);
-    }
+    for (const mark of document.marks) this.book.adopt(mark, this.frameOf(mark.key));
     document.continued = true;
     this.toggle(document, false);
   }

@@ -105,7 +105,7 @@ class Panel {
     const box = one.kind === "keys" ? null : h("input", { type: "checkbox", dataset: { focus: `show ${one.reference.instance}` }, on: { change: () => this.desk.toggle(one, box.checked) } });
     if (box) box.checked = one.shown;
     const title = h("span", {}, h("span", { class: "tools-kind" }, t(DOCUMENTS[one.kind])), h("span", {}, one.title), h("span", { class: "faint number" }, one.when));
-    const more = one.kind === "report" && one.marks?.some((mark) => mark.kind !== "outline") && !one.own && !one.continued ? h("button", { type: "button", on: { click: () => this.desk.continueFrom(one) } }, t("toolsContinue"))
+    const more = this.desk.canContinue(one) ? h("button", { type: "button", on: { click: () => this.desk.continueFrom(one) } }, t("toolsContinue"))
       : one.kind === "state" ? h("button", { type: "button", on: { click: () => this.desk.apply(one) } }, t("toolsApply"))
       : one.kind === "keys" ? h("span", { class: "group" }, one.keys.map((key, at) => h("button", { type: "button", "aria-label": t("toolsKey", { n: at + 1 }), on: { click: () => this.goTo(key) } }, String(at + 1)))) : null;
     return h("li", { class: "tools-document" }, h("label", {}, box, title), more);

@@ -38,8 +38,8 @@ export function documentOf(dataset) {
   };
   if (sopClass === KEY_OBJECTS) return { ...common, kind: "keys", keys: keysOf(dataset) };
   if (sopClass.startsWith("1.2.840.10008.5.1.4.1.1.11.")) return { ...common, kind: "state", state: stateOf(dataset) };
-  const marks = marksOfReport(dataset);
-  return marks.length ? { ...common, kind: "report", marks } : null;
+  const { marks, complete } = marksOfReport(dataset);
+  return marks.length ? { ...common, kind: "report", marks, complete } : null;
 }
 
 // A document that a later one stands for is history (PS3.3 C.17.2, Predecessor Documents Sequence).

@@ -12,14 +12,18 @@ const COBB = "285285000";
 const KEYS = Object.fromEntries(["length", "angle", "cobb", "area", "mean", "deviation", "least", "greatest"].map((key) => [CODES[key][0], key]));
 for (const one of [CODES.attenuation, CODES.mrSignal, CODES.pixelValue]) KEYS[one[0]] = "value";
 /** Groups of one document that are drawn; a segmentation's report may hold thousands. */
-const GROUPS_MAX = 400;
+const GROUPS_MAX = 500;
 const DEPTH_MAX = 12;
 
-/** The marks of a report: `[{id, kind, key, points, text, label, said}]`; `key` names the frame as `instance/frame`, `said` are the document's values. */
+/**
+ * The marks of a report, `{marks: [{id, kind, key, points, text, label, said}], complete}`; `key` names the frame as `instance/frame`, `said` are the document's
+ * values. `complete` where each measurement group became one mark: nothing was left out, or put together of parts.
+ */
 export function marksOfReport(dataset) {
   const groups = [];
   collect(dataset, groups, 0);
-  return groups.slice(0, GROUPS_MAX).flatMap(marksOfGroup);
+  const marks = groups.slice(0, GROUPS_MAX).map(marksOfGroup);
+  return { marks: marks.flat(), complete: groups.length === marks.length && marks.every(({ length }) => length === 1) };
 }
 
 const concept = (item) => code(item, "ConceptNameCodeSequence")?.value ?? "";
