@@ -41,7 +41,8 @@ function leavePrior(room) {
 function archive({ ready = null, status = () => 200, metadata = () => [] } = {}) {
   const stored = [];
   globalThis.fetch = async (path, { method, body } = {}) => {
-    if (method !== "POST") return status(path) === 200 ? Response.json(metadata(path)) : new Response("", { status: status(path) });
+    const code = status(path);
+    if (method !== "POST") return code === 200 ? Response.json(metadata(path)) : new Response("", { status: code });
     await ready;
     for (const object of JSON.parse(body.split("\r\n")[3])) stored.push({ path, object });
     return Response.json({});
@@ -140,6 +141,29 @@ test("a report is edited only where nothing of it would be lost: it is ours, all
   room.sets = [{ frames: [frame] }];
   assert.equal(desk.canContinue(again()), false, "an image that is not here");
   assert.equal(desk.canContinue(desk.documents.find(({ kind }) => kind === "report")), false, "what was saved a moment ago is drafted still");
+});
+
+test("documents that cannot be read are not called none: it is said, and they are asked for again, once", async () => {
+  const SERIES = { SeriesInstanceUID: "7.1.9", Modality: "KO", count: 1, instances: { SOPInstanceUID: { all: "7.1.9.1" } } };
+  const keys = { "00080016": { Value: ["1.2.840.10008.5.1.4.1.1.88.59"] }, "00080018": { Value: ["7.1.9.1"] } };
+  let asked = 0;
+  archive({ status: () => { asked++; return 503; } });
+  const room = roomOf(studyOf("7.1", [SERIES]));
+  const desk = deskOf(room);
+  await settle();
+  assert.deepEqual([asked, desk.unread.size, room.said.length], [1, 1, 1]);
+  for (const type of ["frame", "layout"]) room.dispatchEvent(new Event(type));
+  await settle();
+  assert.equal(asked, 1, "not at every image");
+  archive({ metadata: () => { asked++; return [keys]; } });
+  dispatchEvent(new Event("tsunagu:linked"));
+  dispatchEvent(new Event("tsunagu:linked"));
+  await settle();
+  assert.deepEqual([asked, desk.unread.size, desk.documents.map(({ kind }) => kind)], [2, 0, ["keys"]]);
+  archive({ status: () => 404 });
+  const gone = deskOf(roomOf(studyOf("7.2", [SERIES])));
+  await settle();
+  assert.deepEqual([gone.unread.size, gone.documents], [0, []]);
 });
 
 test("drafts on a prior are there again when it hangs again, in a room opened anew", () => {

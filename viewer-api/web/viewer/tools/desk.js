@@ -47,11 +47,14 @@ class Desk extends EventTarget {
     Object.assign(this, { room, book: new MarkBook(), keys: new KeyImages(), documents: [], panel: null, saving: false, kept: { marks: [], keys: [] } });
     /** Studies that have been shown, by UID: the one that is read, and each prior that hung, whether it still does or not. */
     this.manifests = new Map();
+    /** Those whose documents could not be read. */
+    this.unread = new Set();
     this.stop = new AbortController();
     const { signal } = this.stop;
     for (const type of ["layout", "frame", "active"]) room.addEventListener(type, () => this.attach(), { signal });
     for (const one of [this.book, this.keys]) one.addEventListener("change", () => this.changed(), { signal });
     addEventListener("beforeunload", (event) => { if (this.unsaved) event.preventDefault(); }, { signal });
+    addEventListener("tsunagu:linked", () => this.readAgain(), { signal });
     this.takeUp(room.manifest.study.StudyInstanceUID);
     this.attach();
     this.load(room.manifest);
@@ -122,8 +125,19 @@ class Desk extends EventTarget {
     try {
       this.take(await savedDocuments(manifest, this.stop.signal), study);
     } catch (error) {
-      if (error.name !== "AbortError") this.room.say(t("toolsSavedFailed", { reason: problem(error) }));
+      if (this.stop.signal.aborted) return;
+      this.#waiting.delete(study);
+      this.unread.add(study);
+      this.room.say(t("toolsSavedFailed", { reason: problem(error) }));
+      this.changed();
     }
+  }
+
+  /** Asks again for the documents that could not be read. */
+  readAgain() {
+    const studies = [...this.unread];
+    this.unread.clear();
+    for (const study of studies) this.load(this.manifests.get(study));
   }
 
   take(documents, study) {

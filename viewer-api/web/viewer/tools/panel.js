@@ -57,15 +57,16 @@ class Panel {
     const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
     fill(this.body, this.group(t("toolsMeasurements"), marks.map((mark) => this.mark(mark)), t("toolsNone")),
       this.group(t("toolsKeys"), desk.keys.all.map((frame) => this.key(frame)), t("toolsNoKeys")),
-      this.group(t("toolsSaved"), desk.documents.map((one) => this.document(one)), t("toolsNoSaved")));
+      this.group(t("toolsSaved"), desk.documents.map((one) => this.document(one)), t(desk.unread.size ? "toolsUnread" : "toolsNoSaved"),
+        desk.unread.size > 0 && h("button", { type: "button", dataset: { focus: "again" }, on: { click: () => desk.readAgain() } }, t("retry"))));
     if (focused) [...this.body.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focused)?.focus();
     const allowed = desk.room.manifest.offers.annotate !== false;
     this.button.disabled = desk.saving || !desk.dirty || !allowed;
     if (!allowed) fill(this.message, t("toolsNotAllowed"));
   }
 
-  group(title, rows, none) {
-    return h("section", {}, h("h3", {}, title), rows.length ? h("ul", {}, rows) : h("p", { class: "faint" }, none));
+  group(title, rows, none, more = null) {
+    return h("section", {}, h("h3", {}, title), rows.length ? h("ul", {}, rows) : h("p", { class: "faint" }, none), more);
   }
 
   mark(mark) {

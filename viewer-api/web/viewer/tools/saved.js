@@ -12,15 +12,19 @@ const DOCUMENTS_MAX = 60;
 /** Manufacturer (0008,0070) of what this page saves. */
 export const MAKER = "Tsunagu";
 
-/** The documents of a manifest that say something of images: `[{kind: "report"|"state"|"keys", reference, title, when, maker, shown, …}]`. */
+/**
+ * The documents of a manifest that say something of images: `[{kind: "report"|"state"|"keys", reference, title, when, maker, shown, …}]`. Throws an `ApiError` where
+ * they cannot be read: that is not the same as that there are none.
+ */
 export async function savedDocuments(manifest, signal) {
   const series = manifest.series.filter((one) => MODALITIES.includes(one.Modality)).reverse();
   const documents = [];
   for (const one of series) {
     if (documents.length >= DOCUMENTS_MAX) break;
     const metadata = await seriesMetadata(manifest.study.StudyInstanceUID, one.SeriesInstanceUID, signal).catch((error) => {
-      if (error.name === "AbortError") throw error;
-      return [];
+      // It went since the manifest was made.
+      if (error.status === 404) return [];
+      throw error;
     });
     documents.push(...metadata.map(documentOf).filter(Boolean));
   }
