@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { addWords, setLanguage, t } from "../viewer/i18n.js";
 import { parseManifest } from "../viewer/image/manifest.js";
 import { deskOf } from "../viewer/tools/desk.js";
-import { documentOf } from "../viewer/tools/saved.js";
+import { documentOf, savedDocuments } from "../viewer/tools/saved.js";
 import { saveAll } from "../viewer/tools/saving.js";
 import { WORDS } from "../viewer/tools/words.js";
 import { openPage, promised, settle } from "./page.mjs";
@@ -164,6 +164,36 @@ test("documents that cannot be read are not called none: it is said, and they ar
   const gone = deskOf(roomOf(studyOf("7.2", [SERIES])));
   await settle();
   assert.deepEqual([gone.unread.size, gone.documents], [0, []]);
+});
+
+test("states of a desk are one series of which the last are shown; what was deleted does not come back", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: new Date(2027, 0, 15, 9, 5, 7) });
+  const stored = archive();
+  const room = roomOf(studyOf("8.1"));
+  const desk = deskOf(room);
+  const [frame] = room.manifest.series[0].frames;
+  const [line1, arrow] = [desk.book.add("length", frame, line(11)), desk.book.add("arrow", frame, line(21))];
+  const save = async () => { await saveAll(desk, { person: "" }); context.mock.timers.tick(5000); };
+  await save();
+  desk.book.move(line1.id, line(31));
+  await save();
+  const STATE = "1.2.840.10008.5.1.4.1.1.11.1";
+  assert.deepEqual([new Set(of(stored, STATE).map((one) => one["0020000E"].Value[0])).size, of(stored, STATE).map((one) => one["00200013"].Value[0])], [1, [1, 2]]);
+  const read = async () => {
+    const series = stored.map(({ object }, at) => ({ SeriesInstanceUID: `8.1.${at + 5}`, Modality: object["00080060"].Value[0], count: 1, instances: { SOPInstanceUID: { all: object["00080018"].Value[0] } } }));
+    archive({ metadata: (path) => [stored[Number(/8\.1\.(\d+)\/metadata/.exec(path)[1]) - 5].object] });
+    const documents = await savedDocuments(studyOf("8.1", series));
+    return documents.map(({ kind, shown }) => `${kind} ${shown}`);
+  };
+  assert.deepEqual(await read(), ["report true", "state true", "state false"]);
+  const more = archive();
+  desk.book.remove(line1.id);
+  desk.book.remove(arrow.id);
+  assert.equal(desk.dirty, true);
+  await save();
+  assert.deepEqual([groupsIn(of(more, SR)[0]), of(more, STATE)[0]["00700001"], desk.dirty], [0, undefined, false]);
+  stored.push(...more);
+  assert.deepEqual(await read(), ["state true", "state false", "state false"]);
 });
 
 test("drafts on a prior are there again when it hangs again, in a room opened anew", () => {

@@ -15,6 +15,7 @@ import { MAKER, savedDocuments } from "./saved.js";
 import { scaleAt } from "./scale.js";
 import { ellipseStatistics, measurable, unitOf, valueAt } from "./statistics.js";
 import { askText } from "./text.js";
+import { newUid } from "./uid.js";
 
 const desks = new WeakMap();
 /** Drafts of studies that were left without saving, until the page is closed; the study left longest goes first. */
@@ -41,6 +42,7 @@ class Desk extends EventTarget {
   #pointed = null;
   #waiting = new Set();
   #saidNotSavable = false;
+  #states = new Map();
 
   constructor(room) {
     super();
@@ -307,6 +309,15 @@ class Desk extends EventTarget {
     for (const mark of marks) if (mark.kind === "ellipse" || mark.kind === "probe") await this.storeOf(mark.frame).whole(mark.frame, this.stop.signal).catch(() => null);
     // A state says LUTs again, and without those of its images it would be wrong: where they cannot be read, nothing is saved. Slices of volumes have none.
     for (const { frame } of marks) if (this.regionsOf(frame) === undefined || !(frame.isColour || VOLUMES.includes(frame.series.Modality))) await tablesOf(frame, this.stop.signal);
+  }
+
+  /** The series of presentation states that this desk makes of a study; `last` is a frame of those that hold marks now. */
+  statesOf(study) {
+    if (!this.#states.has(study)) {
+      const [series, counted] = [newUid(), { instances: 0 }];
+      this.#states.set(study, { last: null, next: () => ({ series, instanceNumber: ++counted.instances }) });
+    }
+    return this.#states.get(study);
   }
 
   // Going there.

@@ -18,7 +18,7 @@ const GRAPHICS = { length: "POLYLINE", angle: "POLYLINE", probe: "POINT", ellips
 
 /**
  * The document as DICOM JSON. `marks` are `{id, label, kind, points, text, reference: {series, instance, sopClass, frame, modality}, values,
- * remark, scale}`; `predecessors` documents that this one stands for from now on, `{series, instance, sopClass}`.
+ * remark, scale}`, none where all were deleted; `predecessors` documents that this one stands for from now on, `{series, instance, sopClass}`.
  */
 export function measurementReport(source, marks, { series, instance, person, language, description, now, predecessors = [] }) {
   const moment = momentOf(now);
@@ -29,11 +29,11 @@ export function measurementReport(source, marks, { series, instance, person, lan
     SOPInstanceUID: instance, ContentDate: moment.date, ContentTime: moment.time, ReferencedPerformedProcedureStepSequence: null,
     CompletionFlag: "PARTIAL", VerificationFlag: "UNVERIFIED", PerformedProcedureCodeSequence: null,
     PredecessorDocumentsSequence: predecessors.length ? evidence(study, predecessors) : undefined,
-    CurrentRequestedProcedureEvidenceSequence: evidence(study, references),
+    CurrentRequestedProcedureEvidenceSequence: references.length ? evidence(study, references) : undefined,
     ...root(CODES.measurementReport, "1500", [
       languageItem(language), ...observerItems({ person, deviceUid: DEVICE_UID }),
       codeItem("HAS CONCEPT MOD", CODES.procedureReported, CODES.imagingProcedure),
-      container("CONTAINS", CODES.imageLibrary, [container("CONTAINS", CODES.imageLibraryGroup, images(references))]),
+      ...(references.length ? [container("CONTAINS", CODES.imageLibrary, [container("CONTAINS", CODES.imageLibraryGroup, images(references))])] : []),
       container("CONTAINS", CODES.measurements, marks.map(group)),
     ]),
   });

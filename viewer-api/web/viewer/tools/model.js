@@ -98,7 +98,7 @@ export function momentOf(now) {
  * What every object of a study says of patient, study and maker, as the manifest has it. Issuer of Patient ID too: without it the centre of
  * whoever saves would stand in, and the annotation would be of another person than the images.
  */
-export function commonOf({ patient, study }, { sopClass, modality, series, description, number, now }) {
+export function commonOf({ patient, study }, { sopClass, modality, series, description, number, instanceNumber = 1, now }) {
   const moment = momentOf(now);
   return {
     SpecificCharacterSet: "ISO_IR 192", InstanceCreationDate: moment.date, InstanceCreationTime: moment.time, TimezoneOffsetFromUTC: moment.offset,
@@ -107,7 +107,7 @@ export function commonOf({ patient, study }, { sopClass, modality, series, descr
     StudyInstanceUID: study.StudyInstanceUID, PatientName: nameOf(patient.PatientName), PatientID: patient.PatientID ?? null, IssuerOfPatientID: patient.IssuerOfPatientID || undefined,
     PatientBirthDate: patient.PatientBirthDate ?? null, PatientSex: patient.PatientSex ?? null,
     Modality: modality, SeriesInstanceUID: series, SeriesNumber: number, SeriesDescription: description, SeriesDate: moment.date, SeriesTime: moment.time,
-    Manufacturer: "Tsunagu", ManufacturerModelName: "Tsunagu viewer", DeviceSerialNumber: "1", SoftwareVersions: "1", InstanceNumber: 1,
+    Manufacturer: "Tsunagu", ManufacturerModelName: "Tsunagu viewer", DeviceSerialNumber: "1", SoftwareVersions: "1", InstanceNumber: instanceNumber,
   };
 }
 

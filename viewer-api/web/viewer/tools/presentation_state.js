@@ -21,11 +21,11 @@ const TEXT_CHARACTERS_MAX = 1024;
  * columns, rows, spacing: {row, column}|null, aspect: [row, column], marks: [{kind, points, label}], window: {center, width, function}|null, lut|null}`.
  * `display` is `{rotation, flipped, inverted, monochrome1, rescale: {slope, intercept, type}, modalityLut|null, colour}`; LUTs are those of tables.js of image/.
  */
-export function presentationState(source, images, display, { series, instance, person, description, now }) {
+export function presentationState(source, images, display, { series, instance, instanceNumber, person, description, now }) {
   const moment = momentOf(now);
   const colour = display.colour;
   return dataset({
-    ...commonOf(source, { sopClass: colour ? CSPS : GSPS, modality: "PR", series, description, number: 9903, now }),
+    ...commonOf(source, { sopClass: colour ? CSPS : GSPS, modality: "PR", series, description, number: 9903, instanceNumber, now }),
     SOPInstanceUID: instance, ContentLabel: "READING", ContentDescription: description, ContentCreatorName: person || null,
     PresentationCreationDate: moment.date, PresentationCreationTime: moment.time,
     ReferencedSeriesSequence: bySeries(images.map((image) => image.reference), "ReferencedImageSequence"),

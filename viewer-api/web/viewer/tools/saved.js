@@ -28,7 +28,7 @@ export async function savedDocuments(manifest, signal) {
     });
     documents.push(...metadata.map(documentOf).filter(Boolean));
   }
-  return chosen(current(documents));
+  return chosen(current(documents).filter(({ kind, marks }) => kind !== "report" || marks.length));
 }
 
 /** What one document says, or `null` where it says nothing that can be shown over an image. */
@@ -38,12 +38,13 @@ export function documentOf(dataset) {
     reference: { series: text(dataset, "SeriesInstanceUID"), instance: text(dataset, "SOPInstanceUID"), sopClass },
     title: text(dataset, "ContentDescription") || text(dataset, "SeriesDescription") || code(dataset, "ConceptNameCodeSequence")?.meaning || "",
     when: [formatDate(text(dataset, "ContentDate") || text(dataset, "PresentationCreationDate")), formatTime(text(dataset, "ContentTime") || text(dataset, "PresentationCreationTime"))].filter(Boolean).join(" "),
-    maker: text(dataset, "Manufacturer"), replaces: predecessorsOf(dataset), shown: false,
+    made: `${text(dataset, "PresentationCreationDate")}${text(dataset, "PresentationCreationTime")}`, maker: text(dataset, "Manufacturer"), replaces: predecessorsOf(dataset), shown: false,
   };
   if (sopClass === KEY_OBJECTS) return { ...common, kind: "keys", keys: keysOf(dataset) };
   if (sopClass.startsWith("1.2.840.10008.5.1.4.1.1.11.")) return { ...common, kind: "state", state: stateOf(dataset) };
   const { marks, complete } = marksOfReport(dataset);
-  return marks.length ? { ...common, kind: "report", marks, complete } : null;
+  // One that holds nothing any more still replaces another.
+  return marks.length || common.replaces.length ? { ...common, kind: "report", marks, complete } : null;
 }
 
 // A document that a later one stands for is history (PS3.3 C.17.2, Predecessor Documents Sequence).
@@ -52,10 +53,13 @@ function current(documents) {
   return documents.filter((one) => !replaced.has(one.reference.instance));
 }
 
-// Reports and states are drawn from the start; of several documents of a kind the newest stands first.
+// Reports and states are drawn from the start, of states that this page saved one after another (one series) the last; of several documents of a kind the newest stands first.
 function chosen(documents) {
   const order = ["report", "state", "keys"];
-  for (const one of documents) one.shown = one.kind !== "keys";
+  const isOurs = (one) => one.kind === "state" && one.maker === MAKER;
+  const last = new Map();
+  for (const { made, reference } of documents.filter(isOurs)) if (made > (last.get(reference.series) ?? "")) last.set(reference.series, made);
+  for (const one of documents) one.shown = one.kind !== "keys" && (!isOurs(one) || one.made === last.get(one.reference.series));
   return documents.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || b.when.localeCompare(a.when));
 }
 

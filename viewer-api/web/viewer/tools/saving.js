@@ -22,11 +22,14 @@ export async function saveAll(desk, { person }) {
   for (const [study, manifest] of desk.manifests) {
     const marks = desk.book.isDirty(study) ? drafts.filter((mark) => mark.reference.study === study) : null;
     const keys = desk.keys.isDirty(study) ? desk.keys.of(study) : null;
-    const objects = objectsOf(desk, manifest, { marks: marks ?? [], keys: keys ?? [], person, now });
+    const objects = objectsOf(desk, manifest, { marks, keys, person, now });
     if (!objects.length) continue;
     await store(study, objects, desk.stop.signal);
     // What was drawn, moved or chosen since it was sent is still to be saved.
-    if (marks) desk.book.saved(study, marks);
+    if (marks) {
+      desk.book.saved(study, marks);
+      desk.statesOf(study).last = marks.at(-1)?.frame ?? null;
+    }
     if (keys) desk.keys.saved(study, keys);
     remember(desk, objects, study);
     count += objects.length;
@@ -34,15 +37,16 @@ export async function saveAll(desk, { person }) {
   return count;
 }
 
+// `marks` and `keys` are `null` where nothing of them has changed.
 function objectsOf(desk, manifest, { marks, keys, person, now }) {
   const common = () => ({ series: newUid(), instance: newUid(), person, language: language(), now });
-  const measured = marks.filter((mark) => MEASURING.includes(mark.kind)).map((mark) => describedMark(desk, mark)).filter((mark) => mark.values.length);
+  const measured = (marks ?? []).filter((mark) => MEASURING.includes(mark.kind)).map((mark) => describedMark(desk, mark)).filter((mark) => mark.values.length);
   const objects = [];
-  if (measured.length) {
-    objects.push(measurementReport(manifest, measured, { ...common(), description: t("toolsTitleReport"), predecessors: predecessorsOf(desk, manifest.study.StudyInstanceUID) }));
-  }
-  if (marks.length) objects.push(...states(desk, manifest, marks, common));
-  if (keys.length) objects.push(keyObjectSelection(manifest, keys.map(referenceOfFrame), { ...common(), remark: "", description: t("toolsTitleKeys") }));
+  const predecessors = predecessorsOf(desk, manifest.study.StudyInstanceUID);
+  // Where all measurements were deleted, a report without any takes the place of the one that holds them.
+  if (measured.length || (marks && predecessors.length)) objects.push(measurementReport(manifest, measured, { ...common(), description: t("toolsTitleReport"), predecessors }));
+  if (marks) objects.push(...states(desk, manifest, marks, common));
+  if (keys) objects.push(keyObjectSelection(manifest, keys.map(referenceOfFrame), { ...common(), remark: "", description: t("toolsTitleKeys") }));
   return objects;
 }
 
@@ -60,6 +64,10 @@ function predecessorsOf(desk, study) {
 // One state can hold one modality transformation for all of its images, so series whose slices differ need several (PET).
 function states(desk, manifest, marks, common) {
   const groups = new Map();
+  const series = desk.statesOf(manifest.study.StudyInstanceUID);
+  const state = (images, frame) => presentationState(manifest, images, displayOf(desk, frame), { ...common(), ...series.next(), description: t("toolsTitleState") });
+  // All states of a desk are one series, of which those saved last are shown: after everything was deleted, one that draws nothing.
+  if (!marks.length) return series.last ? [state([imageOf(desk, series.last)], series.last)] : [];
   for (const mark of marks) {
     const { frame } = mark;
     const { rescale, modalityLut } = displayOf(desk, frame);
@@ -73,7 +81,7 @@ function states(desk, manifest, marks, common) {
       image.marks.push({ kind: mark.kind, points: mark.points, label: desk.lines(mark).join("\n") });
       images.set(mark.key, image);
     }
-    return presentationState(manifest, [...images.values()], displayOf(desk, list[0].frame), { ...common(), description: t("toolsTitleState") });
+    return state([...images.values()], list[0].frame);
   });
 }
 
@@ -107,11 +115,10 @@ function viewOf(desk, frame) {
 
 // What was stored is listed at once, without asking the archive again. Its marks are the drafts, which are painted already.
 function remember(desk, objects, study) {
-  for (const one of desk.documents) if (one.own && one.kind === "report" && one.study === study) one.gone = true;
-  desk.documents = desk.documents.filter((one) => !one.gone);
-  for (const object of objects) {
-    const document = documentOf(object);
-    if (document) desk.documents.push({ ...document, study, own: true, shown: false });
-  }
+  const documents = objects.map(documentOf).filter(Boolean);
+  // Reports and states stand for those saved before; a report that was taken up is replaced, too.
+  const kinds = new Set(documents.map(({ kind }) => kind).filter((kind) => kind !== "keys"));
+  desk.documents = desk.documents.filter((one) => !(one.study === study && kinds.has(one.kind) && (one.own || one.continued)));
+  for (const document of documents) desk.documents.push({ ...document, study, own: true, shown: false });
 }
 
