@@ -18,16 +18,19 @@ export async function openExport(room) {
   new Export(view, manifest).open();
 }
 
-class Export {
+/** The dialogue for what `view` shows of the study of `manifest`. */
+export class Export {
   constructor(view, manifest) {
-    Object.assign(this, { view, manifest, url: null });
+    Object.assign(this, { view, manifest, url: null, runs: 0 });
     this.overlays = this.box("exportOverlays", true);
     this.patient = this.box("exportPatient", false);
     this.preview = h("img", { alt: t("exportPreview") });
     this.message = h("p", { role: "status", class: "faint" }, t("exportNoPatient"));
+    this.buttons = [h("button", { type: "button", class: "primary", dataset: { action: "png" }, on: { click: () => this.save() } }, t("exportSave")),
+      h("button", { type: "button", dataset: { action: "print" }, on: { click: () => this.print() } }, t("exportPrint"))];
     this.dialog = h("dialog", { class: "export-dialog", "aria-label": t("exportTitle"), on: { close: () => this.closed() } }, h("h2", {}, t("exportTitle")), h("div", { class: "export-preview" }, this.preview),
       this.overlays.label, this.patient.label, this.message,
-      h("div", { class: "group" }, h("button", { type: "button", class: "primary", dataset: { action: "png" }, on: { click: () => this.save() } }, t("exportSave")), h("button", { type: "button", dataset: { action: "print" }, on: { click: () => this.print() } }, t("exportPrint")),
+      h("div", { class: "group" }, this.buttons,
         h("button", { type: "button", on: { click: () => this.dialog.close() } }, t("close"))));
   }
 
@@ -43,20 +46,30 @@ class Export {
   }
 
   closed() {
+    this.runs++;
     URL.revokeObjectURL(this.url);
     this.dialog.remove();
   }
 
+  // Choices may change while a picture is made, and one with the patient's name takes longer: only what was asked for last is shown, saved or printed.
   async show() {
-    const patient = this.patient.input.checked;
-    fill(this.message, t(patient ? "exportWithPatient" : "exportNoPatient"));
-    const blob = await this.view.snapshot({ overlays: this.overlays.input.checked });
-    const drawn = patient ? await withLines(blob, this.lines(), { fontPixels: FONT_PIXELS * (globalThis.devicePixelRatio || 1) }) : blob;
+    const run = ++this.runs;
+    for (const button of this.buttons) button.disabled = true;
+    const drawn = await this.drawn();
+    if (run !== this.runs) return;
     URL.revokeObjectURL(this.url);
     this.blob = drawn;
     this.url = URL.createObjectURL(drawn);
     this.preview.src = this.url;
+    for (const button of this.buttons) button.disabled = false;
     await this.preview.decode().catch(() => {});
+  }
+
+  async drawn() {
+    const patient = this.patient.input.checked;
+    fill(this.message, t(patient ? "exportWithPatient" : "exportNoPatient"));
+    const blob = await this.view.snapshot({ overlays: this.overlays.input.checked });
+    return patient ? withLines(blob, this.lines(), { fontPixels: FONT_PIXELS * (globalThis.devicePixelRatio || 1) }) : blob;
   }
 
   lines() {
