@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseManifest } from "../viewer/image/manifest.js";
 import { PixelStore } from "../viewer/image/pixels.js";
+import { openPage } from "./page.mjs";
 
 const ENDS = [1000, 20_000, 150_000, 600_000];
 
@@ -113,6 +114,57 @@ test("a form that one frame of an instance cannot be had in is not asked for aga
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(asked.length, 2, asked.join(" "));
   assert.ok(frames.every((frame) => store.errorOf(frame)?.status === 406));
+  store.dispose();
+});
+
+test("a frame that failed for want of a link goes on by itself when it is back, from the bytes that were here", async () => {
+  openPage();
+  const asked = serve({ pieces: 10_000 });
+  const whole = globalThis.fetch;
+  let cut = true;
+  globalThis.fetch = async (url, options) => {
+    if (cut && asked.length) throw new TypeError("no link");
+    const response = await whole(url, options);
+    if (!cut) return response;
+    const reader = response.body.getReader();
+    let left = 3;
+    return new Response(new ReadableStream({ async pull(to) { if (left-- > 0) to.enqueue((await reader.read()).value); else to.error(new TypeError("cut")); } }), { status: response.status });
+  };
+  const store = new PixelStore({ workers: workers() });
+  const { frames } = manifest("a", 2).series[0];
+  store.want(frames.slice(0, 1), { level: 0 });
+  for (let wake = 0; wake < 40 && !store.errorOf(frames[0]); wake++) { await new Promise((resolve) => setTimeout(resolve, 5)); dispatchEvent(new Event("online")); }
+  assert.equal(store.errorOf(frames[0])?.status ?? store.errorOf(frames[0])?.name, 0);
+  cut = false;
+  const before = asked.length;
+  dispatchEvent(new Event("tsunagu:linked"));
+  assert.equal(store.errorOf(frames[0]), null);
+  await store.whole(frames[0]);
+  assert.deepEqual([before, asked.slice(before)], [1, ["/f/1.0/1?rep=a bytes=30000-"]]);
+  store.dispose();
+});
+
+test("trying again begins with the best way, without the bytes of another; what the server means stays refused when the link is back", async () => {
+  openPage();
+  let isHeldBroken = true;
+  serve({ status: (url) => (url.includes("rep=") ? (isHeldBroken ? 500 : 200) : 404) });
+  const store = new PixelStore({ workers: workers() });
+  const [frame] = manifest("a").series[0].frames;
+  await assert.rejects(store.whole(frame), { status: 500 });
+  dispatchEvent(new Event("tsunagu:linked"));
+  assert.equal(store.errorOf(frame)?.status, 500);
+  isHeldBroken = false;
+  store.forgive();
+  assert.deepEqual((await store.whole(frame)).quality, { kind: "lossless" });
+  store.dispose();
+});
+
+test("a frame too large to be read into memory fails alone", async () => {
+  serve();
+  const store = new PixelStore({ workers: workers() });
+  const { frames } = manifest("a", 2, { frame_bytes: { each: [[2 ** 31], [ENDS.at(-1)]] } }).series[0];
+  await assert.rejects(store.whole(frames[0]), /a frame of/);
+  assert.equal((await store.whole(frames[1])).level, 0);
   store.dispose();
 });
 

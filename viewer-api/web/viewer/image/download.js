@@ -67,7 +67,8 @@ export async function download(source, received, { last, arrived, link }, signal
   }
 }
 
-function worthAnotherTry(error) {
+/** Whether an error is of the link or of a moment: the same request may well succeed later. */
+export function worthAnotherTry(error) {
   return error.name === "TypeError" || error.name === "TimeoutError" || [0, 408, 425, 429, 502, 503, 504].includes(error.status);
 }
 

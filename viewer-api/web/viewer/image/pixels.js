@@ -9,7 +9,7 @@
 // Events: "picture" {frame}, "failed" {frame, error}, "link" {state: "ok" | "slow" | "broken"}.
 
 import { loadManifest } from "./manifest.js";
-import { Received, download } from "./download.js";
+import { Received, download, worthAnotherTry } from "./download.js";
 import { endOf, firstLevel, plan, RANK } from "./queue.js";
 import { qualityOf, sampleBytes, sourcesOf } from "./sources.js";
 import { DecodeError, Workers } from "./workers.js";
@@ -83,6 +83,8 @@ export class PixelStore extends EventTarget {
     super();
     this.workers = workers;
     this.renew = renew;
+    // What failed for want of a link goes on when it is back (link/link.js).
+    globalThis.addEventListener?.("tsunagu:linked", () => this.forgive(worthAnotherTry), { signal: this.#stop.signal });
   }
 
   dispose() {
@@ -157,13 +159,19 @@ export class PixelStore extends EventTarget {
     return (this.get(frame)?.level ?? Infinity) <= level;
   }
 
-  /** Tries again what was refused. */
-  forgive() {
-    this.#refusals.clear();
+  /** Tries again what failed, the best way first; with `which(error)` only for such errors. */
+  forgive(which = null) {
+    if (!which) this.#refusals.clear();
     for (const held of this.#held.values()) {
+      if (!held.error || (which && !which(held.error))) continue;
       held.error = null;
       held.refused = null;
-      held.sources = sourcesOf(held.frame);
+      const ways = sourcesOf(held.frame);
+      // Bytes that came the same way are gone on from; those of another are no good.
+      if (ways[0].kind === held.source.kind && ways[0].url === held.source.url) continue;
+      held.sources = ways;
+      held.onlyWhole = false;
+      this.#forget(held);
     }
     this.#replan();
   }
@@ -272,11 +280,11 @@ export class PixelStore extends EventTarget {
       await this.#refuse(held, known);
       return this.#pump();
     }
-    const received = held.received ??= new Received(source.total);
     const abort = held.loading = new AbortController();
     this.#downloads++;
-    this.#count(held);
     try {
+      const received = held.received ??= new Received(source.total);
+      this.#count(held);
       await download(source, received, { last: () => this.#goal(held, received), arrived: () => this.#arrived(held), link: (state) => this.#say(state) }, abort.signal);
     } catch (error) {
       if (!abort.signal.aborted) await this.#refuse(held, error);
@@ -370,6 +378,8 @@ export class PixelStore extends EventTarget {
       return;
     }
     held.error = held.refused && isOfTheWay ? held.refused : error;
+    // An answer that stopped coming is a broken link, too, though no request was refused.
+    if (!(error.status > 0) && worthAnotherTry(error)) globalThis.dispatchEvent?.(new Event("tsunagu:broke"));
     this.#tell("failed", { frame: held.frame, error: held.error });
   }
 
