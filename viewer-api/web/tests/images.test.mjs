@@ -1,7 +1,7 @@
 // Proves what a manifest says of frames, where an image lies on the screen, how samples become grey, and which frame is asked for first.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { displaySets } from "../viewer/display.js";
+import { displaySets, unshownName } from "../viewer/display.js";
 import { after, fitScale, imageToSamplesMap, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "../viewer/image/geometry.js";
 import { parseManifest } from "../viewer/image/manifest.js";
 import { endOf, firstLevel, neighbours, plan, RANK } from "../viewer/image/queue.js";
@@ -46,6 +46,12 @@ test("instances without pixels are no frames", () => {
   const report = { "00080016": { vr: "UI", Value: ["1.2.840.10008.5.1.4.1.1.88.33"] } };
   const image = { "00280010": { vr: "US", Value: [4] }, "00280011": { vr: "US", Value: [4] } };
   assert.deepEqual(displaySets([report, image]).map(({ kind }) => kind), ["report"]);
+});
+
+test("an image without pixels is said to be one; another object is named", () => {
+  const name = (sopClass) => unshownName({ "00080016": { vr: "UI", Value: [`1.2.840.10008.5.1.4.1.1.${sopClass}`] } });
+  for (const image of ["1", "1.2", "1.2.1", "2", "2.1", "3.1", "4", "4.1", "4.3", "6.1", "7", "7.4", "12.1", "13.1.3", "14.1", "20", "30", "77.1.6", "128", "128.1", "130", "481.1"]) assert.equal(name(image), "imageWithoutPixels", image);
+  for (const [other, key] of [["4.2", "kindOther"], ["11.1", "presentationOver"], ["66.1", "kindRegistration"], ["66.4", "kindSegmentation"], ["481.2", "kindRadiotherapy"], ["481.10", "kindRadiotherapy"], ["9.4.1", "kindWaveform"], ["131", "kindOther"], ["200.1", "kindOther"]]) assert.equal(name(other), key, other);
 });
 
 test("millimetres say where they are measured", () => {

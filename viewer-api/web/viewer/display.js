@@ -4,6 +4,8 @@ import { items, number, text } from "./dicom.js";
 
 const SOP = "1.2.840.10008.5.1.4.1.1.";
 const AUDIO = [`${SOP}9.4.1`, `${SOP}9.4.2`];
+// Image Storage (PS3.4 Table B.5-1): of these an instance without Rows and Columns has lost its pixels; MR Spectroscopy (4.2) never had any.
+const IMAGES = new RegExp(`^${SOP.replaceAll(".", "\\.")}(?:1|2|3|4(?!\\.2$)|6|7|12|13|14|20|30|77\\.1|128|130|481\\.1)(?:\\.|$)`);
 const UNSHOWN = [
   [`${SOP}11.`, "presentationOver"], [`${SOP}66.1`, "kindRegistration"], [`${SOP}66.3`, "kindRegistration"], [`${SOP}67`, "kindRegistration"],
   [`${SOP}66.`, "kindSegmentation"], [`${SOP}481.`, "kindRadiotherapy"], [`${SOP}9.`, "kindWaveform"],
@@ -20,9 +22,10 @@ export function kindOf(instance) {
   return "other";
 }
 
-/** The i18n key of the name of a kind of object this page cannot show; `"presentationOver"` is a sentence of its own. */
+/** The i18n key of the name of a kind of object this page cannot show; `"presentationOver"` and `"imageWithoutPixels"` are sentences of their own. */
 export function unshownName(instance) {
   const sopClass = text(instance, "SOPClassUID");
+  if (IMAGES.test(sopClass)) return "imageWithoutPixels";
   return UNSHOWN.find(([prefix]) => sopClass.startsWith(prefix))?.[1] ?? "kindOther";
 }
 

@@ -166,7 +166,7 @@ class StudyPage {
     fill(this.pane, h("p", { class: "quiet" }, t("loading")));
     try {
       const metadata = await seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal);
-      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata).filter(({ kind }) => kind !== "image"));
+      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata));
     } catch (error) {
       this.fail(error, () => this.choose(set));
     }
@@ -222,6 +222,7 @@ function restOf(series) {
 function unshown({ instance, address }) {
   const name = unshownName(instance);
   if (name === "presentationOver") return h("div", { class: "page" }, h("p", {}, t("presentationOver")), h("p", {}, downloads(() => address)));
+  if (name === "imageWithoutPixels") return h("div", { class: "problem" }, h("p", {}, t("imageWithoutPixels")), downloads(() => address));
   const kind = t(name, { uid: text(instance, "SOPClassUID") });
   return h("div", { class: "problem" }, h("p", {}, t("cannotKind", { kind })), downloads(() => address));
 }
