@@ -36,7 +36,8 @@ export function showStudy(main, place, study) {
   return page;
 }
 
-class StudyPage {
+/** The page of one study. */
+export class StudyPage {
   constructor(main, place, study) {
     Object.assign(this, { main, place, study });
     this.stop = new AbortController();
@@ -168,7 +169,7 @@ class StudyPage {
       const metadata = await seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal);
       if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata));
     } catch (error) {
-      this.fail(error, () => this.choose(set));
+      if (!choosing.signal.aborted) this.fail(error, () => this.choose(set));
     }
   }
 
@@ -183,18 +184,21 @@ class StudyPage {
   async showSet(series, { kind, instance }, tabs, chosen) {
     tabs.forEach((tab, at) => tab.setAttribute("aria-selected", String(at === chosen)));
     const { choosing } = this;
+    // What shows it may still be on its way when another is chosen: each has a box of its own, and only the last one's is in the page.
+    const box = this.box = h("div", { class: "pane-box" });
+    const isLast = () => box === this.box && choosing === this.choosing && !choosing.signal.aborted;
     this.shown?.dispose?.();
     this.shown = null;
-    fill(this.pane);
+    fill(this.pane, box);
     this.pane.dataset.kind = kind;
     const frames = { of: (key) => this.frameOf(key), goTo: (key) => this.goTo(key) };
     const source = { frames, study: this.study, series, instance, address: [this.study, series, text(instance, "SOPInstanceUID")] };
     try {
-      const shown = await SHOWN[kind](this.pane, source);
-      if (choosing !== this.choosing || choosing.signal.aborted) shown?.dispose?.();
-      else this.shown = shown;
+      const shown = await SHOWN[kind](box, source);
+      if (isLast()) this.shown = shown;
+      else shown?.dispose?.();
     } catch (error) {
-      this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
+      if (isLast()) this.fail(error, () => this.showSet(series, { kind, instance }, tabs, chosen));
     }
   }
 

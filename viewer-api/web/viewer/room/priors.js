@@ -16,9 +16,12 @@ export function togglePrior(room) {
 
 /** Hangs a prior (a row of the manifest's `priors`) beside the study. */
 export async function showPrior(room, prior) {
+  // What is chosen while another is on its way takes its place, whichever comes first.
+  const asked = room.priorAsked = {};
   try {
-    room.leaveMpr();
     const manifest = await loadManifest(prior.StudyInstanceUID, room.stop.signal);
+    if (room.priorAsked !== asked) return;
+    room.leaveMpr();
     Object.assign(room, { priorManifest: manifest, priorSets: manifest.series.flatMap(setsOf), priorShown: prior.StudyInstanceUID });
     room.strip?.showPrior(studyMark(manifest.study, room.manifest.study), room.priorSets);
     // What is being read is what the prior is compared with.
@@ -27,7 +30,7 @@ export async function showPrior(room, prior) {
     room.hangUp(hang(sets, room.priorSets), manifest);
     room.setLinked(true);
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError" || room.priorAsked !== asked) return;
     room.say(t("roomPriorFailed", { reason: problem(error) }));
     room.toolbar.show();
   }
@@ -36,7 +39,7 @@ export async function showPrior(room, prior) {
 /** Takes the prior away; the study hangs as it did. */
 export function leavePrior(room) {
   room.leaveMpr();
-  Object.assign(room, { priorShown: null, priorSets: null, priorManifest: null, linked: false });
+  Object.assign(room, { priorAsked: null, priorShown: null, priorSets: null, priorManifest: null, linked: false });
   room.strip?.showPrior(null, []);
   room.hangUp(hang(room.sets));
   room.toolbar.show();
