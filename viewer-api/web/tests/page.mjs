@@ -61,6 +61,7 @@ class Element extends EventTarget {
   click() { this.dispatchEvent(new Event("click")); }
   getBoundingClientRect() { return { left: 0, top: 0, width: this.clientWidth, height: this.clientHeight }; }
   setPointerCapture() {}
+  getContext() { return new Proxy({}, { get: (context, name) => context[name] ?? (() => {}), set: (context, name, value) => { context[name] = value; return true; } }); }
 }
 
 /** Puts a page there; answers its document. */

@@ -11,7 +11,13 @@ const kept = new Map();
 
 /** What `tablesOf` has found for a frame's instance, `null` while that is not known. */
 export function knownTables(frame) {
-  return kept.get(frame.instance.SOPInstanceUID)?.tables ?? null;
+  const uid = frame.instance.SOPInstanceUID;
+  const entry = kept.get(uid);
+  if (!entry) return null;
+  // What is looked at stays longest.
+  kept.delete(uid);
+  kept.set(uid, entry);
+  return entry.tables;
 }
 
 /**

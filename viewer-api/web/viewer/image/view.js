@@ -20,6 +20,9 @@ const ZOOM_MIN = 0.1;
 const ZOOM_MAX = 40;
 /** Frames around the present one that are asked for. */
 const NEAR_MAX = 400;
+/** Tables that could not be read are asked for again after this long. */
+const PROBE_AGAIN_MS = 5000;
+const NO_PALETTE = Object.assign(new Error("the file has no palette"), { name: "PaletteError" });
 /** A canvas is not exchanged under a pointer that is down; it is tried again after this long. */
 const BUSY_MS = 500;
 /** From so many device pixels a sample on, the samples themselves are shown. */
@@ -37,7 +40,10 @@ export class ImageView extends EventTarget {
   #isDrawn = false;
   #isGlassEmpty = true;
   #found = new Map();
-  #probed = new Set();
+  /** Whether tables were found in a series, by its UID. */
+  #probed = new Map();
+  /** Why the tables of an instance could not be read, by its UID. */
+  #unread = new Map();
   #stop = new AbortController();
   #drawing = 0;
 
@@ -118,7 +124,20 @@ export class ImageView extends EventTarget {
 
   /** Why the frame cannot be shown, or `null`. */
   get error() {
-    return this.frame ? this.store.errorOf(this.frame) : null;
+    if (!this.frame) return null;
+    return this.store.errorOf(this.frame) ?? (this.lacksPalette ? this.#unread.get(this.frame.instance.SOPInstanceUID) ?? (knownTables(this.frame) && NO_PALETTE) : null);
+  }
+
+  /** Whether there are pixels that cannot be drawn, because the colours they stand for are not here. */
+  get lacksPalette() {
+    const { frame, picture } = this;
+    return Boolean(picture) && frame.instance.PhotometricInterpretation === "PALETTE COLOR" && picture.quality.kind !== "rendered" && !knownTables(frame)?.palette;
+  }
+
+  /** Tries again what failed. */
+  retry() {
+    this.store.forgive();
+    if (this.frame) this.#askAgain(this.frame);
   }
 
   /** Whether the frame at `index` can be shown at once, as sharp as the screen. */
@@ -375,25 +394,37 @@ export class ImageView extends EventTarget {
     this.#probe(frame);
   }
 
-  // Once a series, after its first picture: are there LUTs, overlays, regions, which the manifest does not have? Then of each instance.
+  // After the first picture of an instance: are there LUTs, overlays, regions, which the manifest does not have? Slices of a volume are alike: what the first
+  // has not, none has.
   #probe(frame) {
-    const { SeriesInstanceUID } = frame.series;
-    if (knownTables(frame) || this.#probed.has(frame.instance.SOPInstanceUID)) return;
-    const series = this.#probed.has(SeriesInstanceUID);
-    if (series && !this.#probed.has(`${SeriesInstanceUID} has`)) return;
-    this.#probed.add(SeriesInstanceUID).add(frame.instance.SOPInstanceUID);
-    this.#askTables();
+    const known = this.#probed.get(frame.series.SeriesInstanceUID);
+    if (known !== false || !VOLUMES.includes(frame.series.Modality)) this.#askTables();
   }
 
+  // What could not be read is not none: it is asked for again after a while, for as long as it is shown.
   async #askTables() {
     const { frame } = this;
-    const tables = await tablesOf(frame).catch(() => null);
-    if (!tables || this.#stop.signal.aborted) return;
-    if (tables.modality || tables.voi || tables.overlays.length || tables.regions.length) this.#probed.add(`${frame.series.SeriesInstanceUID} has`);
-    if (frame.instance !== this.frame?.instance) return;
+    const uid = frame.instance.SOPInstanceUID;
+    if (frame.derived || knownTables(frame) || this.#unread.has(uid)) return;
+    const { SeriesInstanceUID } = frame.series;
+    if (!this.#probed.has(SeriesInstanceUID)) this.#probed.set(SeriesInstanceUID, false);
+    try {
+      const { modality, voi, overlays, regions } = await tablesOf(frame);
+      if (modality || voi || overlays.length || regions.length) this.#probed.set(SeriesInstanceUID, true);
+    } catch (error) {
+      this.#probed.delete(SeriesInstanceUID);
+      this.#unread.set(uid, error);
+      setTimeout(() => this.#askAgain(frame), PROBE_AGAIN_MS);
+    }
+    if (this.#stop.signal.aborted || frame.instance !== this.frame?.instance) return;
     this.#shading = { key: null };
     this.#redraw();
     this.#tell("view");
+  }
+
+  #askAgain({ instance }) {
+    this.#unread.delete(instance.SOPInstanceUID);
+    if (!this.#stop.signal.aborted && instance === this.frame?.instance) this.#probe(this.frame);
   }
 
   // The window found first is shared by a volume, and by the frames of an instance.
@@ -466,7 +497,7 @@ export class ImageView extends EventTarget {
     const picture = frame && this.store.fit(frame, this.#level(1));
     if (!picture) return null;
     const tables = knownTables(frame);
-    if (frame.instance.PhotometricInterpretation === "PALETTE COLOR" && !tables && picture.quality.kind !== "rendered") return null;
+    if (this.lacksPalette) return null;
     const ratio = deviceRatio();
     const map = inverted(this.#imageMap().map((part) => part * ratio));
     return { picture, map, width: this.canvas.width, height: this.canvas.height, shading: this.#shadingOf(picture, tables), smooth: this.scale * ratio * 2 ** picture.level < SMOOTH_MAX };

@@ -85,11 +85,12 @@ export class Cell {
 
   showNotice() {
     const { view } = this;
-    const error = view.picture ? null : view.error;
+    const lacks = !view.picture || view.lacksPalette;
+    const error = lacks ? view.error : null;
     if (error) fill(this.notice, h("div", { class: "problem" }, h("p", {}, t("cannotRender", { reason: reasonOf(error) }), Number(view.frame.value("NumberOfFrames") ?? 1) > 1 ? t("cannotFrame", { n: view.frame.number }) : ""),
-      h("button", { type: "button", on: { click: () => this.store.forgive() } }, t("retry")), view.frame.derived ? null : downloads(() => view.frame.address)));
+      h("button", { type: "button", on: { click: () => view.retry() } }, t("retry")), view.frame.derived ? null : downloads(() => view.frame.address)));
     else if (this.room.link !== "ok" && view.quality?.kind !== "lossless" && !view.frame.derived) fill(this.notice, h("p", { class: "link" }, t(this.room.link === "slow" ? "linkSlow" : "linkBroken")));
-    else fill(this.notice, view.picture ? "" : h("p", {}, t("loading")));
+    else fill(this.notice, lacks ? h("p", {}, t("loading")) : "");
     this.notice.classList.toggle("failed", Boolean(error));
   }
 

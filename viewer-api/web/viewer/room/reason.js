@@ -6,6 +6,7 @@ import { problem } from "../problem.js";
 /** The sentence for an error of a frame. */
 export function reasonOf(error) {
   if (error.name === "DecodeError") return t("reasonCode", { detail: error.message });
+  if (error.name === "PaletteError") return t("reasonNoPalette");
   if (error.status === 0) return t("reasonNetwork");
   if (error.status === 404) return t("reasonNoFrame");
   if (error.status === undefined || [403, 410, 429, 503].includes(error.status)) return problem(error);

@@ -21,6 +21,7 @@ const desks = new WeakMap();
 /** Drafts of studies that were left without saving, until the page is closed; the study left longest goes first. */
 const left = new Map();
 const LEFT_MAX = 8;
+const AGAIN_MS = 5000;
 const NAMES = { mean: "toolsValueMean", deviation: "toolsValueDeviation", least: "toolsValueLeast", greatest: "toolsValueGreatest" };
 /** What is written beside a measurement of a scale that has a reason. */
 const SHORT = {
@@ -298,10 +299,11 @@ class Desk extends EventTarget {
     return value === null ? null : { value };
   }
 
-  // What is fetched is fetched once; a failure may be tried again by the next paint after a while.
+  // What is fetched is fetched once; a failure is tried again by the next paint after a while.
   once(key, action) {
     if (this.#asked.has(key)) return;
-    this.#asked.set(key, action().then(() => { this.#asked.delete(key); this.changed(); }, () => {}));
+    const again = () => { this.#asked.delete(key); if (!this.stop.signal.aborted) this.changed(); };
+    this.#asked.set(key, action().then(again, () => setTimeout(again, AGAIN_MS)));
   }
 
   /** All values of these marks, once the pixels are here. */
