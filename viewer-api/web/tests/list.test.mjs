@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dateOf, day, eraOf, eraYear, rangeOf } from "../viewer/list/dates.js";
 import { TOKENS_MAX, groups, parse, without } from "../viewer/list/query.js";
+import { StudyList } from "../viewer/list/list.js";
 import { newness, sawUpTo, seenBefore } from "../viewer/list/seen.js";
 import { KEPT_ROWS_MAX, PAGE_ROWS, Pages, inSight } from "../viewer/list/window.js";
 
@@ -162,4 +163,17 @@ test("new is what came since the last visit, and stays new while the tab lives",
   assert.equal(seenBefore(second), 50, "another archive counts from less");
   assert.ok([...kept.values()].every((value) => /^\d+$/.test(value)), "a number and nothing else is kept");
   delete globalThis.localStorage;
+});
+
+test("Enter opens nothing of the search before while a new one is under way", () => {
+  const opened = [];
+  const list = Object.assign(Object.create(StudyList.prototype), { box: { clientHeight: 600 }, rowHeight: 34, open: (index) => opened.push(index) });
+  const press = () => list.onRowKey({ key: "Enter", preventDefault() {}, stopPropagation() {} });
+  const [before, now] = [{}, {}];
+  Object.assign(list, { pages: before, coming: now });
+  press();
+  assert.deepEqual(opened, []);
+  list.pages = now;
+  press();
+  assert.deepEqual(opened, [0]);
 });

@@ -33,7 +33,8 @@ export async function showList(main, place) {
   return list;
 }
 
-class StudyList {
+/** The list: its form, its table, its foot. */
+export class StudyList {
   constructor(main) {
     this.stop = new AbortController();
     this.before = seenBefore();
@@ -262,6 +263,11 @@ class StudyList {
     if (row && !event.target.closest("a") && !String(getSelection())) this.open(Number(row.dataset.index));
   }
 
+  // Until a search is answered the rows are those of the one before: Enter twice must not open one of them.
+  openChosen() {
+    if (this.pages && this.pages === this.coming) this.open(kept.chosen);
+  }
+
   open(index) {
     kept.chosen = index;
     const study = this.pages?.row(index);
@@ -273,7 +279,7 @@ class StudyList {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (step) this.focusRow(kept.chosen + step);
-    else if (event.key === "Enter") this.open(kept.chosen);
+    else if (event.key === "Enter") this.openChosen();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -285,7 +291,7 @@ class StudyList {
     if (event.key === "/" && !typing) this.words.select();
     else if (event.key === "ArrowDown" && event.target === this.words) this.focusRow(kept.chosen);
     else if (event.key === "ArrowDown" && (event.target === document.body || event.target === this.box)) this.focusRow(kept.chosen);
-    else if (event.key === "Enter" && event.target === document.body) this.open(kept.chosen);
+    else if (event.key === "Enter" && event.target === document.body) this.openChosen();
     else return;
     event.preventDefault();
   }
