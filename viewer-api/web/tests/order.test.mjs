@@ -1,6 +1,7 @@
 // Proves that of two things asked for one after the other the last one is shown, whichever comes first.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EcgView } from "../viewer/ecg/view.js";
 import { leavePrior, showPrior } from "../viewer/room/priors.js";
 import { StudyPage } from "../viewer/study.js";
 import { openPage, promised, settle } from "./page.mjs";
@@ -63,4 +64,35 @@ test("a prior that is taken away while it comes does not hang", async () => {
   room.answer("2");
   await settle();
   assert.deepEqual([room.hung, room.priorShown], [[null], null]);
+});
+
+// An ECG page that draws nothing; `manifests` are what the archive says of each study, or a status.
+function ecgOf(manifests) {
+  const gates = new Map();
+  globalThis.fetch = async (path) => {
+    const study = /studies\/([^/]+)/.exec(path)[1];
+    await gates.get(study)?.promise;
+    const said = manifests[study];
+    return typeof said === "number" ? new Response("", { status: said }) : Response.json(said);
+  };
+  const view = Object.assign(Object.create(EcgView.prototype), { address: ["1", "1.1", "1.2"], stop: new AbortController(), priors: [], prior: null, priorStudy: null, priorError: null, drawn: [], showTools() {}, draw() { this.drawn.push(this.priorStudy); } });
+  return { view, hold: (study) => { gates.set(study, promised()); return gates.get(study); } };
+}
+
+const ecgStudy = (StudyInstanceUID, StudyDate) => ({ StudyInstanceUID, StudyDate, ModalitiesInStudy: ["ECG"] });
+
+test("a prior without a waveform hides no older one; one that cannot be had says so, and the others can still be chosen", async () => {
+  const { view } = ecgOf({ 1: { study: { StudyDate: "20260101" }, priors: [ecgStudy("2", "20250101"), ecgStudy("3", "20240101"), ecgStudy("4", "20230101")] }, 2: { series: [] }, 3: 500, 4: { series: [] } });
+  await view.findPriors();
+  assert.deepEqual([view.priorStudy, view.prior, view.priorError.status, view.priors.length], ["3", null, 500, 3]);
+});
+
+test("of two prior ECGs the one chosen last is shown, and the failure of the other is nobody's", async () => {
+  const { view, hold } = ecgOf({ 2: 500, 3: { series: [] } });
+  const slow = hold("2");
+  const first = view.choosePrior("2");
+  await view.choosePrior("3");
+  slow.resolve();
+  await first;
+  assert.deepEqual([view.priorStudy, view.priorError], ["3", null]);
 });

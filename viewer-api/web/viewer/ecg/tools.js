@@ -43,8 +43,8 @@ export function filterTools(view) {
 }
 
 function priorTools(view) {
-  if (!view.prior) return null;
-  const which = view.priors.length > 1 && select(t("ecgPriorWhich"), view.priors.map(({ study, date }) => [study, formatDate(date)]), view.prior.address[0], (study) => view.choosePrior(study));
+  if (!view.priorStudy) return null;
+  const which = view.priors.length > 1 && select(t("ecgPriorWhich"), view.priors.map(({ study, date }) => [study, formatDate(date)]), view.priorStudy, (study) => view.choosePrior(study));
   return [select(t("ecgPrior"), [["below", t("ecgPriorBelow")], ["over", t("ecgPriorOver")], ["off", t("ecgPriorOff")]], view.state.prior, (value) => view.set({ prior: value })), which];
 }
 

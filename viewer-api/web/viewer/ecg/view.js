@@ -28,6 +28,8 @@ export class EcgView {
     this.state = { ...FIRST };
     this.priors = [];
     this.prior = null;
+    /** The study whose ECG is the prior, or was to be: `prior` is `null` while it comes, where it holds none, and where it failed. */
+    Object.assign(this, { priorStudy: null, priorError: null });
     fill(place, h("p", { class: "quiet" }, t("loading")));
     this.load();
   }
@@ -147,7 +149,8 @@ export class EcgView {
     const scale = screenScale();
     const pixelsPerMm = state.size === "fit" ? Math.max(1, this.room() / this.width_mm()) : scale.pixelsPerMm;
     const share = state.size === "fit" ? Math.round((pixelsPerMm / scale.pixelsPerMm) * 100) : 0;
-    const options = { speed: state.speed, gain: state.gain, pixelsPerMm, points: state.points ? this.ecg.annotations.points : [], caption: caption(source, state, { fitted: share, calibrated: scale.calibrated }) };
+    const options = { speed: state.speed, gain: state.gain, pixelsPerMm, points: state.points ? this.ecg.annotations.points : [], size: { fitted: share, calibrated: scale.calibrated } };
+    options.caption = caption(source, state, options.size);
     const overlaid = state.prior === "over" && this.priorSource();
     this.shift_s = overlaid ? alignment_s(source, overlaid) : 0;
     this.sheet.draw(rows, { ...options, under: overlaid ? underRows(rows, overlaid, state, this.shift_s) : null });
@@ -179,30 +182,41 @@ export class EcgView {
 
   drawPrior(options) {
     const source = this.priorSource();
-    this.beforeBox.hidden = !this.prior || this.state.prior !== "below";
+    this.beforeBox.hidden = !this.priorStudy || this.state.prior !== "below";
     if (this.beforeBox.hidden) return;
-    const when = this.priors.find(({ study }) => study === this.prior.address[0]);
+    const when = this.priors.find(({ study }) => study === this.priorStudy);
     const title = h("h2", {}, t("ecgPriorOf", { date: formatDate(when?.date) }));
-    if (!source) return void fill(this.beforeBox, title, h("p", { class: "faint" }, t("ecgPriorOther")));
+    if (!source) return void fill(this.beforeBox, title, h("p", { class: "faint" }, this.priorMissing()));
     fill(this.beforeBox, title, h("div", { class: "paper-box" }, this.before.element));
-    this.before.draw(sheetRows(source, { ...this.state, start_s: 0 }), { ...options, points: [], caption: caption(source, this.state, { fitted: 0, calibrated: true }) });
+    this.before.draw(sheetRows(source, { ...this.state, start_s: 0 }), { ...options, points: [], caption: caption(source, this.state, options.size) });
     this.before.canvas.setAttribute("aria-label", t("ecgPriorOf", { date: formatDate(when?.date) }));
   }
 
+  // Why no prior is drawn though one is chosen.
+  priorMissing() {
+    if (this.priorError) return t("ecgPriorFailed", { reason: problem(this.priorError) });
+    return t(this.prior ? "ecgPriorOther" : this.priorComing ? "loading" : "ecgPriorEmpty");
+  }
+
+  // The newest that can be drawn; one that was recorded without a waveform hides no older one.
   async findPriors() {
-    try {
-      this.priors = await earlierEcgs(this.address[0], this.stop.signal);
-      if (!this.priors.length) return;
-      await this.choosePrior(this.priors[0].study);
-    } catch (error) {
-      // Without the manifest there are no priors; the ECG itself is here.
-      if (error.name !== "AbortError") this.priors = [];
+    // Without the manifest there are no priors; the ECG itself is here.
+    this.priors = await earlierEcgs(this.address[0], this.stop.signal).catch(() => []);
+    for (const { study } of this.priors) {
+      if (this.stop.signal.aborted) return;
+      await this.choosePrior(study);
+      if (this.prior || this.priorError || this.priorStudy !== study) return;
     }
   }
 
+  /** Shows the ECG of `study` as the prior: that of the study asked for last, whichever comes first. */
   async choosePrior(study) {
-    this.prior = await loadEcgOf(study, this.stop.signal);
-    if (this.stop.signal.aborted) return;
+    const coming = this.priorComing = {};
+    Object.assign(this, { priorStudy: study, prior: null, priorError: null });
+    this.draw();
+    const [prior, error] = await loadEcgOf(study, this.stop.signal).then((ecg) => [ecg, null], (failure) => [null, failure]);
+    if (this.stop.signal.aborted || coming !== this.priorComing) return;
+    Object.assign(this, { prior, priorError: error, priorComing: null });
     this.showTools();
     this.draw();
   }
@@ -218,7 +232,7 @@ export class EcgView {
     const [{ rate, values: series }] = source.channels;
     fill(this.state_line, [`${state.speed} mm/s  ${state.gain} mm/mV`, displayFilters(state.filters, rate), recordedFilters(source.channels), t("ecgSampling", { rate, seconds: (series.length / rate).toFixed(1) }), fitted, screen,
       unscaled.length > 0 && t("ecgNoUnits", { leads: named(unscaled) }), computed.length > 0 && t("ecgComputed", { leads: named(computed) }), missing.length > 0 && t("ecgMissing", { leads: named(missing) }),
-      state.points && this.ecg.annotations.points.length > 0 && t("ecgPointsShown"), state.prior === "over" && this.priorSource() && t("ecgOverlaid", { ms: Math.round(this.shift_s * 1000) }),
+      state.points && this.ecg.annotations.points.length > 0 && t("ecgPointsShown"), state.prior === "over" && this.priorStudy && (this.priorSource() ? t("ecgOverlaid", { ms: Math.round(this.shift_s * 1000) }) : this.priorMissing()),
       ...this.ecg.skipped.map((reason) => t("ecgSkipped", { reason }))].filter(Boolean).map((part) => h("span", {}, part)));
     // 1 s and 1 mV as they are on this screen: what a reader measures against where the millimetres are not certain.
     const seconds = h("span", { class: "scale-time" }, "1 s");

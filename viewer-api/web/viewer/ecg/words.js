@@ -23,7 +23,7 @@ export const WORDS = {
     ecgCaliperTime: "Δt {ms} ms", ecgCaliperRate: "{n} /分", ecgCaliperVolt: "Δ {mv} mV",
     ecgCaliperKeys: "← → 動かす　X 反対側　, . 次の拍へ　M 等間隔　↑ ↓ 誘導　P Q T R で PR・QRS・QT・RR に記録　Esc 終了",
     ecgOwn: "自分の計測", ecgOwnQtc: "自分で測った QT と RR から計算", ecgOwnClear: "計測を消す", ecgDevice: "装置", ecgPoints: "装置の区切り点", ecgPointsShown: "青い短線：装置の区切り点",
-    ecgPrior: "前回", ecgPriorWhich: "前回の日付", ecgPriorBelow: "下に並べる", ecgPriorOver: "重ねる", ecgPriorOff: "なし", ecgPriorOf: "前回 {date}", ecgPriorOther: "前回の記録にはこの種類の波形がありません。",
+    ecgPrior: "前回", ecgPriorWhich: "前回の日付", ecgPriorBelow: "下に並べる", ecgPriorOver: "重ねる", ecgPriorOff: "なし", ecgPriorOf: "前回 {date}", ecgPriorEmpty: "この検査には表示できる心電図がありません。", ecgPriorFailed: "前回の心電図を取得できません。{reason}", ecgPriorOther: "前回の記録にはこの種類の波形がありません。",
     ecgOverlaid: "青：前回（QRS を合わせて {ms} ms 移動）",
   },
   en: {
@@ -48,7 +48,7 @@ export const WORDS = {
     ecgCaliperTime: "Δt {ms} ms", ecgCaliperRate: "{n} /min", ecgCaliperVolt: "Δ {mv} mV",
     ecgCaliperKeys: "← → move   X other mark   , . next beat   M march out   ↑ ↓ lead   P Q T R keep as PR, QRS, QT, RR   Esc ends",
     ecgOwn: "Own measurements", ecgOwnQtc: "computed from your own QT and RR", ecgOwnClear: "Clear measurements", ecgDevice: "Device", ecgPoints: "Device's points", ecgPointsShown: "short blue marks: the device's fiducial points",
-    ecgPrior: "Prior", ecgPriorWhich: "Date of the prior", ecgPriorBelow: "below", ecgPriorOver: "overlaid", ecgPriorOff: "off", ecgPriorOf: "Prior {date}", ecgPriorOther: "The prior recording has no waveform of this kind.",
+    ecgPrior: "Prior", ecgPriorWhich: "Date of the prior", ecgPriorBelow: "below", ecgPriorOver: "overlaid", ecgPriorOff: "off", ecgPriorOf: "Prior {date}", ecgPriorEmpty: "This study holds no ECG that can be drawn.", ecgPriorFailed: "The prior ECG cannot be fetched. {reason}", ecgPriorOther: "The prior recording has no waveform of this kind.",
     ecgOverlaid: "blue: prior (moved by {ms} ms to lay QRS on QRS)",
   },
 };

@@ -28,7 +28,8 @@ export class Pane {
     const scale = screenScale();
     const wanted_mm = paperSize(rows, own).width_mm;
     const fits = wanted_mm * scale.pixelsPerMm <= width;
-    const options = { speed: own.speed, gain: own.gain, pixelsPerMm: fits ? scale.pixelsPerMm : width / wanted_mm, caption: caption(source, own, { fitted: fits ? 0 : Math.round((width / wanted_mm / scale.pixelsPerMm) * 100), calibrated: scale.calibrated }) };
+    const options = { speed: own.speed, gain: own.gain, pixelsPerMm: fits ? scale.pixelsPerMm : width / wanted_mm, size: { fitted: fits ? 0 : Math.round((width / wanted_mm / scale.pixelsPerMm) * 100), calibrated: scale.calibrated } };
+    options.caption = caption(source, own, options.size);
     const before = prior?.sources.find(({ derived }) => !derived);
     const under = before && state.prior === "over" ? underRows(rows, before, own, alignment_s(source, before)) : null;
     this.sheet.draw(rows, { ...options, under });
@@ -45,7 +46,7 @@ export class Pane {
     if (!before) return h("section", {}, title, h("p", { class: "error" }, t(priorError ? "readingPriorFailed" : "ecgPriorOther")));
     if (state.prior !== "below") return state.prior === "over" ? h("p", { class: "faint" }, t("readingOverlaid", { date: formatDate(first.date) })) : null;
     this.before = new Sheet(t("ecgPriorOf", { date: formatDate(first.date) }));
-    this.before.draw(sheetRows(before, state), { ...options, caption: caption(before, state, { fitted: 0, calibrated: true }) });
+    this.before.draw(sheetRows(before, state), { ...options, caption: caption(before, state, options.size) });
     return h("section", {}, title, h("div", { class: "paper-box" }, this.before.element));
   }
 }
