@@ -37,6 +37,25 @@ test("what was called slow is taken back only when it is clearly faster", () => 
   assert.equal(speed.judge(92_000).slow, false);
 });
 
+test("what has come of a frame that is still under way counts, and once only when it has ended", () => {
+  const speed = new Speed();
+  const request = { url: "/f", asked_ms: 10, begun_ms: 100 };
+  for (let end_ms = 600; end_ms <= 10_100; end_ms += 500) speed.came({ ...request, end_ms, bytes: 50_000 });
+  assert.equal(speed.judge(10_100).slow, true);
+  assert.ok(Math.abs(speed.rate(10_100) - 0.8) < 0.01, `${speed.rate(10_100)}`);
+  assert.ok(speed.transfers.length < 8);
+  speed.ended({ url: "/f", asked_ms: 9, end_ms: 10_090 }, { start_ms: 100, end_ms: 10_100, bytes: 1_000_000 });
+  assert.deepEqual([speed.transfers.length, speed.rate(10_100)], [1, 0.8]);
+});
+
+test("what came out of a cache is taken back; another request for the same frame stays", () => {
+  const speed = new Speed();
+  speed.came({ url: "/f", asked_ms: 10, begun_ms: 20, end_ms: 2020, bytes: 250_000 });
+  speed.came({ url: "/f", asked_ms: 5000, begun_ms: 5000, end_ms: 5010, bytes: 9_000_000 });
+  speed.ended({ url: "/f", asked_ms: 4999, end_ms: 5011 }, null);
+  assert.equal(speed.rate(6000), 1);
+});
+
 test("what is kept is bounded", () => {
   const speed = new Speed();
   for (let at = 0; at < 5000; at++) speed.add({ start_ms: at, end_ms: at + 1, bytes: 1 });

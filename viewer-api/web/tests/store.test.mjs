@@ -159,6 +159,20 @@ test("trying again begins with the best way, without the bytes of another; what 
   store.dispose();
 });
 
+test("each piece of a frame is told as it comes", async () => {
+  openPage();
+  serve({ pieces: 100_000 });
+  const told = [];
+  const listening = new AbortController();
+  addEventListener("tsunagu:bytes", ({ detail }) => told.push([detail.url, detail.bytes]), { signal: listening.signal });
+  const store = new PixelStore({ workers: workers() });
+  const [frame] = manifest("a").series[0].frames;
+  await store.whole(frame);
+  listening.abort();
+  store.dispose();
+  assert.deepEqual(told, Array(6).fill(["/f/1.0/1?rep=a", 100_000]));
+});
+
 test("a frame too large to be read into memory fails alone", async () => {
   serve();
   const store = new PixelStore({ workers: workers() });

@@ -80,10 +80,14 @@ async function readOnce(source, received, { last, arrived, link }, signal) {
   const watch = watchdog(link, () => stop.abort(new DOMException("no bytes came", "TimeoutError")));
   try {
     const until = last();
+    const asked_ms = performance.now();
     const response = await openBytes(source.url, { accept: source.accept, first: received.have, last: source.ranges && until && until < source.total ? until - 1 : null }, stop.signal);
     // A server or proxy that knows no ranges sends all of it.
     if (response.status === 200) received.have = 0;
-    await readBody(response, received, { last, arrived, touched: () => watch.touched() });
+    const begun_ms = performance.now();
+    // A large image takes minutes on a slow link; that it is slow is to be told meanwhile (link/link.js).
+    const came = (bytes) => globalThis.dispatchEvent?.(new CustomEvent("tsunagu:bytes", { detail: { url: source.url, asked_ms, begun_ms, end_ms: performance.now(), bytes } }));
+    await readBody(response, received, { last, arrived, touched: (bytes) => { watch.touched(); came(bytes); } });
   } catch (error) {
     // An abort of ours that says why is that; fetch may wrap it.
     if (!signal.aborted && stop.signal.aborted) throw stop.signal.reason;
@@ -102,7 +106,7 @@ async function readBody(response, received, { last, arrived, touched }) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    touched();
+    touched(value.length);
     received.add(value);
     arrived();
     if (last() && received.have >= last() && received.have < received.total) return void reader.cancel().catch(() => {});

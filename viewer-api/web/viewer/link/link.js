@@ -1,5 +1,5 @@
-// Says when the link to the server is slow or broken, and goes on by itself. What the page fetches is measured by the browser (Resource
-// Timing); what workers fetch, they tell with `transferred`. When the server can be reached again, the window has "tsunagu:linked".
+// Says when the link to the server is slow or broken, and goes on by itself. What the page fetches is measured by the browser once it has ended (Resource
+// Timing); a frame that is still under way is counted by its "tsunagu:bytes" until then. When the server can be reached again, the window has "tsunagu:linked".
 
 import { fill, h, styleSheet } from "../dom.js";
 import { addWords, t } from "../i18n.js";
@@ -16,13 +16,8 @@ const PROBE = new URL("../icon.svg", import.meta.url);
 const speed = new Speed();
 let [box, state, attempt, timer, next_at, drawn] = [null, "good", 0, 0, 0, ""];
 
-/** Tells of bytes that came over the line where the page does not see it: in a worker. Times are of `performance.now()`. */
-export function transferred(bytes, start_ms, end_ms) {
-  if (bytes > 0 && end_ms > start_ms) speed.add({ bytes, start_ms, end_ms });
-}
-
-/** Tells that a request came to nothing for want of a connection. */
-export function broke() {
+// A request came to nothing for want of a connection.
+function broke() {
   if (state !== "broken") become("broken");
 }
 
@@ -33,6 +28,7 @@ export function watchLink() {
   box = h("div", { class: "link-state", role: "status", "aria-label": t("linkName"), hidden: true });
   document.body.append(box);
   new PerformanceObserver((list) => list.getEntries().forEach(see)).observe({ type: "resource", buffered: true });
+  addEventListener("tsunagu:bytes", ({ detail: { url, ...more } }) => speed.came({ url: new URL(url, location.href).href, ...more }));
   addEventListener("tsunagu:broke", broke);
   addEventListener("offline", broke);
   addEventListener("online", look);
@@ -40,8 +36,12 @@ export function watchLink() {
   if (navigator.onLine === false) broke();
 }
 
-function see({ name, transferSize, responseStart, responseEnd }) {
-  if (transferSize > 0 && responseStart > 0 && new URL(name).origin === location.origin) transferred(transferSize, responseStart, responseEnd);
+function see({ name: url, transferSize, decodedBodySize, startTime, responseStart, responseEnd }) {
+  if (new URL(url).origin !== location.origin) return;
+  const request = { url, asked_ms: startTime, end_ms: responseEnd };
+  if (transferSize > 0 && responseStart > 0 && responseEnd > responseStart) speed.ended(request, { bytes: transferSize, start_ms: responseStart, end_ms: responseEnd });
+  // Of a request that was given up the browser says nothing: what was counted stays.
+  else if (decodedBodySize > 0) speed.ended(request, null);
 }
 
 function become(next) {

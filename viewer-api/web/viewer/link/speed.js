@@ -12,6 +12,10 @@ export const SLOW_MBIT_S = 2;
 /** What was told is taken back when it is so much faster: nothing flickers at the border. */
 const FAST_FACTOR = 1.5;
 const KEPT_MAX = 500;
+/** What a request that still runs has brought is counted in pieces so long: the last 20 seconds are looked at, not all it took. */
+const PIECE_MS = 2_000;
+/** Between when a request is made and what the browser calls its start. */
+const SAME_MS = 50;
 
 /** Gathers transfers `{start_ms, end_ms, bytes}` and says how fast the line is. */
 export class Speed {
@@ -23,6 +27,20 @@ export class Speed {
   add(transfer) {
     this.transfers.push(transfer);
     if (this.transfers.length > KEPT_MAX) this.transfers.shift();
+  }
+
+  /** Bytes of a request that still runs: made at `asked_ms`, answered at `begun_ms`, come until `end_ms`. */
+  came({ url, asked_ms, begun_ms, end_ms, bytes }) {
+    let piece = this.transfers.findLast((one) => one.url === url && one.asked_ms === asked_ms);
+    if (!piece || piece.end_ms - piece.start_ms > PIECE_MS) this.add(piece = { url, asked_ms, start_ms: piece?.end_ms ?? begun_ms, end_ms, bytes: 0 });
+    piece.bytes += bytes;
+    piece.end_ms = end_ms;
+  }
+
+  /** A request ended: `transfer`, as the browser measured it, stands for all that was counted of it; `null` where it came out of a cache. */
+  ended({ url, asked_ms, end_ms }, transfer) {
+    this.transfers = this.transfers.filter((one) => one.url !== url || one.asked_ms < asked_ms - SAME_MS || one.asked_ms > end_ms);
+    if (transfer) this.add(transfer);
   }
 
   /** Mbit/s of what ended within the window before `now_ms`, or `null` where that is too little to say. */
