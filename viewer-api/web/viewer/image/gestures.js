@@ -87,7 +87,7 @@ export class Gestures {
   }
 
   setTool(button, tool) {
-    if (this.#running?.button === button) this.cancel();
+    this.giveUp(button);
     this.tools[button] = tool ?? [WINDOW, PAN, ZOOM][button];
     if (button === 0) this.canvas.style.cursor = this.tools[0].cursor ?? "default";
   }
@@ -96,6 +96,12 @@ export class Gestures {
   cancel() {
     this.#running?.tool.cancel?.(this.view);
     this.#running = null;
+  }
+
+  /** The same of a tool that works without a pointer down as well: a mark that is half drawn, from click to click. */
+  giveUp(button = 0) {
+    if (this.#running?.button === button) this.#running = null;
+    this.tools[button].cancel?.(this.view);
   }
 
   #at(event) {

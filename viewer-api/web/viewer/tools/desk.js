@@ -212,7 +212,7 @@ class Desk extends EventTarget {
       const selected = mark.id === this.book.selected;
       paintMark(context, view, mark, this.lines(mark, view), { selected, handles: selected && !mark.saved });
     }
-    if (this.#sketched?.view === view) paintMark(context, view, this.#sketched.mark, this.lines(this.#sketched.mark, view), { selected: true });
+    if (this.#sketched?.view === view && this.#sketched.mark.key === view.frame.key) paintMark(context, view, this.#sketched.mark, this.lines(this.#sketched.mark, view), { selected: true });
     if (this.#pointed?.view === view) this.paintPoint(context, view, this.#pointed.point);
     if (this.keys.has(view.frame.key)) this.keys.paint(context, view);
   }

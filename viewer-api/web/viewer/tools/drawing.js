@@ -31,6 +31,8 @@ class Drawing {
     const point = within([at.column, at.row], view.frame);
     this.down0 = [at.x, at.y];
     this.pressed = true;
+    // What was begun on another frame is not ended on this one.
+    if (this.corners.length && view.frame !== this.frame) this.cancel(view);
     if (this.corners.length) return this.place(point, view);
     const found = hit(this.desk.book.of(view.frame.key), view, [at.x, at.y], REACH[event.pointerType] ?? REACH.mouse, this.desk.book.selected);
     if (found) return this.grasp(found, point);
@@ -99,6 +101,11 @@ class Drawing {
       return this.show(view);
     }
     this.finish(view);
+  }
+
+  /** Whether a mark is begun and not yet done. */
+  get isHalfDone() {
+    return this.corners.length > 0;
   }
 
   finish(view) {

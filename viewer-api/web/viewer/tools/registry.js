@@ -76,6 +76,10 @@ function keyAction(room, event) {
   const selected = book.get(book.selected);
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") return () => book.undo();
   if (event.ctrlKey || event.metaKey) return null;
+  if (event.key === "Escape") {
+    const half = room.cells.find(({ view }) => view?.gestures.tools[0].isHalfDone);
+    return half ? () => half.view.gestures.giveUp() : null;
+  }
   if (event.altKey) return selected && nudges[event.key] ? () => nudge(book, selected, nudges[event.key]) : null;
   if (selected && (event.key === "Delete" || event.key === "Backspace")) return () => book.remove(selected.id);
   if (!event.shiftKey || event.key.length !== 1) return null;
