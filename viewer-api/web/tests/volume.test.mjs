@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planVolume, volumeBytesMax } from "../viewer/volume/budget.js";
 import { ORIENTATIONS, stackOf } from "../viewer/volume/planes.js";
-import { regularity } from "../viewer/volume/regular.js";
+import { fitsVolume, regularity } from "../viewer/volume/regular.js";
 import { Volume } from "../viewer/volume/volume.js";
 
 const AXIAL = [1, 0, 0, 0, 1, 0];
@@ -29,6 +29,8 @@ const refused = (frames) => { const { ok, reason, parts } = regularity(frames); 
 test("each thing that forbids it is named", () => {
   assert.equal(refused(slices(7, straight))[0], "volumeFew");
   assert.equal(refused(slices(10, straight, () => ({ SamplesPerPixel: 3 })))[0], "volumeColour");
+  assert.equal(refused(slices(10, straight, () => ({ BitsStored: 32 })))[0], "volumeSamples");
+  assert.equal(refused(slices(10, straight, (at) => ({ BitsStored: 16, PixelRepresentation: at > 5 ? 1 : 0 })))[0], "volumeSamples");
   assert.equal(refused(slices(10, (at) => (at === 4 ? null : straight(at))))[0], "volumeUnplaced");
   assert.equal(refused(slices(10, straight, () => ({ FrameOfReferenceUID: null })))[0], "volumeNoFrameOfReference");
   assert.equal(refused(slices(10, straight, (at) => (at > 5 ? { FrameOfReferenceUID: "1.3" } : {})))[0], "volumeFramesOfReference");
@@ -40,6 +42,11 @@ test("each thing that forbids it is named", () => {
   assert.deepEqual(refused(slices(10, (at) => straight(at > 6 ? at + 1 : at))), ["volumeGap", { n: 1, mm: 5, step: 2.5 }]);
   assert.deepEqual(refused(slices(10, (at) => [-5, 3, at * 2.5 + (at === 5 ? 0.3 : 0)])), ["volumeUneven", { least: 2.2, most: 2.8 }]);
   assert.equal(refused(slices(10, (at) => [-5, 3, at * 30]))[0], "volumeThick");
+});
+
+test("samples that would wrap in 16 bits stand in no volume", () => {
+  const form = { signed: true };
+  assert.deepEqual([{ bits: 16, signed: true }, { bits: 17, signed: true }, { bits: 12, signed: false }].map((picture) => fitsVolume(picture, form)), [true, false, false]);
 });
 
 test("a gantry tilt is refused with its degrees, half a degree is not", () => {

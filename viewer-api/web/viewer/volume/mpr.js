@@ -8,7 +8,7 @@ import { planesOf } from "../room/linked.js";
 import { planVolume, volumeBytesMax } from "./budget.js";
 import { CutStore } from "./cut_store.js";
 import { ORIENTATIONS, stackOf } from "./planes.js";
-import { centreOf, regularity } from "./regular.js";
+import { centreOf, fitsVolume, regularity } from "./regular.js";
 import { Volume } from "./volume.js";
 import { WORDS } from "./words.js";
 
@@ -57,6 +57,9 @@ async function load(room, { order, geometry }, { reduction }, signal) {
     for (const [at, picture] of pictures.entries()) {
       if (picture.components !== 1 || picture.quality.kind === "rendered") throw Object.assign(new Error("colour"), { reason: t("volumeColour") });
       form ??= { bits: picture.bits, signed: picture.signed };
+      // A codestream may hold other samples than the file says.
+      if (!fitsVolume(picture, form)) throw Object.assign(new Error("samples"), { reason: t("volumeSamples") });
+      form.bits = Math.max(form.bits, picture.bits);
       volume ??= new Volume(geometry, { reduction, signed: form.signed });
       volume.put(from + at, picture.samples);
     }

@@ -7,6 +7,8 @@ const SLICES_MIN = 8;
 const STEP_ERROR_MAX = 0.05;
 /** The way from slice to slice may lean this far from their normal: a gantry tilt of more shears the volume (Gantry/Detector Tilt, PS3.3 C.8.2.1). */
 const TILT_DEGREES_MAX = 1;
+/** A volume holds samples of 16 bits, all signed or none. */
+const BITS_MAX = 16;
 /** Between slices thicker than this many times the pixel, a new cut would show mostly what was made up. */
 const STEP_TO_PIXEL_MAX = 12;
 
@@ -18,9 +20,17 @@ export function regularity(frames) {
   if (frames.length < SLICES_MIN) return no("volumeFew", { n: frames.length, least: SLICES_MIN });
   const first = frames[0];
   if (Number(first.value("SamplesPerPixel") ?? 1) !== 1 || first.value("PhotometricInterpretation") === "PALETTE COLOR") return no("volumeColour");
+  if (frames.some((frame) => !fitsVolume({ bits: Number(frame.value("BitsStored") ?? 0), signed: isSigned(frame) }, { signed: isSigned(first) }))) return no("volumeSamples");
   const planes = frames.map(planeOf);
   if (planes.some((plane) => !plane)) return no("volumeUnplaced");
   return samePlanes(frames, planes) ?? evenSteps(frames, planes);
+}
+
+const isSigned = (frame) => Number(frame.value("PixelRepresentation") ?? 0) === 1;
+
+/** Whether samples of `bits` can stand in a volume beside those of `form`. */
+export function fitsVolume({ bits, signed }, form) {
+  return bits <= BITS_MAX && signed === form.signed;
 }
 
 const no = (reason, parts = {}) => ({ ok: false, reason, parts });
