@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { NOT_HUNG, VOLUMES } from "../viewer/image/modalities.js";
 
 const web = fileURLToPath(new URL("../", import.meta.url));
 const read = (path) => readFileSync(`${web}viewer/${path}`, "utf8");
@@ -16,6 +17,11 @@ test("what a study page loads for a picture comes with the page itself", () => {
   const parts = study.slice(study.indexOf("async load()"), study.indexOf("begin(sets)"));
   const dynamic = [...parts.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, path]) => path);
   assert.deepEqual(dynamic.sort(), first.sort());
+});
+
+test("the first script of the page guesses by the lists that the modules hang by", () => {
+  const list = (name) => JSON.parse(read("boot.js").match(new RegExp(`const ${name} = (\\[[^\\]]*\\]);`))[1]);
+  assert.deepEqual([list("NOT_FIRST"), list("VOLUMES")], [NOT_HUNG, VOLUMES]);
 });
 
 test("nothing is imported from elsewhere or by an absolute path", () => {

@@ -53,7 +53,7 @@ test("distances to lines, and points that stay on the picture", () => {
 });
 
 function frame(values, modality = "CT") {
-  return { series: { Modality: modality }, value: (keyword) => values[keyword] };
+  return { series: { Modality: modality }, value: (keyword) => values[keyword], numeric: (keyword) => (values[keyword] === undefined ? null : Number([values[keyword]].flat()[0])) };
 }
 function picture(columns, rows, at, change = {}) {
   const samples = Int16Array.from({ length: columns * rows }, (_, index) => at(index % columns, Math.floor(index / columns)));
@@ -90,7 +90,7 @@ test("a preview, a colour image and a rendered picture are not measured", () => 
 });
 
 test("a probe reads the pixel it lies in", () => {
-  const slice = frame({ RescaleIntercept: -1024 });
+  const slice = frame({ RescaleSlope: 1, RescaleIntercept: -1024 });
   const grid = picture(4, 3, (x, y) => x + 10 * y);
   assert.equal(valueAt(slice, grid, [2.99, 1.01]), 12 - 1024);
   assert.equal(valueAt(slice, grid, [4, 1]), null);

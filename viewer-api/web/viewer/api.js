@@ -72,16 +72,6 @@ export function searchStudies(query, signal) {
   return json(`${ROOT}/studies?${new URLSearchParams(query)}`, signal);
 }
 
-/** QIDO-RS: the series of a study, in order of Series Number. */
-export function searchSeries(study, signal) {
-  return json(`${pathOf(study)}/series?includefield=all`, signal);
-}
-
-/** QIDO-RS: `limit` instances of a series from `offset`. */
-export function searchInstances(study, series, { limit, offset = 0 }, signal) {
-  return json(`${pathOf(study, series)}/instances?${new URLSearchParams({ limit, offset })}`, signal);
-}
-
 /** WADO-RS: metadata of all instances of a series (PS3.18 §10.4). */
 export function seriesMetadata(study, series, signal) {
   return json(`${pathOf(study, series)}/metadata`, signal);

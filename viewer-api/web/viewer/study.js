@@ -8,14 +8,12 @@ import { downloads } from "./downloads.js";
 import { language, t } from "./i18n.js";
 import { FIT_COARSE, levelFor } from "./image/geometry.js";
 import { loadManifest } from "./image/manifest.js";
+import { ABOUT_IMAGES, NOT_HUNG, VOLUMES } from "./image/modalities.js";
 import { PixelStore } from "./image/pixels.js";
-import { VOLUMES } from "./image/voi.js";
 import { sex } from "./patient.js";
 import { problemBox } from "./problem.js";
 
 const TABS = { ecg: "tabEcg", report: "tabReport", pdf: "tabPdf", cda: "tabCda", other: "tabOther" };
-/** What is no picture and no document to begin with. */
-const NOT_FIRST = ["PR", "KO", "SEG", "RWV", "REG"];
 /** How long the frame that was guessed to be the first one is wanted in any case. */
 const AHEAD_MS = 10_000;
 /** What stands around a picture waits for it at most so long. */
@@ -97,7 +95,7 @@ export class StudyPage {
 
   // The first picture is asked for while the room is still being fetched and built; it then asks for what it needs itself.
   lookAhead({ series }) {
-    const first = series.find((one) => one.frames.length && !NOT_FIRST.includes(one.Modality));
+    const first = series.find((one) => one.frames.length && !NOT_HUNG.includes(one.Modality));
     const frame = first?.frames[VOLUMES.includes(first.Modality) && Number(first.instances[0].NumberOfFrames ?? 1) === 1 ? first.frames.length >> 1 : 0];
     if (!frame) return;
     const scale = Math.min(innerWidth / frame.columns, innerHeight / frame.rows) * (globalThis.devicePixelRatio || 1);
@@ -110,7 +108,7 @@ export class StudyPage {
     this.strip.show(sets);
     if (!sets.length) return void fill(this.pane, h("p", { class: "quiet" }, t("emptySeries")));
     this.openRoom(sets);
-    this.choose(sets.find((set) => !NOT_FIRST.includes(set.Modality)) ?? sets[0]);
+    this.choose(sets.find((set) => !ABOUT_IMAGES.includes(set.Modality)) ?? sets[0]);
   }
 
   // One room for all images of the study; it stays while an ECG or a report is shown.

@@ -147,13 +147,6 @@ export class PixelStore extends EventTarget {
     return this.#held.get(frame.key)?.error ?? null;
   }
 
-  /** Part of the bytes of a frame that are here, 0 to 1. */
-  progress(frame) {
-    const received = this.#held.get(frame.key)?.received;
-    if (!received) return 0;
-    return received.isWhole ? 1 : received.total ? received.have / received.total : 0;
-  }
-
   /** Whether the samples of a frame are here at `level` or finer. */
   isHere(frame, level = Infinity) {
     return (this.get(frame)?.level ?? Infinity) <= level;

@@ -66,9 +66,13 @@ export function sampleBytes(frame, level) {
 export function qualityOf(frame, source, { level, reversible = true }) {
   if (source.kind === "rendered") return { kind: "rendered" };
   if (level > 0) return { kind: "preview", denominator: 2 ** level };
-  // PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time; the last ratio is the latest.
-  const isLossy = frame.instance.LossyImageCompression === "01" || LOSSY.includes(frame.held.transferSyntax) || !reversible;
+  const isLossy = frame.value("LossyImageCompression") === "01" || LOSSY.includes(frame.held.transferSyntax) || !reversible;
   if (!isLossy) return { kind: "lossless" };
-  const ratios = [frame.instance.LossyImageCompressionRatio ?? []].flat().map(Number).filter((ratio) => ratio > 0);
-  return { kind: "lossy", ratio: ratios.length ? ratios.reduce((product, ratio) => product * ratio, 1) : null };
+  return { kind: "lossy", ratio: lossyRatioOf(frame) };
+}
+
+/** By how much a frame was compressed with loss in all, or `null`: one ratio for each time (PS3.3 C.7.6.1.1.5.2). */
+export function lossyRatioOf(frame) {
+  const ratios = [frame.value("LossyImageCompressionRatio") ?? []].flat().map(Number).filter((ratio) => ratio > 0);
+  return ratios.length ? ratios.reduce((product, ratio) => product * ratio, 1) : null;
 }

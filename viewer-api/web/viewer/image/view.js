@@ -11,10 +11,11 @@ import { FIT_COARSE, fitScale, imageToScreenMap, inverted, levelFor, pixelAspect
 import { Gestures } from "./gestures.js";
 import { Renderer } from "./gl.js";
 import { markSlice, markStage } from "./marks.js";
+import { VOLUMES } from "./modalities.js";
 import { OverlayPlanes } from "./planes.js";
 import { neighbours } from "./queue.js";
 import { knownTables, tablesOf } from "./tables.js";
-import { VOLUMES, foundWindow, lookUp, modalityOf, paddingOf, rescaleOf, shadingOf, statedWindows } from "./voi.js";
+import { foundWindow, lookUp, modalityOf, paddingOf, rescaleOf, shadingOf, statedWindows } from "./voi.js";
 
 const ZOOM_MIN = 0.1;
 const ZOOM_MAX = 40;
@@ -260,13 +261,6 @@ export class ImageView extends EventTarget {
     if (!this.frame) return null;
     const regions = (knownTables(this.frame)?.regions ?? []).filter(({ spacing }) => spacing);
     return spacingOf(this.frame) ?? (regions.length === 1 ? regions[0].spacing : null);
-  }
-
-  /** The spacing that holds at a place of the image: in ultrasound that of the region there (PS3.3 C.8.5.5). */
-  spacingAt(column, row) {
-    const regions = this.frame ? knownTables(this.frame)?.regions ?? [] : [];
-    if (!regions.length) return this.spacing;
-    return regions.find(({ left, top, right, bottom }) => column >= left && column <= right + 1 && row >= top && row <= bottom + 1)?.spacing ?? null;
   }
 
   /** What the file says at a place: a number in modality units, `[r, g, b]`, or `null` outside, or while not all of it is here. */

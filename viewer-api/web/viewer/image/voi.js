@@ -2,8 +2,6 @@
 //
 // A *shading* is what a renderer needs, the same for WebGL and for the plain canvas; `greyOf` is the reference both are tested against.
 
-/** Volumes: where a file states no window, the frames of these share the one found first, or their brightness would flicker. */
-export const VOLUMES = ["CT", "MR", "PT", "NM"];
 const TABLE_ENTRIES_MAX = 65_536;
 
 /** All windows the file states for a frame: `[{center, width, function, explanation}]`, in modality units. */

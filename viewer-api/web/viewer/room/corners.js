@@ -5,6 +5,7 @@ import { fill, h } from "../dom.js";
 import { language, t } from "../i18n.js";
 import { isLater } from "../image/manifest.js";
 import { qualityText } from "../image/quality.js";
+import { lossyRatioOf } from "../image/sources.js";
 import { sex } from "../patient.js";
 import { numbersOf } from "./geometry.js";
 
@@ -99,7 +100,7 @@ function windowLine({ shownVoi }) {
 // PS3.3 C.7.6.1.1.5: "01" says that the image has been compressed with loss at some time, before it came here.
 function lossySource(frame, said) {
   if (frame.value("LossyImageCompression") !== "01" || said?.kind === "lossy") return "";
-  const [ratio] = numbersOf(frame.value("LossyImageCompressionRatio"));
+  const ratio = lossyRatioOf(frame);
   return ratio ? t("roomSourceLossyRatio", { ratio: tidy(ratio) }) : t("roomSourceLossy");
 }
 

@@ -1,12 +1,12 @@
 // How the images of a study hang: which go where, turned how, beside what. No DOM.
 
+import { NOT_HUNG, VOLUMES } from "../image/modalities.js";
 import { numbersOf } from "./geometry.js";
 
 /** Layouts a reader chooses: rows and columns. */
 export const LAYOUTS = { "1x1": [1, 1], "1x2": [1, 2], "2x1": [2, 1], "2x2": [2, 2] };
 
 const PROJECTIONS = ["CR", "DX", "RG"];
-const NOT_HUNG = ["PR", "KO", "SEG", "RWV", "REG", "SR", "ECG", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "AU", "HD"];
 
 /** Whether a series holds pictures that can be hung. */
 export function hangs(series) {
@@ -109,7 +109,7 @@ function place(frames, prior = false) {
 /** Where a stack opens: a volume in its middle, a cine and a list of stills at the beginning. */
 export function startIndex(frames) {
   const first = frames[0];
-  const volume = ["CT", "MR", "PT", "NM"].includes(first?.series?.Modality) && numbersOf(first.value("ImagePositionPatient")).length === 3;
+  const volume = VOLUMES.includes(first?.series?.Modality) && numbersOf(first.value("ImagePositionPatient")).length === 3;
   return volume ? Math.floor(frames.length / 2) : 0;
 }
 

@@ -2,8 +2,9 @@
 
 import { t } from "../i18n.js";
 import { spacingOf } from "../image/geometry.js";
+import { VOLUMES } from "../image/modalities.js";
 import { knownTables, tablesOf } from "../image/tables.js";
-import { VOLUMES, isInverse, modalityOf } from "../image/voi.js";
+import { isInverse, modalityOf } from "../image/voi.js";
 import { problem } from "../problem.js";
 import { KeyImages } from "./key_images.js";
 import { MarkBook } from "./marks.js";
@@ -12,6 +13,7 @@ import { paintMark, paintReadout } from "./paint.js";
 import { paintState } from "./paint_state.js";
 import { LAYERS } from "./presentation_state.js";
 import { MAKER, savedDocuments } from "./saved.js";
+import { isAbout } from "./saved_state.js";
 import { scaleAt } from "./scale.js";
 import { ellipseStatistics, measurable, unitOf, valueAt } from "./statistics.js";
 import { askText } from "./text.js";
@@ -169,7 +171,7 @@ class Desk extends EventTarget {
   apply({ state }) {
     const { view } = this.room.active ?? {};
     if (!view?.frame) return;
-    const window = state.windows.find(({ keys }) => keys === null || keys.has(view.frame.key) || keys.has(`${view.frame.instance.SOPInstanceUID}/`)) ?? state.windows[0];
+    const window = state.windows.find(({ keys }) => isAbout(keys, view.frame)) ?? state.windows[0];
     if (window && !view.frame.isColour) view.setVoi(window.voi);
     for (let turns = 0; view.rotation !== state.rotation && turns < 3; turns++) view.rotate(90);
     if (Boolean(view.flipped) !== state.flipped) view.flip();

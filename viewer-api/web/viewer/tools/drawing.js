@@ -30,7 +30,6 @@ class Drawing {
   down(at, event, view) {
     const point = within([at.column, at.row], view.frame);
     this.down0 = [at.x, at.y];
-    this.pressed = true;
     // What was begun on another frame is not ended on this one.
     if (this.corners.length && view.frame !== this.frame) this.cancel(view);
     if (this.corners.length) return this.place(point, view);
@@ -81,7 +80,6 @@ class Drawing {
   }
 
   up(at, event, view) {
-    this.pressed = false;
     if (this.held) {
       this.held = null;
       this.desk.book.settle();
@@ -125,7 +123,7 @@ class Drawing {
   }
 
   cancel(view) {
-    Object.assign(this, { corners: [], held: null, following: false, pressed: false, frame: null });
+    Object.assign(this, { corners: [], held: null, following: false, frame: null });
     this.desk.book.settle();
     this.desk.sketch(view, null);
     this.desk.pointAt(view, null);

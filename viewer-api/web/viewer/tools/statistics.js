@@ -1,23 +1,10 @@
 // What lies under an ellipse or a point, in modality values of full-resolution samples: never of a preview.
 
+import { modalityOf, paddingOf } from "../image/voi.js";
 import { ellipseOutline, inEllipse } from "./geometry.js";
 
 /** More pixels than this under one ellipse are not looked at: a large mammogram is 25 million. */
 export const PIXELS_MAX = 40_000_000;
-
-/** The linear modality transformation of a frame (PS3.3 C.11.1.1.2), `{slope, intercept}`. */
-export function rescaleOf(frame) {
-  const number = (keyword, otherwise) => {
-    const value = Number(first(frame.value(keyword)) ?? otherwise);
-    return Number.isFinite(value) ? value : otherwise;
-  };
-  return { slope: number("RescaleSlope", 1), intercept: number("RescaleIntercept", 0) };
-}
-
-function linear(frame) {
-  const { slope, intercept } = rescaleOf(frame);
-  return (stored) => stored * slope + intercept;
-}
 
 /** Whether the samples of a picture are numbers one may average: grey, of every pixel, and not drawn by a server. */
 export function measurable(frame, picture) {
@@ -30,20 +17,20 @@ export function measurable(frame, picture) {
  * Count, mean, standard deviation (of a sample, n − 1), least and greatest modality value of the pixels whose centres lie in the ellipse;
  * `null` where there is no such pixel. `valueOf` turns a stored sample into a modality value. Pixels of padding (PS3.3 C.7.5.1.1.2) are counted apart and left out.
  */
-export function ellipseStatistics(frame, picture, points, valueOf = linear(frame)) {
+export function ellipseStatistics(frame, picture, points, valueOf = (sample) => modalityOf(frame, null, sample)) {
   const outline = ellipseOutline(points, 180);
   const bounds = [outline.map(([x]) => x), outline.map(([, y]) => y)];
   const [left, right] = clip(bounds[0], picture.columns);
   const [top, bottom] = clip(bounds[1], picture.rows);
   if ((right - left + 1) * (bottom - top + 1) > PIXELS_MAX) return null;
-  const isPadding = paddingOf(frame);
+  const [low, high] = paddingOf(frame) ?? [Infinity, -Infinity];
   const sum = new Welford();
   let padding = 0;
   for (let row = top; row <= bottom; row++) {
     for (let column = left; column <= right; column++) {
       if (!inEllipse(points, [column + 0.5, row + 0.5])) continue;
       const stored = picture.samples[row * picture.columns + column];
-      if (isPadding(stored)) padding++;
+      if (stored >= low && stored <= high) padding++;
       else sum.add(valueOf(stored));
     }
   }
@@ -51,7 +38,7 @@ export function ellipseStatistics(frame, picture, points, valueOf = linear(frame
 }
 
 /** The modality value of the pixel a point lies in, or `null` beside the picture. */
-export function valueAt(frame, picture, [x, y], valueOf = linear(frame)) {
+export function valueAt(frame, picture, [x, y], valueOf = (sample) => modalityOf(frame, null, sample)) {
   const [column, row] = [Math.floor(x), Math.floor(y)];
   if (column < 0 || row < 0 || column >= picture.columns || row >= picture.rows) return null;
   return valueOf(picture.samples[row * picture.columns + column]);
@@ -59,14 +46,6 @@ export function valueAt(frame, picture, [x, y], valueOf = linear(frame)) {
 
 function clip(values, size) {
   return [Math.max(0, Math.floor(Math.min(...values))), Math.min(size - 1, Math.ceil(Math.max(...values)))];
-}
-
-function paddingOf(frame) {
-  const value = first(frame.value("PixelPaddingValue"));
-  if (value === undefined || value === null) return () => false;
-  const limit = Number(first(frame.value("PixelPaddingRangeLimit")) ?? value);
-  const [low, high] = [Math.min(Number(value), limit), Math.max(Number(value), limit)];
-  return (stored) => stored >= low && stored <= high;
 }
 
 function first(value) {

@@ -38,10 +38,6 @@ export class CutStore extends EventTarget {
     return null;
   }
 
-  progress() {
-    return 1;
-  }
-
   isHere() {
     return true;
   }
