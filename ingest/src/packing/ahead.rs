@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::{One, Packer};
 
 /// Received bytes of files that are made into forms at once (one file may be larger); each is in memory about three times.
-const AT_ONCE_BYTES_MAX: u64 = 64 << 20;
+const AT_ONCE_BYTES_MAX: u64 = 20 << 20;
 /// Files for each core that are made into forms or wait to be written: one that takes long keeps no core idle.
 const FILES_A_CORE: usize = 4;
 
