@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::Result;
+use crate::{Result, process};
 
 /// Where Debian has the DICOMweb plugin.
 const ORTHANC_PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
@@ -62,7 +62,7 @@ fn orthanc_program() -> Option<PathBuf> {
 }
 
 impl Running {
-    /// Starts a server on a fresh directory below `dir` and waits until both doors are open.
+    /// Starts a server on a fresh directory below `dir` and waits until both doors are open and it is idle.
     /// With `packing`, ours packs what has been quiet for a second; renditions are made of nothing.
     pub fn start(product: Product, dir: &Path, packing: bool) -> Result<Running> {
         let dir = TempDir::with_prefix_in("tsunagu-bench-", dir)?;
@@ -75,6 +75,7 @@ impl Running {
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let mut running = Running { child, http, dimse, token, dir };
         running.wait_until_open()?;
+        running.wait_until_idle()?;
         Ok(running)
     }
 
@@ -114,6 +115,19 @@ impl Running {
         }
         let empty = TempDir::new()?;
         Ok(std::mem::replace(&mut self.dir, empty))
+    }
+
+    /// Waits for what a program does once it is open: ours compresses its page, a second of one core.
+    fn wait_until_idle(&self) -> Result<()> {
+        let (started, mut before) = (Instant::now(), process::cpu_s(self.pid())?);
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = process::cpu_s(self.pid())?;
+            if now - before < 0.03 || started.elapsed() > Duration::from_secs(START_S_MAX) {
+                return Ok(());
+            }
+            before = now;
+        }
     }
 
     fn wait_until_open(&mut self) -> Result<()> {
