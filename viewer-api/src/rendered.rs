@@ -10,11 +10,12 @@ use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use transcode::data_set::{DataSet, Limits, Tag, scan};
-use transcode::{Crop, Palette, Rendering, VoiLutFunction, Window};
+use transcode::{Crop, Palette, PixelDescription, Region, Rendering, VoiLutFunction, Window};
 
 use crate::audit::{Counts, Rendition};
 use crate::error::{Error, Result};
 use crate::multipart::{self, Part, log_failure};
+use crate::shown::Shown;
 use crate::state::ViewerState;
 use crate::wado::{
     self, Address, Caller, HeldFile, entity_tag, frame_list, instance_at, instances_at, not_modified, single, tagged,
@@ -324,7 +325,12 @@ pub(crate) async fn picture(
 }
 
 /// Decodes and draws one frame, on a thread of the pool; answers the window, too, where one had to be found.
-async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Result<(Bytes, Option<Window>)> {
+pub(crate) async fn draw(
+    state: &ViewerState,
+    held: Held,
+    number: u32,
+    asked: Asked,
+) -> Result<(Bytes, Option<Window>)> {
     let what = format!("frame {number} of instance {}", held.record.description.instance.sop_instance_uid);
     let shown = state.shown().get(state, held).await?;
     let (document, source) = (&shown.document, &shown.source);
@@ -348,13 +354,21 @@ async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Res
         enlarged: asked.enlarged,
         ..Rendering::default()
     };
+    let reduce = match rendering.region {
+        None => reduction(&description, asked.viewport).min(source.reductions(number)),
+        Some(_) => 0,
+    };
     let place = state.pool().place().await?;
-    let bytes = source.bytes(state, number).await?;
+    let bytes = source.bytes(state, number, reduce).await?;
     let mut file = HeldFile::new(state.reader().clone(), source.held.clone(), Handle::current());
     let (syntax, name) = (source.held.transfer_syntax_uid.clone(), what.clone());
     let work = move || {
         let wrong = |error: transcode::Error| Error::Pixels { what: what.clone(), detail: error.to_string() };
-        let frame = transcode::decode_frame(&syntax, &description, &bytes).map_err(wrong)?;
+        let frame = match reduce {
+            0 => transcode::decode_frame(&syntax, &description, &bytes),
+            _ => transcode::decode_region(&syntax, &description, &bytes, reduce, all(&description, reduce)),
+        };
+        let frame = frame.map_err(wrong)?;
         drop(bytes);
         if frame.photometric_interpretation == "PALETTE COLOR" {
             let limits = Limits { value_bytes_max: PALETTE_BYTES_MAX, ..Limits::default() };
@@ -376,6 +390,30 @@ async fn draw(state: &ViewerState, held: Held, number: u32, asked: Asked) -> Res
         Ok((Bytes::from(encoded.map_err(wrong)?), found))
     };
     place.run(&name, work).await
+}
+
+/// How often the edges of a frame may be halved before it has fewer columns or rows than will be shown of it. Numbers that
+/// are no measure (a palette's, a mask's) have no mean.
+fn reduction(description: &PixelDescription, (width, height): (u32, u32)) -> u8 {
+    if description.photometric_interpretation == "PALETTE COLOR" || description.bits_stored <= 1 {
+        return 0;
+    }
+    let halvings = |edge: u16, shown: u32| u32::from(edge).checked_div(shown).map(|times| times.max(1).ilog2() as u8);
+    halvings(description.columns, width).into_iter().chain(halvings(description.rows, height)).max().unwrap_or(0)
+}
+
+/// Columns times rows of what is decoded for a picture of a frame within a viewport.
+pub(crate) fn decoded_area(shown: &Shown, number: u32, viewport: (u32, u32)) -> u64 {
+    let description = shown.document.pixel_description(&shown.source.held);
+    let Region { width, height, .. } =
+        all(&description, reduction(&description, viewport).min(shown.source.reductions(number)));
+    u64::from(width) * u64::from(height)
+}
+
+/// All of a frame whose edges are halved `reduce` times.
+fn all(description: &PixelDescription, reduce: u8) -> Region {
+    let edge = |edge: u16| u32::from(edge).div_ceil(1u32.checked_shl(reduce.into()).unwrap_or(u32::MAX));
+    Region { x: 0, y: 0, width: edge(description.columns), height: edge(description.rows) }
 }
 
 /// Palette Color Lookup Tables of a Data Set (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6).
@@ -445,7 +483,7 @@ fn asked(caller: &Caller, kind: Kind) -> Result<Asked> {
 }
 
 /// `vw,vh[,[sx],[sy],[sw],[sh]]` (PS3.18 §8.3.5.1.3).
-fn viewport(text: &str) -> Option<((u32, u32), Option<Cut>)> {
+pub(crate) fn viewport(text: &str) -> Option<((u32, u32), Option<Cut>)> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     let edge = |text: &str| text.parse::<u32>().ok().filter(|edge| (1..=65_535).contains(edge));
     let number = |text: &str| match text {

@@ -138,10 +138,10 @@ impl Part {
             return Err(Error::TooLarge { what: what(), bytes: span.length, limit: FRAME_BYTES_MAX });
         }
         match &self.from {
-            From::Shown(shown) => return desk.wait(shown.source.bytes(desk.state, number)),
+            From::Shown(shown) => return desk.wait(shown.source.bytes(desk.state, number, 0)),
             From::Held if span.fragments > 1 => {
                 let source = desk.wait(FrameSource::open(desk.state, self.held.clone()))?;
-                return desk.wait(source.bytes(desk.state, number));
+                return desk.wait(source.bytes(desk.state, number, 0));
             }
             _ => {}
         }

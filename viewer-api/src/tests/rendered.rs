@@ -1,6 +1,7 @@
 //! Rendered resources and thumbnails (PS3.18 §8.3.5, §8.7.4, §10.4.1.1.3). docs/conformance/wado-rs.md names each test.
 
 use axum::http::StatusCode;
+use transcode::codec::Coders;
 
 use super::fixture::{House, SERIES, STUDY};
 use super::wado::{parts, place};
@@ -148,4 +149,29 @@ async fn thumbnails_of_all_levels_are_small_pictures() {
         let region = house.get(&format!("{path}?viewport=2,2,0,0,1,1"), &house.reader, "image/png").await;
         assert_eq!(region.status, StatusCode::BAD_REQUEST, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_small_picture_is_made_of_a_low_resolution_level_and_shows_the_same() {
+    let house = House::empty().await;
+    house.take_in(100, 1, 1).await;
+    let path = "/dicom-web/studies/1.2.392.100/series/1.2.392.100.1/instances/1.2.392.100.1.1/rendered";
+    // Both with a window of their own: one that is found would be found in fewer samples.
+    let grey = async |viewport: &str| {
+        let path = format!("{path}?window=2048,4096&viewport={viewport}");
+        let answer = house.get(&path, &house.reader, "image/png").await;
+        let mut reader = png::Decoder::new(std::io::Cursor::new(answer.body.to_vec())).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        (size(&answer.body), pixels)
+    };
+    let (whole, of_samples) = (grey("160,160").await, grey("20,30").await);
+    house.pack(100, &Coders::HTJ2K).await;
+    assert_eq!(grey("160,160").await, whole);
+    let ((width, height), of_level) = grey("20,30").await;
+    assert_eq!(((width, height), of_samples.0), ((20, 20), (20, 20)));
+    let far = of_level.iter().zip(&of_samples.1).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+    assert!(far > 0, "all of it was read");
+    let mean = |pixels: &[u8]| pixels.iter().map(|&pixel| u32::from(pixel)).sum::<u32>() / pixels.len() as u32;
+    assert!(mean(&of_level).abs_diff(mean(&of_samples.1)) <= 4, "{} {}", mean(&of_level), mean(&of_samples.1));
 }

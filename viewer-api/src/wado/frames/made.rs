@@ -15,7 +15,7 @@ pub(super) async fn made(state: &ViewerState, shown: &Shown, number: u32, form: 
     let source = &shown.source;
     let description = shown.document.pixel_description(&source.held);
     let place = state.pool().place().await?;
-    let bytes = source.bytes(state, number).await?;
+    let bytes = source.bytes(state, number, 0).await?;
     let syntax = source.held.transfer_syntax_uid.clone();
     let what = format!("frame {number} of instance {}", source.held.record.description.instance.sop_instance_uid);
     let name = what.clone();

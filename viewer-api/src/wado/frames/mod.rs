@@ -271,7 +271,7 @@ impl Plan {
                 let pieces = self.held(state, span).await?;
                 return self.up_to_level(pieces, &span.resolution_ends);
             }
-            (Form::AsHeld, Some(shown)) => pieces.ready(shown.source.bytes(state, number).await?),
+            (Form::AsHeld, Some(shown)) => pieces.ready(shown.source.bytes(state, number, 0).await?),
             (Form::Native, _) => pieces.native(number, made::native_bytes(&self.located)),
             (form, Some(shown)) => {
                 let codestream = made::made(state, shown, number, form).await?;

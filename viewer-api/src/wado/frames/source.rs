@@ -39,8 +39,18 @@ impl FrameSource {
         self.spans.len()
     }
 
-    /// The bytes of frame `number` (from 1), its fragments joined.
-    pub(crate) async fn bytes(&self, state: &ViewerState, number: u32) -> Result<Bytes> {
+    /// How often the edges of frame `number` can be halved by reading less of it: 0 where it is not known where the
+    /// resolution levels end.
+    pub(crate) fn reductions(&self, number: u32) -> u8 {
+        let span = (number as usize).checked_sub(1).and_then(|index| self.spans.get(index));
+        let ends = span.filter(|span| span.fragments <= 1).map_or(0, |span| span.resolution_ends.len());
+        let is_read_so = transcode::is_high_throughput(&self.held.transfer_syntax_uid) && self.inflated.is_none();
+        if is_read_so { u8::try_from(ends.saturating_sub(1)).unwrap_or(0) } else { 0 }
+    }
+
+    /// The bytes of frame `number` (from 1), its fragments joined; of one whose edges are halved `reduce` times (at most
+    /// [`FrameSource::reductions`]) as many as that takes.
+    pub(crate) async fn bytes(&self, state: &ViewerState, number: u32, reduce: u8) -> Result<Bytes> {
         let uid = &self.held.record.description.instance.sop_instance_uid;
         let index = (number as usize).checked_sub(1);
         let what = || format!("frame {number} of instance {uid}");
@@ -48,7 +58,9 @@ impl FrameSource {
         if span.length > FRAME_BYTES_MAX {
             return Err(Error::TooLarge { what: what(), bytes: span.length, limit: FRAME_BYTES_MAX });
         }
-        let end = span.offset.saturating_add(span.length);
+        let end = span.resolution_ends.iter().rev().nth(reduce.into()).filter(|_| reduce > 0);
+        let length = end.copied().unwrap_or(span.length).min(span.length);
+        let end = span.offset.saturating_add(length);
         let bytes = match &self.inflated {
             None => state.reader().read(&self.held, Some(span.offset..end)).await?,
             Some(inflated) => {
@@ -56,8 +68,8 @@ impl FrameSource {
                 inflated.slice(bound(span.offset)..bound(end))
             }
         };
-        if bytes.len() as u64 != span.length {
-            let detail = format!("{} bytes of {} are there", bytes.len(), span.length);
+        if bytes.len() as u64 != length {
+            let detail = format!("{} bytes of {length} are there", bytes.len());
             return Err(archive::Error::Damaged { what: what(), detail }.into());
         }
         if span.fragments > 1 { Ok(joined(&bytes)) } else { Ok(bytes) }
