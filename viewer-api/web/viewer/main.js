@@ -51,9 +51,12 @@ function draw() {
 function route() {
   page.dispose();
   page = UNSET;
-  const place = fill(document.getElementById("place"));
+  // A page that was left before it was drawn draws into what is shown no more.
+  const [left, place] = [main, h("div", { class: "place", id: "place" })];
+  main = h("main", { id: "main", tabindex: "-1" });
+  left.replaceWith(main);
+  document.getElementById("place").replaceWith(place);
   const study = STUDY.exec(location.hash)?.[1];
-  fill(main);
   const reading = READING.exec(location.hash);
   if (study) page = showStudy(main, place, study);
   else if (reading) page = later(import("./reading/page.js"), ({ showReading }) => showReading(main, place, reading[1], reading[2]));
@@ -86,6 +89,8 @@ showTheme(remembered("theme", "auto"));
 onSignInNeeded(askToSignIn);
 // How the link is, is told once there is time for it: nothing of it comes before the first picture.
 const watch = () => import("./link/link.js").then(({ watchLink }) => watchLink()).catch(() => {});
-addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(watch));
+const watchSoon = () => (window.requestIdleCallback ?? setTimeout)(watch);
+if (document.readyState === "complete") watchSoon();
+else addEventListener("load", watchSoon);
 addEventListener("hashchange", route);
 draw();
