@@ -22,7 +22,7 @@ async function compressed(folders) {
   return files;
 }
 
-/** Signs in for whoever comes through `/enter` (ours) or `/enter-peer`, each a session of its own. Answers `{url, close}`. */
+/** Signs in for whoever comes through `/enter?study=UID` (ours) or `/enter-peer`, each a session of its own. Answers `{url, close}`. */
 export async function serve({ archive, token, folders }) {
   const files = await compressed(folders);
   const { hostname, port } = new URL(archive);
@@ -33,7 +33,7 @@ export async function serve({ archive, token, folders }) {
   }
   const server = createServer((incoming, outgoing) => {
     const path = incoming.url.split("?")[0];
-    if (path === "/enter") return void enter("/", outgoing);
+    if (path === "/enter") return void enter(`/study/${new URL(incoming.url, archive).searchParams.get("study")}`, outgoing);
     if (path === "/enter-peer") return void enter("/peer", outgoing);
     if (path === "/peer") return void outgoing.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" }).end(PEER);
     // The codec is asked for at the root, or beside the worker.

@@ -59,7 +59,7 @@ async function film(label, page) {
   const { cold, warm } = JSON.parse(await readFile(join(out, `${label}.json`), "utf8"));
   const of = (films) => ({
     first_pixel_ms: median(films.map((one) => one.firstPixelMs)), final_ms: median(films.map((one) => one.fullMs)), network_ms: median(films.map((one) => one.netDoneMs)),
-    wire_bytes: median(films.map((one) => one.wireBytesDown)), marks: Object.fromEntries(["first-pixel", "fit-resolution", "full-resolution"].map((name) => [name, median(films.map((one) => one.marks[`tsunagu:${name}`]).filter(Number.isFinite))])),
+    wire_bytes: median(films.map((one) => one.wireBytesDown)), marks: Object.fromEntries(["cover", "first-pixel", "fit-resolution", "full-resolution"].map((name) => [name, median(films.map((one) => one.marks[`tsunagu:${name}`]).filter(Number.isFinite))])),
     errors: films.flatMap(({ errors }) => errors).slice(0, 3),
   });
   return { cold: of(cold), warm: of(warm) };
@@ -69,7 +69,7 @@ async function film(label, page) {
 async function scroll(site, { study, count }) {
   const browser = await need("playwright-core").chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
   const page = await browser.newPage({ viewport: { width: 1280, height: 1024 } });
-  await page.goto(`${site}/enter#/study/${study}`);
+  await page.goto(`${site}/enter?study=${study}`);
   await page.waitForFunction(() => performance.getEntriesByName("tsunagu:first-pixel").length, null, { timeout: 60_000 });
   const before = await page.evaluate(() => {
     const first = performance.getEntriesByName("tsunagu:first-pixel")[0].startTime;
@@ -111,10 +111,10 @@ await need("esbuild").build({
 const site = await serve({ archive, token, folders: [built, join(packages, "@cornerstonejs/codec-openjph/dist")] });
 const result = { mammogram: await largest("MG"), ct: await largest("CT") };
 if (TTFP && existsSync(TTFP)) {
-  result.mammogram.ours = await film("mammogram", `${site.url}/enter#/study/${result.mammogram.study}`);
+  result.mammogram.ours = await film("mammogram", `${site.url}/enter?study=${result.mammogram.study}`);
   result.mammogram.peer = await film("mammogram-cornerstone", `${site.url}/enter-peer#${result.mammogram.frame}`);
   result.mammogram.ratio = result.mammogram.ours.cold.first_pixel_ms / result.mammogram.peer.cold.first_pixel_ms;
-  result.ct.ours = await film("ct", `${site.url}/enter#/study/${result.ct.study}`);
+  result.ct.ours = await film("ct", `${site.url}/enter?study=${result.ct.study}`);
 } else console.error("skipped: TTFP names no ttfp.mjs, nothing is filmed");
 result.ct.scroll = await scroll(site.url, result.ct);
 site.close();

@@ -27,7 +27,7 @@ await check("sign_in", async () => {
   await page.locator("form.sign-in").waitFor({ state: "detached" });
   // The page's own modules, from wherever the page has them.
   await page.evaluate(async () => {
-    const script = [...document.scripts].find(({ src, type }) => type === "module" && src.includes("main.js")).src;
+    const script = document.querySelector("link[rel=modulepreload]").href;
     const from = (name) => import(new URL(`image/${name}`, script).href);
     const [{ loadManifest }, { PixelStore }, { Renderer }, software, voi, { ImageView }, { nativeSamples }, tables] = await Promise.all(
       ["manifest.js", "pixels.js", "gl.js", "software.js", "voi.js", "view.js", "samples.js", "tables.js"].map(from));

@@ -79,7 +79,7 @@ const drawn = (at, [red, green, blue]) => cells.nth(at).locator("canvas.layers")
 
 // Gives the study `uid` the study `prior` as its prior, until it is taken back.
 async function withPrior(uid, prior) {
-  const pattern = `**/dicom-web/studies/${uid}/manifest`;
+  const pattern = new RegExp(`/dicom-web/studies/${uid.replaceAll(".", "\\.")}/manifest(\\?|$)`);
   await page.route(pattern, async (route) => {
     const headers = route.request().headers();
     delete headers["if-none-match"];
@@ -93,6 +93,47 @@ async function withPrior(uid, prior) {
 
 const breasts = await seriesOf("MG");
 const four = breasts.filter(({ uid }) => breasts.filter((one) => one.uid === uid).reduce((sum, { series }) => sum + series.count, 0) >= 4);
+
+await check("a_small_picture_comes_first", async () => {
+  const { uid } = studies.filter(({ modalities }) => modalities.join() === "CT").sort((a, b) => b.images - a.images)[0];
+  const frames = /\/frames\//;
+  let letThrough;
+  const held = new Promise((go) => { letThrough = go; });
+  await page.route(frames, async (route) => { await held; await route.continue().catch(() => {}); });
+  await page.goto(`${base}/study/${uid}`);
+  const cover = page.locator(".cover");
+  await page.locator(".cell .cover.laid").waitFor();
+  const lies = await page.evaluate(() => {
+    const [picture, canvas] = [".cover img", "canvas.picture"].map((name) => document.querySelector(name).getBoundingClientRect());
+    const isLaid = ["left", "top", "right", "bottom"].every((edge) => Math.abs(picture[edge] - canvas[edge]) < 1);
+    return { isLaid, isSeen: getComputedStyle(document.querySelector(".cover")).visibility === "visible", address: location.pathname + location.hash };
+  });
+  await page.screenshot({ path: `${out}/cover.png` });
+  letThrough();
+  const wrong = await complete();
+  await page.unroute(frames);
+  if (wrong) return wrong;
+  if (await cover.count()) return "it is still there when the frame is";
+  return !(lies.isLaid && lies.isSeen && lies.address === `/#/study/${uid}`) && JSON.stringify(lies);
+});
+
+await check("a_list_that_was_left_before_it_was_drawn_covers_no_study", async () => {
+  const { uid } = studies.find(({ modalities }) => modalities.includes("CT"));
+  let letThrough;
+  const held = new Promise((go) => { letThrough = go; });
+  await page.route(/list\.css/, async (route) => { await held; await route.continue(); });
+  await page.goto(`${base}/study/${uid}`);
+  await active.waitFor();
+  const asked = page.waitForRequest(/list\.css/);
+  await page.evaluate(() => { location.hash = "#/studies"; });
+  await asked;
+  await page.evaluate((uid) => { location.hash = `#/study/${uid}`; }, uid);
+  const came = page.waitForResponse(/list\.css/);
+  letThrough();
+  await came;
+  await page.unroute(/list\.css/);
+  return (await complete()) || ((await page.locator(".list").count()) ? "the list lies over it" : "");
+});
 
 await check("mammograms_hang", async () => {
   await openStudy(four[0].uid);

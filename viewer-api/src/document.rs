@@ -72,6 +72,37 @@ impl Document {
         Some((first.min(last), first.max(last)))
     }
 
+    /// Whether a rendering by window alone shows it as a viewer does: nothing says that its pixels are not square, that its
+    /// values go through a table, or that they are inverted; nor are there functional groups, which may say so.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_there = |tag| values(&self.0, tag).is_some_and(|values| !values.is_empty());
+        let is_square = |tag| match values(&self.0, tag).map(Vec::as_slice) {
+            Some([row, column, ..]) => number(row) == number(column),
+            _ => true,
+        };
+        !["00283000", "00283010", "52009229"].into_iter().any(is_there)
+            && ["00280030", "00280034", "00181164"].into_iter().all(is_square)
+            && text(&self.0, "20500020") != Some("INVERSE")
+    }
+
+    /// Image Laterality.
+    pub(crate) fn laterality(&self) -> Option<&str> {
+        text(&self.0, "00200062")
+    }
+
+    /// Whether a mammogram may hang otherwise than it lies (web/viewer/room/hanging.js): its Patient Orientation does not say
+    /// that the chest wall is at the right of a right breast, at the left of a left one, and that it is the right way up.
+    pub(crate) fn is_turned_breast(&self, side: &str) -> bool {
+        let Some([across, down, ..]) = values(&self.0, "00200020").map(Vec::as_slice) else { return false };
+        let begins = |with: &Value, letter: &str| with.as_str().is_some_and(|text| text.starts_with(letter));
+        let wall = match side {
+            "R" => "P",
+            "L" => "A",
+            _ => return true,
+        };
+        !begins(across, wall) || begins(down, "H") || begins(down, side)
+    }
+
     /// What a frame's functional group in `sequence` says, else the shared one, else the Data Set itself.
     fn say<T>(&self, number: u32, sequence: &str, of: impl Fn(&Elements) -> Option<T>) -> Option<T> {
         let index = (number as usize).saturating_sub(1);
@@ -95,8 +126,11 @@ fn text<'a>(elements: &'a Elements, tag: &str) -> Option<&'a str> {
 
 /// A number, also where it is written as text (PS3.18 §F.2.3.1 lets DS and IS be either).
 fn decimal(elements: &Elements, tag: &str) -> Option<f64> {
-    let first = values(elements, tag)?.first()?;
-    first.as_f64().or_else(|| first.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
+    number(values(elements, tag)?.first()?)
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
 }
 
 fn integer(elements: &Elements, tag: &str) -> Option<i64> {

@@ -81,6 +81,7 @@ fn handler(service: Service) -> MethodRouter<ViewerState> {
         Service::SignIn => get(access::sign_in),
         Service::Description => get(openapi::description),
         Service::Page => get(assets::page),
+        Service::PageOfStudy => get(assets::page_of_study),
         Service::Asset => get(assets::asset),
     }
 }

@@ -19,6 +19,7 @@ use super::tokens::{Tokens, digest, random_secret};
 use crate::clock::seconds_between;
 use crate::error::{Error, Result};
 use crate::state::ViewerState;
+use crate::wado::is_uid;
 
 /// A session ends after this long, in seconds.
 const SESSION_SECONDS_MAX: u64 = 12 * 3600;
@@ -215,10 +216,18 @@ pub(crate) async fn session_of(
 pub(crate) struct SignInCode {
     #[serde(default)]
     code: String,
+    #[serde(default)]
+    study: String,
 }
 
-/// `GET /sign-in?code=…`: a cookie for the code of a one-time link, and on to the page.
-/// A browser takes what stands behind `#` along: `/sign-in?code=…#/study/{StudyInstanceUID}` leads to that study.
+impl SignInCode {
+    fn page(&self) -> String {
+        if is_uid(&self.study) { format!("/study/{}", self.study) } else { "/".into() }
+    }
+}
+
+/// `GET /sign-in?code=…&study=…`: a cookie for the code of a one-time link, and on to the page, where a study is named to that
+/// study.
 pub(crate) async fn sign_in(
     State(state): State<ViewerState>,
     headers: HeaderMap,
@@ -230,7 +239,7 @@ pub(crate) async fn sign_in(
         if let Some(secret) = cookie
             && state.sessions().find(secret, state.tokens(), state.now()).await.is_ok()
         {
-            return Ok(Redirect::to("/").into_response());
+            return Ok(Redirect::to(&query.page()).into_response());
         }
         let _ = state.audit().denied(None, "SignIn", None, None).await;
         // A person is shown the page, which says so in their language.
@@ -242,7 +251,7 @@ pub(crate) async fn sign_in(
     };
     state.audit().session(&principal, "signed-in").await?;
     let cookie = state.sessions().start(Session::new(principal, None, state.now()));
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&query.page())).into_response())
 }
 
 #[cfg(test)]
@@ -273,7 +282,8 @@ mod tests {
         let house = crate::tests::fixture::House::empty().await;
         let code = house.state.sessions().one_time_code(person(), house.state.now(), 60);
         let ask = async |headers: HeaderMap| {
-            sign_in(State(house.state.clone()), headers, Query(SignInCode { code: code.clone() })).await
+            sign_in(State(house.state.clone()), headers, Query(SignInCode { code: code.clone(), study: String::new() }))
+                .await
         };
         let first = ask(HeaderMap::new()).await.unwrap();
         assert_eq!(first.headers()[header::LOCATION], "/");

@@ -110,6 +110,8 @@ pub enum Service {
     Description,
     /// The page.
     Page,
+    /// The page, with a study opened.
+    PageOfStudy,
     /// What the page loads.
     Asset,
 }
@@ -185,5 +187,6 @@ pub const ROUTES: &[(Service, &str, Needs)] = &[
     (Service::SignIn, "/sign-in", Needs::Nothing),
     (Service::Description, "/openapi.json", Needs::Nothing),
     (Service::Page, "/", Needs::Nothing),
+    (Service::PageOfStudy, "/study/{study}", Needs::Nothing),
     (Service::Asset, "/viewer/{*path}", Needs::Nothing),
 ];

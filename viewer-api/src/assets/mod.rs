@@ -18,6 +18,7 @@ use rust_embed::RustEmbed;
 
 use crate::compressed::weight;
 use crate::error::{Error, Result};
+use crate::wado::is_uid;
 use tree::{Coding, File, Tree};
 
 /// What a page of ours may load and do: its own scripts, workers and styles, pictures it made itself, and nothing from
@@ -30,6 +31,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self' BOOT 'wasm-unsafe-ev
 /// A page is asked for anew each time; what it names by a hash never changes.
 const ASK_AGAIN: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Of the picture that comes with the manifest; boot.js asks for the same.
+const VIEWPORT: &str = "512,512";
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/web/viewer/"]
@@ -80,6 +84,21 @@ fn files() -> BTreeMap<String, Bytes> {
 /// `GET /`.
 pub(crate) async fn page(headers: HeaderMap) -> Result<Response> {
     blocking(move || Ok(answer("index.html", &tree(true).page, ASK_AGAIN, &headers))).await
+}
+
+/// `GET /study/{study}`: the page, with word to the browser to ask for the manifest at once. In a browser that has just
+/// been started no script runs for a quarter of a second, and this is read before.
+pub(crate) async fn page_of_study(Path(study): Path<String>, headers: HeaderMap) -> Result<Response> {
+    if !is_uid(&study) {
+        return Err(Error::NotFound("a study of this UID".into()));
+    }
+    let mut response = page(headers).await?;
+    let manifest = format!("/dicom-web/studies/{study}/manifest?viewport={VIEWPORT}");
+    let link = format!("<{manifest}>; rel=preload; as=fetch; crossorigin");
+    if let Ok(link) = HeaderValue::from_str(&link) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
 }
 
 /// `GET /viewer/@{hash}/{path}`. Of another hash there is nothing: parts of two versions do not go together, and the

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod columns;
+mod first;
 mod study;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +24,7 @@ use crate::access::{Permission, Principal};
 use crate::audit::{ACT_SECONDS_MAX, Counts, Rendition};
 use crate::clock::seconds_between;
 use crate::error::{Error, Result};
+use crate::rendered;
 use crate::state::ViewerState;
 use crate::wado::{Address, Caller, not_modified, single, tagged};
 
@@ -100,7 +102,9 @@ pub(crate) async fn manifest(State(state): State<ViewerState>, address: Address,
     let of = identity(&state, &held, &renditions)?;
     let head = head(&caller.principal, row.as_ref().map_or(&first.record.description.study, |row| &row.attributes));
     let priors = Value::Array(priors.iter().map(prior).collect()).to_string();
-    let tag = format!("\"{}\"", digits(&[&of, head.as_bytes(), priors.as_bytes()]));
+    let viewport = viewport(&caller)?;
+    let size = viewport.map_or(String::new(), |(width, height)| format!("{width},{height}"));
+    let tag = format!("\"{}\"", digits(&[&of, head.as_bytes(), priors.as_bytes(), size.as_bytes()]));
     if caller.has(&tag) {
         access.serve(Counts { instances: held.len() as u64, ..Counts::default() }).await?;
         return Ok(not_modified(&tag));
@@ -114,7 +118,12 @@ pub(crate) async fn manifest(State(state): State<ViewerState>, address: Address,
             series
         }
     };
-    let body = Bytes::from(format!("{{{head},\"series\":{series},\"priors\":{priors}}}"));
+    let first = match viewport {
+        Some(viewport) => first::first(&state, &caller, &held, viewport).await?,
+        None => None,
+    };
+    let first = first.map_or(String::new(), |first| format!(",\"first\":{first}"));
+    let body = Bytes::from(format!("{{{head}{first},\"series\":{series},\"priors\":{priors}}}"));
     let counts = Counts { instances: held.len() as u64, frames: 0, bytes: body.len() as u64 };
     access.serve(counts).await?;
     let length = Some(body.len() as u64);
@@ -122,6 +131,15 @@ pub(crate) async fn manifest(State(state): State<ViewerState>, address: Address,
     let mut response = tagged(single("application/json", length, body), &tag);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// The size of the picture that is asked for with the manifest, if one is.
+fn viewport(caller: &Caller) -> Result<Option<(u32, u32)>> {
+    let Some(text) = caller.parameter("viewport") else { return Ok(None) };
+    match rendered::viewport(&text) {
+        Some((viewport, None)) => Ok(Some(viewport)),
+        _ => Err(Error::invalid("the viewport cannot be read", "write viewport=WIDTH,HEIGHT")),
+    }
 }
 
 /// The row of this study, and those of the person's others, newest first. A person is (issuer, Patient ID). It is recorded

@@ -39,7 +39,7 @@ pub(super) async fn series(state: &ViewerState, study: &str, held: &[Held], made
     Ok(out)
 }
 
-fn uid_of(held: &Held) -> &str {
+pub(super) fn uid_of(held: &Held) -> &str {
     &held.record.description.series.series_instance_uid
 }
 

@@ -71,8 +71,13 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
         Service::RenderedSeries => vec![rendered_all("RenderedSeries", "The pictures of a series, drawn.")],
         Service::StudyManifest => vec![
             viewed(Told::get("StudyManifest", RETRIEVE, "All a viewer needs to begin with a study: docs/manifest.md."))
+                .query(
+                    "viewport",
+                    "Columns and rows at the most of a picture of what hangs first.",
+                    pattern("^[1-9][0-9]{0,3},[1-9][0-9]{0,3}$"),
+                )
                 .answers(200, "The manifest.", &["application/json"])
-                .refuses(ERROR, &[404, 406])
+                .refuses(ERROR, &[400, 404, 406])
                 .tagged(),
         ],
         Service::Worklists
@@ -121,12 +126,19 @@ pub(super) fn operations(service: Service) -> Vec<Told> {
         Service::SignIn => vec![
             Told::get("SignIn", PAGE, "Exchange the code of a one-time link for a session cookie.")
                 .required("code", "The code.", text(128))
+                .query("study", "Study Instance UID of the study to be opened.", text(64))
                 .answers(303, "Signed in; look at the page.", &[])
                 .refuses(ERROR, &[400, 401, 503]),
         ],
         Service::Page => {
             vec![Told::get("Page", PAGE, "The viewer.").answers(200, "The page.", &["text/html"]).tagged()]
         }
+        Service::PageOfStudy => vec![
+            Told::get("PageOfStudy", PAGE, "The viewer, with a study opened.")
+                .answers(200, "The page.", &["text/html"])
+                .refuses(ERROR, &[404])
+                .tagged(),
+        ],
         Service::Asset => vec![
             Told::get("Asset", PAGE, "What the viewer loads; the path has slashes.")
                 .answers(200, "The file.", &["text/javascript", "text/css", "image/svg+xml", "application/wasm"])

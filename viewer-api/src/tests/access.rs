@@ -54,9 +54,12 @@ async fn each_route_lets_in_whom_the_table_says_and_refuses_everybody_else() {
 fn looking_downloading_and_the_original_are_separate_permissions() {
     for (service, path, needs) in ROUTES {
         let expected = match service {
-            Service::Session | Service::SignIn | Service::Page | Service::Asset | Service::Description => {
-                Needs::Nothing
-            }
+            Service::Session
+            | Service::SignIn
+            | Service::Page
+            | Service::PageOfStudy
+            | Service::Asset
+            | Service::Description => Needs::Nothing,
             Service::RetrieveOriginal => Needs::Permission(Permission::Original),
             Service::RetrieveStudy | Service::RetrieveSeries | Service::RetrieveInstance => {
                 Needs::Permission(Permission::Download)
@@ -105,6 +108,11 @@ async fn the_page_is_for_everybody_and_says_what_it_may_load() {
         let again = Request::get(path).header("if-none-match", answer.header("etag")).body(String::new()).unwrap();
         assert_eq!(house.send(again).await.status, StatusCode::NOT_MODIFIED, "{path}");
     }
+    let of_study = house.send(Request::get("/study/1.2.392.1").body(String::new()).unwrap()).await;
+    let ahead = "</dicom-web/studies/1.2.392.1/manifest?viewport=512,512>; rel=preload; as=fetch; crossorigin";
+    assert_eq!((of_study.header("link"), of_study.body == page), (ahead, true));
+    let none = house.send(Request::get("/study/x").body(String::new()).unwrap()).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
     let again = house.send(Request::get("/viewer/main.js").body(String::new()).unwrap()).await;
     assert_eq!((again.status, again.header("location")), (StatusCode::TEMPORARY_REDIRECT, main.as_str()));
     for coding in ["br", "gzip"] {
@@ -152,6 +160,12 @@ async fn a_token_and_a_link_become_sessions_and_a_revoked_token_ends_its_own() {
     let follow = || Request::get(&link).body(String::new()).unwrap();
     let answer = house.send(follow()).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/"));
+    // Loaded again in the browser that it signed in, it leads to the page; where a study is named, to that one.
+    let cookie = answer.header("set-cookie").split(';').next().unwrap();
+    for (more, to) in [("", "/"), ("&study=1.2.392.1", "/study/1.2.392.1"), ("&study=//elsewhere", "/")] {
+        let again = Request::get(format!("{link}{more}")).header("cookie", cookie).body(String::new()).unwrap();
+        assert_eq!(house.send(again).await.header("location"), to);
+    }
     assert!(answer.header("set-cookie").contains("HttpOnly; SameSite=Strict"));
     assert_eq!(house.send(follow()).await.status, StatusCode::UNAUTHORIZED, "once");
     let by_browser = Request::get(&link).header("accept", "text/html,*/*;q=0.8").body(String::new()).unwrap();

@@ -1,7 +1,10 @@
 //! The manifest of a study says what opening it needs, and what it says is so.
 
+use archive::Description;
 use axum::http::{Request, StatusCode};
-use serde_json::Value;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
 use transcode::codec::Coders;
 
 use super::fixture::{House, INSTANCE, PATIENT_ID, SERIES, STUDY};
@@ -124,6 +127,65 @@ async fn a_manifest_has_a_tag_that_changes_with_what_it_says() {
     let none = house.get("/dicom-web/studies/9.9/manifest", &house.reader, "*/*").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert_eq!(house.get(&path(), &house.reader, "text/html").await.status, StatusCode::NOT_ACCEPTABLE);
+}
+
+/// What the manifest says of the first picture of a study whose instances are of this modality and say this: the instance's
+/// number, and whether it is shown.
+async fn first_of(modality: &str, instances: u32, laterality: &str, said: Value) -> Option<(u64, bool)> {
+    let house = House::empty().await;
+    for instance in 1..=instances {
+        let say = |description: &mut Description, document: &mut Map<String, Value>| {
+            description.series.modality = modality.into();
+            description.series.laterality = laterality.into();
+            description.instance.number_of_frames = 1;
+            document.extend(said.as_object().cloned().unwrap_or_default());
+        };
+        house.take_in_as((1, 1, instance), say).await;
+    }
+    let manifest = house.get(&format!("{}?viewport=64,64", path()), &house.reader, "*/*").await.json();
+    let first = manifest.get("first")?;
+    assert_eq!(first["frame"], 1);
+    let picture = first.get("picture").map(|picture| picture.as_str().unwrap().split_once(',').unwrap());
+    if let Some((kind, text)) = picture {
+        assert_eq!(kind, "data:image/jpeg;base64");
+        assert!(BASE64_STANDARD.decode(text).unwrap().starts_with(b"\xFF\xD8\xFF"));
+        assert_eq!(house.log.of("accessed").iter().filter(|event| event["rendition"] == "view").count(), 1);
+    }
+    let number = first["SOPInstanceUID"].as_str().unwrap().rsplit('.').next().unwrap().parse().unwrap();
+    Some((number, picture.is_some()))
+}
+
+#[tokio::test]
+async fn a_manifest_says_what_hangs_first_and_shows_it_where_it_hangs_by_itself() {
+    let turned = |across: &str| json!({ "00200020": { "vr": "CS", "Value": [across, "F"] } });
+    let table = json!({ "00283010": { "vr": "SQ", "Value": [{}] } });
+    let oblong = json!({ "00280030": { "vr": "DS", "Value": ["0.2", "0.4"] } });
+    for (modality, instances, laterality, said, expected) in [
+        ("OT", 2, "", json!({}), Some((1, true))),
+        ("CT", 3, "", json!({}), Some((2, true))),
+        ("SR", 1, "", json!({}), None),
+        ("DX", 1, "", json!({}), Some((1, true))),
+        ("DX", 2, "", json!({}), Some((1, false))),
+        ("MG", 1, "R", json!({}), Some((1, true))),
+        ("MG", 1, "R", turned("P"), Some((1, true))),
+        ("MG", 1, "R", turned("A"), Some((1, false))),
+        ("MG", 4, "R", json!({}), Some((1, false))),
+        ("OT", 1, "", table, Some((1, false))),
+        ("OT", 1, "", oblong, Some((1, false))),
+    ] {
+        assert_eq!(first_of(modality, instances, laterality, said).await, expected, "{modality} {instances}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_comes_with_a_manifest_only_where_it_is_asked_for() {
+    let house = House::new().await;
+    let plain = house.get(&path(), &house.reader, "*/*").await;
+    let with = house.get(&format!("{}?viewport=64,64", path()), &house.reader, "*/*").await;
+    assert!(plain.json().get("first").is_none() && with.json().get("first").is_some());
+    assert_ne!(plain.header("etag"), with.header("etag"));
+    let bad = house.get(&format!("{}?viewport=64,64,0,0,1,1", path()), &house.reader, "*/*").await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

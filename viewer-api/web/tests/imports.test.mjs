@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { NOT_HUNG, VOLUMES } from "../viewer/image/modalities.js";
+import { ABOUT_IMAGES, NOT_HUNG, VOLUMES } from "../viewer/image/modalities.js";
 
 const web = fileURLToPath(new URL("../", import.meta.url));
 const read = (path) => readFileSync(`${web}viewer/${path}`, "utf8");
@@ -19,9 +19,16 @@ test("what a study page loads for a picture comes with the page itself", () => {
   assert.deepEqual(dynamic.sort(), first.sort());
 });
 
-test("the first script of the page guesses by the lists that the modules hang by", () => {
-  const list = (name) => JSON.parse(read("boot.js").match(new RegExp(`const ${name} = (\\[[^\\]]*\\]);`))[1]);
-  assert.deepEqual([list("NOT_FIRST"), list("VOLUMES")], [NOT_HUNG, VOLUMES]);
+test("the server says what hangs first by the lists that the modules hang by", () => {
+  const source = readFileSync(`${web}../src/manifest/first.rs`, "utf8");
+  const list = (name) => JSON.parse(source.match(new RegExp(`const ${name}: [^=]+=\\s*(\\[[^\\]]*\\]);`))[1]);
+  const projections = JSON.parse(read("room/hanging.js").match(/const PROJECTIONS = (\[[^\]]*\]);/)[1]);
+  assert.deepEqual([list("ABOUT_IMAGES"), list("NOT_HUNG"), list("VOLUMES"), list("PROJECTIONS")], [ABOUT_IMAGES, NOT_HUNG, VOLUMES, projections]);
+});
+
+test("the browser is told to ask for the very address that the first script asks for", () => {
+  const viewport = readFileSync(`${web}../src/assets/mod.rs`, "utf8").match(/const VIEWPORT: &str = "([^"]+)"/)[1];
+  assert.ok(read("boot.js").includes(`manifest}?viewport=${viewport}\``), viewport);
 });
 
 test("nothing is imported from elsewhere or by an absolute path", () => {

@@ -6,6 +6,7 @@ import { displaySets, unshownName } from "./display.js";
 import { fill, h, styleSheet } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { language, t } from "./i18n.js";
+import { liftCover } from "./image/cover.js";
 import { FIT_COARSE, levelFor } from "./image/geometry.js";
 import { loadManifest } from "./image/manifest.js";
 import { ABOUT_IMAGES, NOT_HUNG, VOLUMES } from "./image/modalities.js";
@@ -63,6 +64,7 @@ export class StudyPage {
 
   dispose() {
     this.stop.abort();
+    liftCover();
     this.strip?.dispose();
     this.clear();
     this.room?.dispose();
@@ -144,10 +146,12 @@ export class StudyPage {
   }
 
   showPart(part) {
-    if (part !== "image") this.body.classList.remove("coming");
     this.images.hidden = part !== "image";
     this.pane.hidden = part === "image";
-    if (part !== "image") this.room?.rest();
+    if (part === "image") return;
+    liftCover();
+    this.body.classList.remove("coming");
+    this.room?.rest();
   }
 
   clear() {

@@ -1,4 +1,4 @@
-// What the modality of a series says of how it is shown. boot.js, which can import nothing, says the same (a test compares).
+// What the modality of a series says of how it is shown. The server says the same (src/manifest/first.rs; a test compares).
 
 /** Volumes: their slices are alike. Where a file states no window, they share the one found first, or their brightness would flicker. */
 export const VOLUMES = ["CT", "MR", "PT", "NM"];

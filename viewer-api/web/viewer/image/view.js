@@ -7,6 +7,7 @@
 // Image coordinates are those of PS3.3 C.10.5; screen coordinates are CSS pixels in the view.
 
 import { h } from "../dom.js";
+import { layCover, liftCover } from "./cover.js";
 import { FIT_COARSE, fitScale, imageToScreenMap, inverted, levelFor, pixelAspect, spacingOf, through } from "./geometry.js";
 import { Gestures } from "./gestures.js";
 import { Renderer } from "./gl.js";
@@ -104,6 +105,7 @@ export class ImageView extends EventTarget {
     if (this.index >= 0) this.direction = next > this.index ? 1 : -1;
     this.index = next;
     this.#askedAt = performance.now();
+    layCover(this.canvas.parentElement, this.frame);
     this.#want();
     this.#redraw();
     this.#tell("frame");
@@ -478,6 +480,7 @@ export class ImageView extends EventTarget {
       return;
     }
     this.renderer.draw(this.context, scene);
+    liftCover();
     this.#isDrawn = true;
     markStage("first-pixel");
     if (scene.picture.level <= this.#level(FIT_COARSE)) markStage("fit-resolution");
