@@ -24,7 +24,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         return Err("bench needs at least one FILE".into());
     }
     if arguments.apart {
-        return arguments.files.iter().try_for_each(|file| apart(arguments, file));
+        return all_apart(arguments);
     }
     let mut lines = Vec::new();
     for file in &arguments.files {
@@ -69,22 +69,36 @@ impl Line {
     }
 }
 
-/// `--apart`: a frame for each thread at a time, each with coders of its own; MB/s of all together.
-fn apart(arguments: &Arguments, file: &str) -> Result<(), String> {
-    let picture = picture::read(&read(file)?, arguments.raw).map_err(|e| format!("{file}: {e}"))?;
-    let count = arguments.threads.max(1);
-    let (mut encode, mut decode) = (0.0, 0.0);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..count).map(|_| scope.spawn(|| own(arguments, &picture))).collect();
-        for thread in threads {
-            if let Ok(Ok((encode_s, decode_s))) = thread.join() {
-                encode += picture.shape.raw_bytes() as f64 / encode_s / 1e6;
-                decode += picture.shape.raw_bytes() as f64 / decode_s / 1e6;
-            }
-        }
-    });
-    println!("{file}: {count} frames at a time: encode {encode:.1} MB/s, decode {decode:.1} MB/s");
+/// `--apart`: of each file a frame for each thread at a time, each with coders of its own.
+fn all_apart(arguments: &Arguments) -> Result<(), String> {
+    let mut logarithms = [0.0; 2];
+    for file in &arguments.files {
+        let [encode, decode] = apart(arguments, file).map_err(|e| format!("{file}: {e}"))?;
+        println!("{file}: {} at a time: encode {encode:.1} MB/s, decode {decode:.1} MB/s", arguments.threads.max(1));
+        logarithms[0] += encode.ln();
+        logarithms[1] += decode.ln();
+    }
+    if arguments.json {
+        let [encode, decode] = logarithms.map(|sum| (sum / arguments.files.len() as f64).exp());
+        println!("{{\"encode_mb_s\":{encode:.1},\"decode_mb_s\":{decode:.1}}}");
+    }
     Ok(())
+}
+
+/// MB/s of all threads together, encode and decode.
+fn apart(arguments: &Arguments, file: &str) -> Result<[f64; 2], String> {
+    let picture = picture::read(&read(file)?, arguments.raw).map_err(|e| e.to_string())?;
+    let raw_mb = picture.shape.raw_bytes() as f64 / 1e6;
+    let mut speeds = [0.0; 2];
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..arguments.threads.max(1)).map(|_| scope.spawn(|| own(arguments, &picture))).collect();
+        for thread in threads {
+            let (encode_s, decode_s) = thread.join().map_err(|_| "a thread panicked")?.map_err(|e| e.to_string())?;
+            speeds[0] += raw_mb / encode_s;
+            speeds[1] += raw_mb / decode_s;
+        }
+        Ok(speeds)
+    })
 }
 
 /// Median seconds of an encode and of a decode on the calling thread.
