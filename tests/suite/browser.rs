@@ -123,6 +123,7 @@ impl Browser {
         let mut node = Command::new("node");
         node.arg(root().join(format!("tests/browser/{script}.mjs"))).arg(&server.url).arg(token);
         node.arg(self.path(&format!("seen-{script}"))).args(more);
+        node.env("TSUNAGU_PYTHON", crate::outside::python_path());
         report(node.env("PLAYWRIGHT_DIR", &self.playwright).env("CHROMIUM", &self.chromium))
     }
 }

@@ -6,10 +6,13 @@
 //! `.ci/run` installs all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use datasets::{File, Kind, Profile, Scale, Study};
+use transcode::data_set::{Tag, VR};
+use transcode::text_report::{Code, Evidence, Report};
 
 use crate::client::{Dicomweb, text};
 use crate::program::{Server, files_below, free_port, run_clean, token, verify};
@@ -17,10 +20,14 @@ use crate::program::{Server, files_below, free_port, run_clean, token, verify};
 const CENTRE: &str = "outside-centre";
 
 /// TSUNAGU_PYTHON, the virtual environment that `.ci/run` makes, or whatever python3 is.
-fn python() -> Command {
+pub fn python_path() -> OsString {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     let fallback = || if venv.exists() { venv.into_os_string() } else { "python3".into() };
-    let mut command = Command::new(std::env::var_os("TSUNAGU_PYTHON").unwrap_or_else(fallback));
+    std::env::var_os("TSUNAGU_PYTHON").unwrap_or_else(fallback)
+}
+
+fn python() -> Command {
+    let mut command = Command::new(python_path());
     // Nothing is to be left in the tree.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
@@ -189,6 +196,59 @@ fn dicomweb_client_stores_searches_and_fetches_before_and_after_packing() {
     assert!(verified["rebuilt"].as_u64().is_some_and(|rebuilt| rebuilt > 5), "{verified}");
     let server = Server::start(dir.path(), &["--no-pack"]);
     assert!(script("dicomweb.py", &[&server.url, &admin, path_str(work.path()), "--stored"]));
+}
+
+/// Proves that dicom3tools finds nothing against the IOD of a reader's report, and that DCMTK reads it as a document.
+#[test]
+fn a_report_of_a_reading_is_judged_by_those_who_read_reports() {
+    // What a study does not say is there, and empty, as the page's server writes it.
+    let mut study = vec![
+        (Tag(0x0008, 0x0020), VR::DA, "20270401".to_owned()),
+        (Tag(0x0010, 0x0010), VR::PN, "Yamada^Tarou=山田^太郎".to_owned()),
+        (Tag(0x0010, 0x0020), VR::LO, "CHILD-1".to_owned()),
+    ];
+    let unsaid = [
+        (0x0008, 0x0030, VR::TM),
+        (0x0008, 0x0050, VR::SH),
+        (0x0008, 0x0090, VR::PN),
+        (0x0010, 0x0030, VR::DA),
+        (0x0010, 0x0040, VR::CS),
+        (0x0020, 0x0010, VR::SH),
+    ];
+    study.extend(unsaid.map(|(group, element, vr)| (Tag(group, element), vr, String::new())));
+    let report = Report {
+        key: "outside".into(),
+        study,
+        study_instance_uid: "2.25.1".into(),
+        timezone: "+0900".into(),
+        content: ("20270401".into(), "101112".into()),
+        manufacturer: "Tsunagu".into(),
+        is_ecg: true,
+        observers: vec!["sato^hanako".into(), "suzuki^ichiro".into()],
+        findings: vec![Code::local("T-NEG", "陰性T波")],
+        conclusion: Code::local("refer", "要受診"),
+        urgent: Some(Code::local("urgent", "緊急")),
+        text: "V1–V3\nの陰性T波".into(),
+        evidence: Evidence {
+            series_instance_uid: "2.25.2".into(),
+            sop_class_uid: "1.2.840.10008.5.1.4.1.1.9.1.1".into(),
+            sop_instance_uid: "2.25.3".into(),
+            is_image: false,
+        },
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("report.dcm");
+    std::fs::write(&file, report.part10()).unwrap();
+    if installed("dciodvfy") {
+        let said = Command::new("dciodvfy").arg(&file).output().unwrap().stderr;
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("BasicTextSR") && !said.contains("Error"), "{said}");
+    }
+    if installed("dsrdump") {
+        let read = Command::new("dsrdump").arg("--print-all-codes").arg(&file).output().unwrap();
+        let (read, said) = (String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+        assert!(read.contains("要受診") && read.contains("緊急") && !said.contains("E:"), "{read}{said}");
+    }
 }
 
 /// A demonstration of generated files in a folder.
