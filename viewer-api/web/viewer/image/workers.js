@@ -36,7 +36,7 @@ export class Workers {
   }
 
   /**
-   * Decodes `job` (see decode-worker.js) and answers a picture. `rank()` is asked when a worker is free: the lowest goes first, and
+   * Decodes `job` (see decode-worker.js), whose bytes are given away, and answers a picture. `rank()` is asked when a worker is free: the lowest goes first, and
    * `Infinity` gives the job up with an `AbortError`. `samples` is how large the picture will be.
    */
   decode(job, { rank = () => 0, samples = 0 } = {}) {
@@ -86,7 +86,8 @@ export class Workers {
       const one = this.#idle.pop() ?? this.#begin();
       one.task = task;
       if (task.heavy) this.#heavy++;
-      one.worker.postMessage({ ...task.job, id: this.#next++ });
+      const { bytes } = task.job;
+      one.worker.postMessage({ ...task.job, id: this.#next++ }, bytes ? [bytes.buffer] : []);
     }
   }
 
