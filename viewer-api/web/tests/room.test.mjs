@@ -10,6 +10,7 @@ import { clipLine, localiserLine, planeOf, toImage, toPatient } from "../viewer/
 import { bestPrior, breastSide, breastSlots, breastTurn, hang, matching, startIndex } from "../viewer/room/hanging.js";
 import { followedIndex } from "../viewer/room/linked.js";
 import { windowChoices } from "../viewer/room/presets.js";
+import { Room } from "../viewer/room/room.js";
 import { setsOf } from "../viewer/room/sets.js";
 import { WORDS } from "../viewer/room/words.js";
 
@@ -35,6 +36,17 @@ test("image coordinates and patient coordinates go into each other; half a pixel
   // Ten columns on are 5 mm to the back, ten rows down 20 mm to the feet.
   close(toPatient(plane, [10.5, 10.5]), [-10, 10, -13]);
   close(toImage(plane, toPatient(plane, [3.25, 88])), [3.25, 88]);
+});
+
+test("a segmentation hangs by no rule, and is shown to who chose it first", () => {
+  const [segmentation, slices] = [{ Modality: "SEG" }, { Modality: "CT" }].map((values) => seriesOf(values, [{ InstanceNumber: 1 }]));
+  const room = Object.assign(Object.create(Room.prototype), { hung: [], put: [], loadExtras() {}, hangUp({ places }) { this.hung.push(places[0]?.frames ?? null); }, putSet(set) { this.put.push(set); } });
+  room.sets = [segmentation, slices];
+  for (const first of [null, slices, segmentation]) room.open(first);
+  room.sets = [segmentation];
+  room.open(segmentation);
+  assert.deepEqual(room.hung, [slices.frames, slices.frames, slices.frames, null]);
+  assert.deepEqual(room.put, [segmentation, segmentation]);
 });
 
 test("a frame without place, spacing or orthogonal directions has no plane", () => {

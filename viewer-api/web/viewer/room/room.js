@@ -10,7 +10,7 @@ import { addWords, t } from "../i18n.js";
 import { Cell } from "./cell.js";
 import { Cine } from "./cine.js";
 import { PLAIN_TOOLS } from "./drag.js";
-import { LAYOUTS, hang, startIndex } from "./hanging.js";
+import { LAYOUTS, hang, hangs, startIndex } from "./hanging.js";
 import { actionOf, belongsElsewhere } from "./keys.js";
 import { takeAlong } from "./linked.js";
 import { alignBreasts, turn } from "./mammography.js";
@@ -60,6 +60,8 @@ export class Room extends EventTarget {
   open(first = null) {
     const sets = first ? [first, ...this.sets.filter((set) => set !== first)] : this.sets;
     this.hangUp(hang(sets));
+    // What only says something of images hangs by nobody's rule; who chose it is shown it.
+    if (first && !hangs(first)) this.putSet(first);
     this.loadExtras();
   }
 
