@@ -5,6 +5,7 @@ import { instanceMetadata } from "../api.js";
 import { fill, h, styleSheet } from "../dom.js";
 import { addWords, t } from "../i18n.js";
 import { problem } from "../problem.js";
+import { icon } from "../room/icons.js";
 import { WORDS } from "./words.js";
 
 addWords(WORDS);
@@ -69,7 +70,7 @@ class Header {
   // A long value is cut; the whole of it can be shown, and copied without being shown.
   value(value) {
     const shown = h("span", { class: "header-value" }, value.slice(0, VALUE_CHARACTERS));
-    const copy = h("button", { type: "button", class: "header-copy", title: t("headerCopy"), "aria-label": t("headerCopy"), on: { click: () => this.copy(value) } }, "⧉");
+    const copy = h("button", { type: "button", class: "header-copy", title: t("headerCopy"), "aria-label": t("headerCopy"), on: { click: () => this.copy(value) } }, icon("copy"));
     const more = value.length > VALUE_CHARACTERS && h("button", { type: "button", class: "header-more", on: { click: () => { shown.textContent = value; more.remove(); } } }, t("headerMore", { n: value.length }));
     return [shown, more, value && copy];
   }
