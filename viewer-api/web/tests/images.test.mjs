@@ -43,9 +43,11 @@ test("a frame's own values come before those its instance shares; a row without 
 test("instances without pixels are no frames", () => {
   const series = seriesOf([{ Rows: 0 }, { Rows: 4 }]);
   assert.deepEqual([series.instances.length, series.frames.length], [2, 1]);
-  const report = { "00080016": { vr: "UI", Value: ["1.2.840.10008.5.1.4.1.1.88.33"] } };
-  const image = { "00280010": { vr: "US", Value: [4] }, "00280011": { vr: "US", Value: [4] } };
-  assert.deepEqual(displaySets([report, image]).map(({ kind }) => kind), ["report"]);
+  const instance = (uid, sopClass, more) => ({ "00080016": { vr: "UI", Value: [`1.2.840.10008.5.1.4.1.1.${sopClass}`] }, "00080018": { vr: "UI", Value: [uid] }, ...more });
+  const size = { "00280010": { vr: "US", Value: [4] }, "00280011": { vr: "US", Value: [4] } };
+  const metadata = [instance("1", "88.33"), instance("2", "1", size), instance("3", "1", size)];
+  // The last one says how large it is, and the archive found no pixels in it.
+  assert.deepEqual(displaySets(metadata, new Set(["1", "3"])).map(({ kind, instance }) => [kind, unshownName(instance)]), [["report", "kindOther"], ["other", "imageWithoutPixels"]]);
 });
 
 test("an image without pixels is said to be one; another object is named", () => {

@@ -29,8 +29,12 @@ export function unshownName(instance) {
   return UNSHOWN.find(([prefix]) => sopClass.startsWith(prefix))?.[1] ?? "kindOther";
 }
 
-/** What of a series is no image, each by itself, by InstanceNumber: `[{kind, instance}]`. */
-export function displaySets(metadata) {
+/**
+ * The instances of `metadata` that the manifest lists without pixels (`rest`: their SOP Instance UIDs), each by itself, by InstanceNumber: `[{kind, instance}]`.
+ * One that says Rows and Columns all the same is an image without its pixels, and told as such.
+ */
+export function displaySets(metadata, rest) {
   const byNumber = (a, b) => (number(a, "InstanceNumber") ?? Infinity) - (number(b, "InstanceNumber") ?? Infinity) || 0;
-  return metadata.map((instance) => ({ kind: kindOf(instance), instance })).filter(({ kind }) => kind !== "image").sort((a, b) => byNumber(a.instance, b.instance));
+  const kindOfRest = (instance) => { const kind = kindOf(instance); return kind === "image" ? "other" : kind; };
+  return metadata.filter((instance) => rest.has(text(instance, "SOPInstanceUID"))).map((instance) => ({ kind: kindOfRest(instance), instance })).sort((a, b) => byNumber(a.instance, b.instance));
 }

@@ -169,7 +169,7 @@ export class StudyPage {
     fill(this.pane, h("p", { class: "quiet" }, t("loading")));
     try {
       const metadata = await seriesMetadata(this.study, set.SeriesInstanceUID, choosing.signal);
-      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata));
+      if (!choosing.signal.aborted) await this.showSets(set, displaySets(metadata, set.rest));
     } catch (error) {
       if (!choosing.signal.aborted) this.fail(error, () => this.choose(set));
     }
@@ -222,7 +222,7 @@ export class StudyPage {
 function restOf(series) {
   const rest = series.instances.filter(({ Rows, Columns }) => !(Rows > 0 && Columns > 0));
   const { instances, renditions, ...attributes } = series;
-  return rest.length ? [{ ...attributes, series, frames: [], clip: null, rest: true, count: rest.length }] : [];
+  return rest.length ? [{ ...attributes, series, frames: [], clip: null, rest: new Set(rest.map(({ SOPInstanceUID }) => SOPInstanceUID)), count: rest.length }] : [];
 }
 
 function unshown({ instance, address }) {
