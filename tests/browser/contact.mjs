@@ -37,9 +37,10 @@ const complaints = [];
 let stopped = false;
 process.on("SIGTERM", () => { stopped = true; });
 page.on("pageerror", (error) => complaints.push(String(error)));
-// What the server refuses to render is told in the page, and counted as explained there.
-const REFUSED = /^Failed to load resource: .* status of 406 /;
-page.on("console", (message) => message.type() === "error" && !REFUSED.test(message.text()) && complaints.push(`${message.text()} ${message.location().url.replace(/\?.*/, "")}`));
+// A frame that the file has not, or that the server refuses, is told in the page, and counted as explained there.
+const REFUSED = /^Failed to load resource: .* status of 40[46] .*\/frames\//;
+const logged = (message) => `${message.text()} ${message.location().url.replace(/\?.*/, "")}`;
+page.on("console", (message) => message.type() === "error" && !REFUSED.test(logged(message)) && complaints.push(logged(message)));
 
 await page.goto(`${base}/`);
 const signedIn = await page.evaluate(async (token) => (await fetch("/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }) })).status, token);
